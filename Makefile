@@ -1,0 +1,33 @@
+# `make demo` and `make test` work from a bare checkout; both build .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint bench verify clean
+
+help:  ## what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@echo "headgate: installing into $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[worker,dev]'
+	@touch $@
+
+install: $(VENV)/.installed  ## the package with everything it needs, in .venv
+
+demo: install  ## a bad version is rolled back, on the embedded broker
+	@$(BIN)/headgate demo $(ARGS)
+
+lint: install
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+test: lint  ## lint, types, imports and all tests, real Kafka included
+	@$(BIN)/python -m pytest -m "not verify" $(ARGS)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -1,0 +1,1 @@
+"""What happened: sketches, panes, windows and metrics. Pure: no Kafka, clock or randomness."""

@@ -1,0 +1,119 @@
+"""The words every part of Headgate shares: enums, reason codes and ids.
+
+Nothing here imports the rest of the package, so a serving fleet that only publishes
+outcomes pays for nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+
+import mmh3
+
+PANE_MS = 10_000
+BASIS_POINTS = 10_000
+ANY_MODEL = "*"
+
+
+class Topic(StrEnum):
+    """Topic names without the configurable prefix."""
+
+    OUTCOMES = "outcomes"
+    REQUESTS = "requests"
+    ACKS = "acks"
+    LEDGER = "ledger"
+    CONTROL = "control"
+    ALERTS = "alerts"
+    AUDIT = "audit"
+    REGISTRY = "registry"
+    STATUS = "status"
+    DEAD_LETTERS = "dead-letters"
+
+
+class Verdict(StrEnum):
+    """What a look says about one trigger; `unknown` never promotes and never rolls back."""
+
+    OK = "ok"
+    SUSPECT = "suspect"
+    BREACH = "breach"
+    UNKNOWN = "unknown"
+
+
+class Reason(StrEnum):
+    """Why a verdict is what it is."""
+
+    WITHIN_LIMIT = "within_limit"
+    LIMIT_CROSSED = "limit_crossed"
+    LIMIT_CROSSED_LASTING = "limit_crossed_lasting"
+    SAFETY_VIOLATION = "safety_violation"
+    NOT_WORSE_THAN_STABLE = "not_worse_than_stable"
+    TOO_FEW_SAMPLES = "too_few_samples"
+    TOO_FEW_STABLE_SAMPLES = "too_few_stable_samples"
+    NO_BASELINE = "no_baseline"
+    TELEMETRY_STALE = "telemetry_stale"
+    INGEST_LAGGING = "ingest_lagging"
+
+
+class Severity(StrEnum):
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class Mode(StrEnum):
+    """`observe` judges, alerts and audits, but sends no automatic command."""
+
+    ENFORCE = "enforce"
+    OBSERVE = "observe"
+
+
+class AlertState(StrEnum):
+    FIRING = "firing"
+    ESCALATED = "escalated"
+    RESOLVED = "resolved"
+
+
+class AlertKind(StrEnum):
+    """What an alert is about; each has an entry in docs/operations.md."""
+
+    BREACH = "breach"
+    OUTAGE_HOLD = "outage_hold"
+    RECOVERY_MISSED = "recovery_missed"
+    NO_ROLLBACK_TARGET = "no_rollback_target"
+    TELEMETRY_STALE = "telemetry_stale"
+    INGEST_LAGGING = "ingest_lagging"
+    CLOCKS_DISAGREE = "clocks_disagree"
+    ENTRY_NOT_APPLIED = "entry_not_applied"
+
+
+class Action(StrEnum):
+    """What a control command does to the split."""
+
+    ADOPT = "adopt"
+    SET_WEIGHTS = "set_weights"
+    ROLLBACK = "rollback"
+    PROMOTE = "promote"
+    RETIRE = "retire"
+
+
+class Status(StrEnum):
+    """A version's place in its lifecycle."""
+
+    DEVELOPMENT = "development"
+    STAGING = "staging"
+    CANDIDATE = "candidate"
+    PRODUCTION = "production"
+    DEPRECATED = "deprecated"
+    ARCHIVED = "archived"
+    REMOVED = "removed"
+
+
+def short_digest(data: bytes, length: int = 12) -> str:
+    """First hex digits of SHA-256: ids that two workers compute alike."""
+    return hashlib.sha256(data).hexdigest()[:length]
+
+
+def split_bucket(salt: str, model: str, key: str) -> int:
+    """The bucket (0-9999) of a routing key: `(murmur3_32(salt:model:key) * 10000) >> 32`."""
+    return (mmh3.hash(f"{salt}:{model}:{key}", signed=False) * BASIS_POINTS) >> 32

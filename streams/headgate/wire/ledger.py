@@ -1,0 +1,92 @@
+"""`ledger`: the ordered log of everything that may influence a decision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from headgate.wire.acks import Ack
+from headgate.wire.fields import Count, Name, Offset, TimestampMs
+from headgate.wire.requests import AnyRequest
+
+
+class Snapshot(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="snapshot"
+):
+    """Everything one source partition has seen of one (version, revision) in one pane so far.
+
+    Cumulative: it starts at the pane's first record, and a snapshot with a higher `last_offset`
+    replaces a lower one. `first_offset` and `last_offset` are those of the *pane*, so that
+    all snapshots of a publication join alike. `revision` 0 stands for outcomes without one.
+
+    `labelled` and `flagged` count, per boolean label, the outcomes that carry it and those where it
+    is true. `sums` and `counts` are integers per measure in its wire unit (latency_us, ttft_us,
+    tokens, input_tokens, output_tokens, cost_microusd, rating_tenths, delay_ms). `sketches` are
+    HDR histograms (V2 compressed, base64) of the same units.
+    """
+
+    model: Name
+    version: Name
+    revision: Count
+    source_partition: Count
+    pane_start_ms: TimestampMs
+    first_offset: Offset
+    last_offset: Offset
+    final: bool = False
+    outcomes: Count
+    requests: Count = 0
+    errors: dict[str, int] = {}
+    labelled: dict[str, int] = {}
+    flagged: dict[str, int] = {}
+    sums: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    sketches: dict[str, str] = {}
+    safety_request_ids: tuple[str, ...] = ()
+
+
+class PartitionProgress(Struct, frozen=True, kw_only=True):
+    """How far ingest has read one partition of the outcomes topic, and where that ends."""
+
+    source_partition: Count
+    next_offset: Offset
+    end_offset: Offset
+    pane_time_ms: TimestampMs
+
+
+class Progress(Struct, frozen=True, kw_only=True, tag_field="type", tag="progress"):
+    """Every 2 s from each ingest worker to every ledger partition."""
+
+    worker: Name
+    clock_ms: TimestampMs
+    partitions: tuple[PartitionProgress, ...]
+
+
+class Tick(Struct, frozen=True, kw_only=True, tag_field="type", tag="tick"):
+    """Makes time pass; written twice a second by the worker that owns the ledger partition."""
+
+    worker: Name
+    clock_ms: TimestampMs
+
+
+class AdmittedRequest(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="request"
+):
+    """An operator's request with where it came from; `headers` keep what a signature covers."""
+
+    source_partition: Count
+    source_offset: Count
+    request: AnyRequest
+    headers: dict[str, str] = {}
+
+
+class AdmittedAck(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="ack"
+):
+    source_partition: Count
+    source_offset: Count
+    ack: Ack
+
+
+Entry = Snapshot | Progress | Tick | AdmittedRequest | AdmittedAck
+Evidence = dict[str, Any]

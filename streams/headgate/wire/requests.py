@@ -1,0 +1,68 @@
+"""`requests`: what operators ask for. A request changes nothing until the fold admits it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from headgate.vocabulary import Mode
+from headgate.wire.fields import BasisPoints, Name, Text, TimestampMs
+
+MAX_DEFER_MINUTES = 30
+
+
+class Request(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
+    """Fields of every request. `model` is `*` where a request is for all models."""
+
+    request_id: Name
+    model: Name
+    operator: Name
+    issued_at_ms: TimestampMs
+    reason: Text = ""
+    expires_at_ms: TimestampMs | None = None
+
+
+class Adopt(Request, frozen=True, kw_only=True, tag="adopt", omit_defaults=True):
+    """Make `version` the first production version; `policy` is the policy's whole content."""
+
+    version: Name
+    policy: dict[str, Any] | None = None
+
+
+class ApplyPolicy(Request, frozen=True, kw_only=True, tag="apply_policy", omit_defaults=True):
+    policy: dict[str, Any]
+
+
+class StartRollout(Request, frozen=True, kw_only=True, tag="start_rollout", omit_defaults=True):
+    """Give `candidate` its first share of the traffic that `stable` serves."""
+
+    stable: Name
+    candidate: Name
+    weight: BasisPoints
+
+
+class SetWeight(Request, frozen=True, kw_only=True, tag="set_weight", omit_defaults=True):
+    weight: BasisPoints
+
+
+class Rollback(Request, frozen=True, kw_only=True, tag="rollback", omit_defaults=True):
+    pass
+
+
+class Promote(Request, frozen=True, kw_only=True, tag="promote", omit_defaults=True):
+    pass
+
+
+class Defer(Request, frozen=True, kw_only=True, tag="defer", omit_defaults=True):
+    """Put off an incident's deadline, once, with a reason."""
+
+    alert_id: Name
+    minutes: Annotated[int, Meta(ge=1, le=MAX_DEFER_MINUTES)]
+
+
+class SetMode(Request, frozen=True, kw_only=True, tag="set_mode", omit_defaults=True):
+    mode: Mode
+
+
+AnyRequest = Adopt | ApplyPolicy | StartRollout | SetWeight | Rollback | Promote | Defer | SetMode
