@@ -1,0 +1,54 @@
+"""Durations as people write them in a policy: `30s`, `15m`, `1h 30m`, `1w`, `0`."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+_UNITS_MS = {
+    "ms": 1,
+    "s": 1_000,
+    "m": 60_000,
+    "h": 3_600_000,
+    "d": 86_400_000,
+    "w": 604_800_000,
+}
+_PART = re.compile(r"(\d+)\s*(ms|s|m|h|d|w)\s*")
+
+
+def parse_duration_ms(text: object) -> int:
+    """Milliseconds in `text`; a bare 0 is allowed. Raises `ValueError` for anything else."""
+    if text in {0, "0"}:
+        return 0
+    if not isinstance(text, str):
+        raise ValueError("write a duration with its unit, such as 30s, 15m or 1h")
+    parts = _PART.findall(text)
+    if not parts or "".join(_PART.split(text)[::3]).strip():
+        raise ValueError(f"{text!r} is no duration; write 30s, 15m, 1h or 1h 30m")
+    return sum(int(count) * _UNITS_MS[unit] for count, unit in parts)
+
+
+def say_duration(duration_ms: float) -> str:
+    """A duration for people: the largest two units that matter (`1 h 30 min`, `12 s`)."""
+    if duration_ms < 1_000:
+        return f"{duration_ms:.0f} ms"
+    if duration_ms < 60_000:
+        return f"{duration_ms / 1000:.3g} s"
+    whole_s = round(duration_ms / 1000)
+    units = ((604_800, "w"), (86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+    said = []
+    for size, name in units:
+        count, whole_s = divmod(whole_s, size)
+        if count:
+            said.append(f"{count} {name}")
+    return " ".join(said[:2])
+
+
+DurationMs = Annotated[
+    int,
+    BeforeValidator(parse_duration_ms),
+    Field(ge=0, le=53 * _UNITS_MS["w"]),
+    WithJsonSchema({"type": "string", "examples": ["30s", "15m", "1h"]}),
+]

@@ -1,0 +1,38 @@
+"""A look: what a proof may see of the two arms at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from headgate.measure.cells import Cell
+from headgate.measure.metrics import CallerFaults
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One version's part in a rollout.
+
+    `window(window_ms)` merges what it served since the rollout began; `same_split(window_ms)`
+    only what it served under the split in force, because only requests served under the same
+    split can be compared with another arm's.
+    """
+
+    version: str
+    window: Callable[[int], Cell]
+    same_split: Callable[[int], Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One evaluation at ledger time `now_ms`. `stable` is None without a live stable arm.
+
+    `blind` tells why nothing that the tables say can be trusted now (stale or lagging telemetry).
+    """
+
+    now_ms: int
+    candidate: Arm
+    stable: Arm | None
+    faults: CallerFaults
+    blind: str = ""
+    blind_because_lagging: bool = False

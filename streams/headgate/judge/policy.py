@@ -1,0 +1,152 @@
+"""A policy: which symptoms matter, how they are proven and what happens when.
+
+Policies are written in YAML, travel whole through the ledger and are parsed again from there, so
+that every worker and every replay decides by the same words.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Annotated, Any, Literal, Self
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from headgate.judge.durations import DurationMs
+from headgate.measure.metrics import METRICS, CallerFaults
+from headgate.measure.windows import COARSE_SPAN_MS
+from headgate.vocabulary import Severity, short_digest
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Limit(_Strict):
+    """Where a metric's good side ends: a number, or a multiple of the live stable arm's value."""
+
+    above: float | None = None
+    below: float | None = None
+    above_stable_times: Positive | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        given = [self.above, self.below, self.above_stable_times]
+        if sum(value is not None for value in given) != 1:
+            raise ValueError("give exactly one of above, below, above_stable_times")
+        return self
+
+
+class BesideStable(_Strict):
+    """With a live stable arm, how much worse than stable the candidate must be besides.
+
+    `above_times`: its value is above this multiple of stable's. `below_margin`: its value lies
+    more than this below stable's.
+    """
+
+    above_times: Positive | None = None
+    below_margin: Positive | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.above_times is None) == (self.below_margin is None):
+            raise ValueError("give exactly one of above_times, below_margin")
+        return self
+
+
+class Trigger(_Strict):
+    """One symptom: the row of the rollback decision matrix.
+
+    `act_within` is the deadline that starts when a breach is confirmed, `recovered_within` the
+    time that routers have to obey the command. In threshold proof the metric over `window` is
+    suspect while it crosses `limit` from `min_samples` on, and a breach after `for`.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+    metric: str
+    limit: Limit
+    beside_stable: BesideStable | None = None
+    severity: Literal[Severity.CRITICAL, Severity.WARNING]
+    action: Literal["rollback", "alert"]
+    act_within: DurationMs = 0
+    recovered_within: DurationMs = 300_000
+    proof: Literal["threshold"] = "threshold"
+    window: DurationMs = 60_000
+    lasting: DurationMs = Field(default=10_000, alias="for")
+    min_samples: Annotated[int, Field(ge=1, le=1_000_000)] = 50
+    min_stable_samples: Annotated[int, Field(ge=1, le=1_000_000)] = 50
+    advice: str = ""
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if self.metric not in METRICS:
+            raise ValueError(f"metric {self.metric!r} is unknown; known: {', '.join(METRICS)}")
+        if not 0 < self.window <= COARSE_SPAN_MS:
+            raise ValueError("window must be above 0 and at most 1h")
+        if self.action == "rollback" and self.severity is not Severity.CRITICAL:
+            raise ValueError("a trigger that rolls back must be critical")
+        return self
+
+
+class CallerFaultRules(_Strict):
+    """Error types that are the caller's own fault and no error of the model (shell patterns)."""
+
+    match: tuple[str, ...] = ("4??",)
+    except_for: tuple[str, ...] = ("408", "429")
+
+    def rules(self) -> CallerFaults:
+        """The same rules as the metrics take them."""
+        return CallerFaults(match=self.match, except_for=self.except_for)
+
+
+class Policy(_Strict):
+    """Everything that decides about a model's rollouts."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    description: str = ""
+    caller_faults: CallerFaultRules = CallerFaultRules()
+    recovered_within: DurationMs = 60_000
+    triggers: tuple[Trigger, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        names = [trigger.name for trigger in self.triggers]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"trigger names must differ; twice: {', '.join(twice)}")
+        return self
+
+
+class PolicyError(ValueError):
+    """A policy that does not hold together; `problems` has (path, rule) for each error."""
+
+    def __init__(self, problems: list[tuple[str, str]]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(f"{path}: {rule}" for path, rule in problems))
+
+
+def canonical(content: dict[str, Any]) -> bytes:
+    """A policy's content as the bytes that its digest is taken of."""
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+
+
+def digest_of(content: dict[str, Any]) -> str:
+    """The digest that names a policy's content in audit records."""
+    return short_digest(canonical(content))
+
+
+def parse_policy(content: dict[str, Any]) -> Policy:
+    """The policy in `content`; raises `PolicyError` with every problem at once."""
+    try:
+        return _parse(canonical(content))
+    except ValidationError as error:
+        raise PolicyError(
+            [(".".join(map(str, row["loc"])) or "$", row["msg"]) for row in error.errors()]
+        ) from error
+
+
+@lru_cache(maxsize=256)
+def _parse(content: bytes) -> Policy:
+    return Policy.model_validate_json(content)

@@ -1,0 +1,104 @@
+"""A sketch: an immutable, sparse HDR histogram, as govern keeps thousands of them.
+
+Exact integers in, exact integers out: merging, subtracting and encoding lose nothing, so that the
+tables are bit for bit what one pass with `record_value` over the topic gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from headgate.measure.hdr import (
+    BUCKETS,
+    IntArray,
+    bucket_index_of,
+    decode_counts,
+    encode_sparse,
+    value_bounds,
+)
+
+
+class Sketch:
+    """Counts of values per HDR bucket; `indexes` ascend, `counts` are above 0."""
+
+    __slots__ = ("_encoded", "counts", "indexes", "total")
+
+    def __init__(self, indexes: IntArray, counts: IntArray) -> None:
+        self.indexes = indexes
+        self.counts = counts
+        self.total = int(counts.sum())
+        self._encoded: str | None = None
+
+    @classmethod
+    def decode(cls, text: str) -> Sketch:
+        """A sketch in HDR's V2 compressed base64 form; raises `BadSketchError`."""
+        return cls(*decode_counts(text))
+
+    @classmethod
+    def merge(cls, sketches: Sequence[Sketch]) -> Sketch:
+        """The sum of sketches."""
+        filled = [sketch for sketch in sketches if sketch.total]
+        if len(filled) <= 1:
+            return filled[0] if filled else EMPTY
+        indexes = np.concatenate([sketch.indexes for sketch in filled])
+        counts = np.concatenate([sketch.counts for sketch in filled])
+        dense = np.zeros(int(indexes.max()) + 1, np.int64)
+        np.add.at(dense, indexes, counts)
+        return cls._of_dense(dense)
+
+    @classmethod
+    def _of_dense(cls, dense: IntArray) -> Sketch:
+        indexes = np.flatnonzero(dense)
+        return cls(indexes, dense[indexes])
+
+    def minus(self, older: Sketch) -> Sketch:
+        """What this sketch counts beyond `older`; raises `ValueError` if a count fell."""
+        if not older.total:
+            return self
+        dense = np.zeros(BUCKETS, np.int64)
+        dense[self.indexes] = self.counts
+        dense[older.indexes] -= older.counts
+        if (dense < 0).any():
+            raise ValueError("a sketch's count went backwards")
+        return self._of_dense(dense)
+
+    def encode(self) -> str:
+        """HDR's V2 compressed base64 form."""
+        if self._encoded is None:
+            self._encoded = encode_sparse(self.indexes, self.counts)
+        return self._encoded
+
+    def quantiles(self, shares: Sequence[float]) -> list[int]:
+        """The highest value equivalent to each quantile (0-1), as HDR reports it.
+
+        Raises `ValueError` on an empty sketch, which has none.
+        """
+        if not self.total:
+            raise ValueError("an empty sketch has no quantiles")
+        ranks = [max(int(share * self.total + 0.5), 1) for share in shares]
+        places = np.searchsorted(np.cumsum(self.counts), ranks)
+        _, highest = value_bounds(self.indexes[np.minimum(places, len(self.indexes) - 1)])
+        return [int(value) for value in highest]
+
+    def count_above(self, value: int) -> int:
+        """How many values lie in buckets entirely above the bucket of `value`."""
+        place = np.searchsorted(self.indexes, bucket_index_of(value), side="right")
+        return int(self.counts[place:].sum())
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sketch):
+            return NotImplemented
+        return np.array_equal(self.indexes, other.indexes) and np.array_equal(
+            self.counts, other.counts
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.encode())
+
+    def __repr__(self) -> str:
+        return f"Sketch(total={self.total}, buckets={len(self.indexes)})"
+
+
+EMPTY = Sketch(np.empty(0, np.int64), np.empty(0, np.int64))

@@ -1,0 +1,167 @@
+"""Counts, integer sums and HDR counts of many rows at once, added one by one or by the batch.
+
+A row is one (model, version, revision) of a pane. Both ways of adding give the same integers;
+one by one is faster for a handful of outcomes, the batch for hundreds. The dense HDR counts are
+zero pages until touched, so that a row costs what it fills, not what it may hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeGuard
+
+import numpy as np
+import numpy.typing as npt
+
+from headgate.measure.columns import COLUMNS, number_columns
+from headgate.measure.hdr import BUCKETS, bucket_index, bucket_index_of, encode_counts
+from headgate.measure.measures import DELAY, LABELS, SKETCHED, SUMMED
+from headgate.wire.outcomes import Outcome
+
+_MEASURES = SKETCHED + SUMMED
+VALUES = (*(measure.name for measure in _MEASURES), DELAY)
+
+# Columns of a row: outcomes, requests, then per label, per label, per value, per value.
+OUTCOMES, REQUESTS, LABELLED = 0, 1, 2
+FLAGGED = LABELLED + len(LABELS)
+SUMS = FLAGGED + len(LABELS)
+COUNTS = SUMS + len(VALUES)
+WIDTH = COUNTS + len(VALUES)
+
+_SKETCHES = len(SKETCHED)
+_ROW_BUCKETS = _SKETCHES * BUCKETS
+_SKETCH_BASE = np.arange(_SKETCHES, dtype=np.int64)[:, None] * BUCKETS
+_PLACES = {name: place for place, name in enumerate(VALUES)}
+_TOKENS, _INPUT, _OUTPUT = (_PLACES[f"{kind}tokens"] for kind in ("", "input_", "output_"))
+_DELAY = _PLACES[DELAY]
+_PLAIN = [place for place, measure in enumerate(_MEASURES) if measure.field]
+_PLAIN_COLUMNS = [COLUMNS.index(_MEASURES[place].field) for place in _PLAIN]
+_PER_UNIT = np.array([[_MEASURES[place].per_unit] for place in _PLAIN], dtype=np.float64)
+_ONLY_SUCCESSES = [place for place, measure in enumerate(_MEASURES) if measure.successes_only]
+_LABEL_COLUMNS = slice(COLUMNS.index(LABELS[0]), COLUMNS.index(LABELS[-1]) + 1)
+_SENT = COLUMNS.index("timestamp_ms")
+_LATENCY = COLUMNS.index("latency_ms")
+_ONE_BY_ONE = [
+    (place, measure.field, measure.per_unit, measure.successes_only, place < _SKETCHES)
+    for place, measure in enumerate(_MEASURES)
+    if measure.field
+]
+
+
+class Tallies:
+    """`rows` rows of integers, growing as rows are added."""
+
+    def __init__(self, capacity: int = 16) -> None:
+        self.rows = 0
+        self._allocate(capacity)
+
+    def _allocate(self, capacity: int) -> None:
+        self._table = np.zeros((capacity, WIDTH), np.int64)
+        self._counts = np.zeros(capacity * _ROW_BUCKETS, np.int32)
+        self._cells = memoryview(self._table.reshape(-1))
+        self._buckets = memoryview(self._counts)
+
+    def add_row(self) -> int:
+        """The number of a new, empty row."""
+        if self.rows == len(self._table):
+            table, counts = self._table, self._counts
+            self._allocate(2 * self.rows)
+            self._table[: self.rows] = table
+            self._counts[: len(counts)] = counts
+        self.rows += 1
+        return self.rows - 1
+
+    def numbers(self, row: int) -> list[int]:
+        """The row's integers, in the order of the column constants."""
+        return [int(number) for number in self._table[row].tolist()]
+
+    def outcomes(self) -> list[int]:
+        """How many outcomes each row has; any change of a row changes it."""
+        return [int(number) for number in self._table[: self.rows, OUTCOMES].tolist()]
+
+    def sketch(self, row: int, place: int) -> str:
+        """The HDR counts of one measure in the wire form."""
+        start = row * _ROW_BUCKETS + place * BUCKETS
+        return encode_counts(self._counts[start : start + BUCKETS])
+
+    def add_one(self, row: int, outcome: Outcome, recorded_ms: int) -> None:
+        """One outcome; `recorded_ms` is the record's timestamp."""
+        cells, base = self._cells, row * WIDTH
+        failed = outcome.error_type is not None
+        cells[base + OUTCOMES] += 1
+        cells[base + REQUESTS] += failed or _known(outcome.latency_ms)
+        for place, field, per_unit, successes_only, sketched in _ONE_BY_ONE:
+            number = getattr(outcome, field)
+            if _known(number) and not (failed and successes_only):
+                self._add_value(row, place, round(number * per_unit), sketched)
+        tokens = [n for n in (outcome.input_tokens, outcome.output_tokens) if _known(n)]
+        if tokens:
+            self._add_value(row, _TOKENS, sum(tokens), True)
+        if _known(outcome.timestamp_ms):
+            self._add_value(row, _DELAY, max(recorded_ms - outcome.timestamp_ms, 0), False)
+        for label, name in enumerate(LABELS):
+            flag = getattr(outcome, name)
+            if flag is True or flag is False:
+                cells[base + LABELLED + label] += 1
+                cells[base + FLAGGED + label] += flag
+
+    def _add_value(self, row: int, place: int, value: int, sketched: bool) -> None:
+        cell = row * WIDTH + place
+        self._cells[cell + SUMS] += value
+        self._cells[cell + COUNTS] += 1
+        if sketched:
+            self._buckets[row * _ROW_BUCKETS + place * BUCKETS + bucket_index_of(value)] += 1
+
+    def add_many(
+        self, rows: Sequence[int], outcomes: Sequence[Outcome], recorded_ms: Sequence[int]
+    ) -> None:
+        """Outcomes, the row of each, and the timestamp of each record."""
+        numbers = number_columns(outcomes)
+        present = numbers == numbers
+        failed = np.array([outcome.error_type is not None for outcome in outcomes])
+        values, used = _scaled(numbers, present, failed, np.array(recorded_ms, np.int64))
+        row_of = np.array(rows, np.int64)
+        added = np.empty((WIDTH, len(row_of)), np.int64)
+        added[OUTCOMES] = 1
+        added[REQUESTS] = present[_LATENCY] | failed
+        added[LABELLED:FLAGGED] = present[_LABEL_COLUMNS]
+        added[FLAGGED:SUMS] = numbers[_LABEL_COLUMNS] == 1
+        added[SUMS:COUNTS] = values
+        added[COUNTS:] = used
+        self._add_columns(row_of, added)
+        sketched = used[:_SKETCHES]
+        buckets = bucket_index(values[:_SKETCHES]) + _SKETCH_BASE + row_of * _ROW_BUCKETS
+        np.add.at(self._counts, buckets[sketched], 1)
+
+    def _add_columns(self, row_of: npt.NDArray[np.int64], added: npt.NDArray[np.int64]) -> None:
+        """Sum the columns of `added` by row."""
+        order = row_of.argsort(kind="stable")
+        rows = row_of[order]
+        starts = np.flatnonzero(np.diff(rows, prepend=-1))
+        self._table[rows[starts]] += np.add.reduceat(added[:, order], starts, axis=1).T
+
+
+def _known(number: float | None) -> TypeGuard[float]:
+    """Neither None nor the NaN of an absent number."""
+    return number is not None and number == number
+
+
+def _scaled(
+    numbers: npt.NDArray[np.float64],
+    present: npt.NDArray[np.bool_],
+    failed: npt.NDArray[np.bool_],
+    recorded_ms: npt.NDArray[np.int64],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Integer values, shape (len(VALUES), n) and 0 where unused, and which of them are used."""
+    used = np.empty((len(VALUES), len(recorded_ms)), bool)
+    used[_PLAIN] = present[_PLAIN_COLUMNS]
+    used[_ONLY_SUCCESSES] &= ~failed
+    used[_TOKENS] = used[_INPUT] | used[_OUTPUT]
+    used[_DELAY] = present[_SENT]
+    values = np.zeros(used.shape, np.int64)
+    scaled = np.rint(numbers[_PLAIN_COLUMNS] * _PER_UNIT)
+    values[_PLAIN] = np.where(used[_PLAIN], scaled, 0)
+    values[_TOKENS] = values[_INPUT] + values[_OUTPUT]
+    sent_ms = np.where(present[_SENT], numbers[_SENT], 0).astype(np.int64)
+    values[_DELAY] = np.where(used[_DELAY], np.maximum(recorded_ms - sent_ms, 0), 0)
+    return values, used

@@ -1,0 +1,138 @@
+"""The windowed per-version tables: rings of merged panes, read as windows.
+
+Panes of 10 s are kept for 5 minutes, minutes for an hour, and a total for as long as the version
+is heard of. A window is a merge at read; nothing is ever closed, so late snapshots count.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from headgate.measure.cells import NOTHING, Cell, difference, merge
+from headgate.vocabulary import PANE_MS
+
+MINUTE_MS = 60_000
+FINE_SPAN_MS = 5 * MINUTE_MS
+COARSE_SPAN_MS = 60 * MINUTE_MS
+
+Row = tuple[str, int]  # version, revision (0: outcomes that carry none)
+Ring = dict[int, dict[Row, Cell]]  # start of the pane or minute in ms -> its cells
+
+
+class SourcePane(Struct, frozen=True, kw_only=True):
+    """The newest pane heard of from one source partition, with its latest snapshots."""
+
+    pane_start_ms: int
+    first_offset: int
+    rows: dict[Row, tuple[int, Cell]]  # row -> last_offset and the cumulative counts up to it
+
+
+class Tables(Struct, frozen=True, kw_only=True, eq=False):
+    """All that is counted for one model."""
+
+    fine: Ring = {}
+    coarse: Ring = {}
+    totals: dict[str, Cell] = {}
+    sources: dict[int, SourcePane] = {}
+
+
+def add_snapshot(
+    tables: Tables,
+    *,
+    row: Row,
+    source_partition: int,
+    pane_start_ms: int,
+    first_offset: int,
+    last_offset: int,
+    cell: Cell,
+) -> Tables:
+    """The tables with a cumulative snapshot joined in; the same object if it is a repeat.
+
+    Snapshots of one pane join by the higher `last_offset`; one of a later pane replaces all of
+    the earlier one's; an older pane is a repeat. Raises `ValueError` where counts go backwards.
+    """
+    source = tables.sources.get(source_partition)
+    if source is not None and pane_start_ms < source.pane_start_ms:
+        return tables
+    if source is None or pane_start_ms > source.pane_start_ms:
+        source = SourcePane(pane_start_ms=pane_start_ms, first_offset=first_offset, rows={})
+    if first_offset > source.first_offset:
+        return tables  # a pane that was not rebuilt from its first record
+    seen_offset, seen = source.rows.get(row, (-1, NOTHING))
+    if last_offset <= seen_offset:
+        return tables
+    delta = difference(cell, seen)
+    source = replace(source, rows={**source.rows, row: (last_offset, cell)})
+    tables = replace(tables, sources={**tables.sources, source_partition: source})
+    return _add_delta(tables, row, pane_start_ms, delta) if delta.outcomes else tables
+
+
+def _add_delta(tables: Tables, row: Row, pane_start_ms: int, delta: Cell) -> Tables:
+    minute_ms = pane_start_ms - pane_start_ms % MINUTE_MS
+    version = row[0]
+    return replace(
+        tables,
+        fine=_add_to_ring(tables.fine, pane_start_ms, row, delta, FINE_SPAN_MS),
+        coarse=_add_to_ring(tables.coarse, minute_ms, row, delta, COARSE_SPAN_MS),
+        totals={**tables.totals, version: merge([tables.totals.get(version, NOTHING), delta])},
+    )
+
+
+def _add_to_ring(ring: Ring, start_ms: int, row: Row, delta: Cell, span_ms: int) -> Ring:
+    newest_ms = max([start_ms, *ring])
+    if start_ms < newest_ms - span_ms:
+        return ring
+    cells = ring.get(start_ms, {})
+    added = {**ring, start_ms: {**cells, row: merge([cells.get(row, NOTHING), delta])}}
+    return {start: cells for start, cells in added.items() if start >= newest_ms - span_ms}
+
+
+def forget_idle(tables: Tables, *, now_ms: int, keep: frozenset[str]) -> Tables:
+    """Without the versions that are not in `keep` and that the last hour says nothing of."""
+    coarse = {s: cells for s, cells in tables.coarse.items() if s >= now_ms - COARSE_SPAN_MS}
+    heard = {version for cells in coarse.values() for version, _ in cells}
+    totals = {v: cell for v, cell in tables.totals.items() if v in heard or v in keep}
+    if len(totals) == len(tables.totals):
+        return tables
+    return replace(tables, coarse=coarse, totals=totals)
+
+
+def newest_pane_ms(tables: Tables) -> int | None:
+    """The start of the newest pane that any source partition has reported."""
+    return max((source.pane_start_ms for source in tables.sources.values()), default=None)
+
+
+@lru_cache(maxsize=4096)
+def _read(tables: Tables, version: str, first_ms: int, coarse: bool, since_revision: int) -> Cell:
+    ring = tables.coarse if coarse else tables.fine
+    return merge(
+        cell
+        for start_ms, cells in ring.items()
+        if start_ms >= first_ms
+        for (name, revision), cell in cells.items()
+        if name == version and (revision >= since_revision or not revision)
+    )
+
+
+def read_window(
+    tables: Tables,
+    version: str,
+    *,
+    now_ms: int,
+    window_ms: int,
+    from_ms: int = 0,
+    since_revision: int = 0,
+) -> Cell:
+    """The counts of `version` in the panes that end within the last `window_ms`.
+
+    `since_revision` and `from_ms` narrow it to what was served under that split and after that
+    moment; outcomes without a revision are judged by the moment alone. Windows up to 5 minutes
+    are read to the pane, longer ones to the minute. A read of unchanged tables costs nothing.
+    """
+    coarse = window_ms > FINE_SPAN_MS
+    grain_ms = MINUTE_MS if coarse else PANE_MS
+    first_ms = max(now_ms - window_ms, from_ms) // grain_ms * grain_ms
+    return _read(tables, version, first_ms, coarse, since_revision)

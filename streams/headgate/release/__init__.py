@@ -1,0 +1,1 @@
+"""What to do: rollouts, incidents and the fold. Pure: no Kafka, clock or randomness."""

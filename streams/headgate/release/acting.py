@@ -1,0 +1,153 @@
+"""Acting: what Headgate does by itself when a breach's deadline has come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from headgate.judge.durations import say_duration
+from headgate.judge.policy import Policy, Trigger
+from headgate.judge.verdicts import Assessment
+from headgate.release import incidents
+from headgate.release.rollouts import publish_versions, roll_back
+from headgate.release.splits import decision_id, next_revision, whole
+from headgate.release.state import Incident, ModelState, Rollout
+from headgate.release.turn import Turn
+from headgate.vocabulary import AlertKind, Mode, Severity, Verdict
+from headgate.wire.control import Because
+
+Due = tuple[Trigger, Incident, Assessment]
+
+
+def act(
+    turn: Turn, state: ModelState, policy: Policy, assessments: Mapping[str, Assessment]
+) -> ModelState:
+    """Roll back if any deadline has come whose latest evidence is still a breach.
+
+    In observe mode the decision is audited as what would have happened. Where stable was itself
+    rolled back from, nothing is safe to go back to: the split stays and a person is paged.
+    """
+    due = _due(state, policy, assessments, turn.now_ms)
+    if not due or state.rollout is None:
+        return state
+    if state.mode is Mode.OBSERVE:
+        return _would_have(turn, state, state.rollout, due)
+    stable = state.versions.get(state.rollout.stable)
+    if stable is not None and stable.rolled_back:
+        return _no_target(turn, state, state.rollout, due)
+    return _roll_back(turn, state, state.rollout, due)
+
+
+def because(assessment: Assessment) -> Because:
+    """An assessment as a command and an audit record carry it."""
+    return Because(
+        trigger=assessment.trigger,
+        verdict=str(assessment.verdict),
+        reason=str(assessment.reason),
+        sentence=assessment.sentence,
+        evidence=assessment.evidence,
+    )
+
+
+def _due(
+    state: ModelState, policy: Policy, assessments: Mapping[str, Assessment], now_ms: int
+) -> list[Due]:
+    due = []
+    for trigger in policy.triggers:
+        incident = incidents.find(state, AlertKind.BREACH, trigger.name)
+        seen = assessments[trigger.name]
+        if incident is None or incident.deadline_ms is None or seen.verdict is not Verdict.BREACH:
+            continue
+        if incident.deadline_ms <= now_ms:
+            due.append((trigger, incident, seen))
+    return due
+
+
+def _roll_back(turn: Turn, state: ModelState, rollout: Rollout, due: list[Due]) -> ModelState:
+    before = state
+    state = roll_back(
+        turn,
+        state,
+        bad=rollout.candidate,
+        target=rollout.stable,
+        reasons=tuple(because(seen) for _, _, seen in due),
+        recovered_within_ms=min(trigger.recovered_within for trigger, _, _ in due),
+    )
+    decision = state.command.decision_id if state.command else ""
+    sentence = (
+        f"Rolled {state.model} back from {rollout.candidate} to {rollout.stable}: "
+        f"{due[0][2].sentence}"
+    )
+    _audit(turn, state, due, decision, sentence, would_have=False)
+    for _, incident, _ in due:
+        state = incidents.escalate(turn, state, incident, decision, sentence)
+    others = [kept for kept in state.incidents.values() if not kept.acted]
+    state = incidents.resolve_all(turn, state, others, f"Ended by decision {decision}.")
+    publish_versions(turn, before, state)
+    return state
+
+
+def _would_have(turn: Turn, state: ModelState, rollout: Rollout, due: list[Due]) -> ModelState:
+    weights = whole(rollout.stable)
+    decision = decision_id(turn, state.model, next_revision(state), weights)
+    sentence = (
+        f"Would have rolled {state.model} back from {rollout.candidate} to {rollout.stable}, "
+        f"but it is in observe mode: {due[0][2].sentence}"
+    )
+    _audit(turn, state, due, decision, sentence, would_have=True)
+    for _, incident, _ in due:
+        state = incidents.escalate(turn, state, incident, decision, sentence)
+    return state
+
+
+def _no_target(turn: Turn, state: ModelState, rollout: Rollout, due: list[Due]) -> ModelState:
+    kind = AlertKind.NO_ROLLBACK_TARGET
+    trigger = due[0][0].name
+    if incidents.find(state, kind, trigger) is not None:
+        return state
+    return incidents.open_incident(
+        turn,
+        state,
+        kind=kind,
+        trigger=trigger,
+        severity=Severity.CRITICAL,
+        sentence=(
+            f"{rollout.candidate} must be rolled back ({due[0][2].sentence}) but "
+            f"{rollout.stable} was rolled back from before: Headgate leaves the split alone. "
+            "Decide, and roll back by hand if stable is the lesser evil."
+        ),
+        versions=(rollout.candidate, rollout.stable),
+        numbers=due[0][2].evidence,
+    )
+
+
+def _audit(
+    turn: Turn, state: ModelState, due: list[Due], decision: str, sentence: str, *, would_have: bool
+) -> None:
+    late_ms = max(turn.now_ms - (incident.deadline_ms or 0) for _, incident, _ in due)
+    turn.audit(
+        state.model,
+        "decision",
+        sentence,
+        decision_id=decision,
+        revision=state.command.revision if state.command else None,
+        would_have=would_have,
+        reasons=tuple(because(seen) for _, _, seen in due),
+        details={
+            "alerts": [incident.alert_id for _, incident, _ in due],
+            "after_deadline_ms": late_ms,
+            "after_confirmation": say_duration(
+                turn.now_ms - min(incident.opened_ms for _, incident, _ in due)
+            ),
+        },
+    )
+    for trigger, _, seen in due:
+        if trigger.metric == "safety_violations":
+            ids = seen.evidence.get("request_ids", [])
+            turn.audit(
+                state.model,
+                "safety_violation",
+                seen.sentence,
+                decision_id=decision,
+                would_have=would_have,
+                details={"request_ids": ids},
+            )

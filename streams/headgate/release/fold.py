@@ -1,0 +1,255 @@
+"""The fold: one ledger entry at a time over the state of a ledger partition.
+
+Pure and total. It reads no clock and no file; an entry that it cannot apply changes nothing and
+raises an alert. The state is a function of the ledger's prefix, so any worker, and any replay,
+comes to the same decisions and the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from headgate.measure.cells import cell_of
+from headgate.measure.windows import COARSE_SPAN_MS, MINUTE_MS, add_snapshot, forget_idle
+from headgate.release import recovery
+from headgate.release.freshness import (
+    Blindness,
+    add_progress,
+    alert_blindness,
+    blindness,
+    watching,
+)
+from headgate.release.looking import look
+from headgate.release.requests import answer
+from headgate.release.state import ModelState, PartitionState
+from headgate.release.turn import Effect, StatusDue, Turn
+from headgate.vocabulary import ANY_MODEL, AlertKind, Topic
+from headgate.wire.ledger import AdmittedAck, AdmittedRequest, Entry, Progress, Snapshot, Tick
+from headgate.wire.requests import AnyRequest, SetMode
+
+CLOCK_TOLERANCE_MS = 5_000
+HEARTBEAT_MS = 10_000
+STATUS_MS = 2_000
+IDLE_STATUS_MS = 10_000
+
+
+class Unreadable(Struct, frozen=True, kw_only=True):
+    """A ledger record that is no entry: which field, and which rule it broke."""
+
+    path: str
+    reason: str
+
+
+class Position(Struct, frozen=True, kw_only=True):
+    """Where an entry lies in its ledger partition, and the broker's timestamp."""
+
+    offset: int
+    timestamp_ms: int
+
+
+def step(
+    state: PartitionState, entry: Entry | Unreadable, at: Position
+) -> tuple[PartitionState, list[Effect]]:
+    """The state after `entry` and what is to be written; an entry seen before changes nothing."""
+    if at.offset < state.next_offset:
+        return state, []
+    before_ms = state.time_ms
+    state, apart_ms = _advance(state, entry, at)
+    turn = Turn(ledger_partition=state.ledger_partition, offset=at.offset, now_ms=state.time_ms)
+    if apart_ms > CLOCK_TOLERANCE_MS:
+        turn.warn(
+            AlertKind.CLOCKS_DISAGREE,
+            f"A writer's clock and the broker's are {apart_ms / 1000:.1f} s apart. "
+            "Check time synchronisation on both.",
+            apart_ms=apart_ms,
+        )
+    made = len(turn.effects)
+    try:
+        return _apply(turn, state, entry, before_ms), turn.effects
+    except Exception as error:
+        del turn.effects[made:]
+        _not_applied(turn, entry, error)
+        return state, turn.effects
+
+
+def _advance(
+    state: PartitionState, entry: Entry | Unreadable, at: Position
+) -> tuple[PartitionState, int]:
+    """Ledger time: two machines, the broker and a writer, must agree before it jumps."""
+    clock_ms, apart_ms = state.writer_clock_ms, 0
+    if isinstance(entry, Tick | Progress):
+        clock_ms = max(clock_ms, entry.clock_ms)
+        apart_ms = abs(at.timestamp_ms - entry.clock_ms)
+    time_ms = at.timestamp_ms
+    if clock_ms:
+        time_ms = min(time_ms, clock_ms + CLOCK_TOLERANCE_MS)
+    advanced = replace(
+        state,
+        next_offset=at.offset + 1,
+        time_ms=max(state.time_ms, time_ms),
+        writer_clock_ms=clock_ms,
+    )
+    return advanced, apart_ms
+
+
+def _not_applied(turn: Turn, entry: Entry | Unreadable, error: Exception) -> None:
+    kind = type(entry).__name__
+    turn.warn(
+        AlertKind.ENTRY_NOT_APPLIED,
+        f"The ledger entry at {turn.place} ({kind}) could not be applied and changed nothing: "
+        f"{error}",
+        entry=kind,
+        error=type(error).__name__,
+    )
+
+
+def _apply(
+    turn: Turn, state: PartitionState, entry: Entry | Unreadable, before_ms: int
+) -> PartitionState:
+    if isinstance(entry, Unreadable):
+        raise ValueError(f"{entry.path}: {entry.reason}")
+    if isinstance(entry, Tick):
+        return _tick(turn, state, before_ms)
+    return _APPLY[type(entry)](turn, state, entry)
+
+
+def _model(turn: Turn, state: PartitionState, model: str) -> ModelState:
+    found = state.models.get(model)
+    return found or ModelState(model=model, born_ms=turn.now_ms, mode=state.mode)
+
+
+def _with_model(turn: Turn, state: PartitionState, model: ModelState) -> PartitionState:
+    """The state with a model's new state, stamped with the entry that changed it."""
+    if state.models.get(model.model) is model:
+        return state
+    model = replace(model, changed_offset=turn.offset, changed_ms=turn.now_ms)
+    return replace(state, models={**state.models, model.model: model})
+
+
+def _snapshot(turn: Turn, state: PartitionState, entry: Snapshot) -> PartitionState:
+    model = _model(turn, state, entry.model)
+    tables = add_snapshot(
+        model.tables,
+        row=(entry.version, entry.revision),
+        source_partition=entry.source_partition,
+        pane_start_ms=entry.pane_start_ms,
+        first_offset=entry.first_offset,
+        last_offset=entry.last_offset,
+        cell=cell_of(entry),
+    )
+    if tables is model.tables:
+        return state
+    return _with_model(turn, state, replace(model, tables=tables))
+
+
+def _first_time(
+    state: PartitionState, kind: Topic, entry: AdmittedRequest | AdmittedAck
+) -> PartitionState | None:
+    """The state that remembers the entry's source, or None if it was applied before."""
+    source = f"{kind}-{entry.source_partition}"
+    if entry.source_offset <= state.seen.get(source, -1):
+        return None
+    return replace(state, seen={**state.seen, source: entry.source_offset})
+
+
+def _request(turn: Turn, state: PartitionState, entry: AdmittedRequest) -> PartitionState:
+    fresh = _first_time(state, Topic.REQUESTS, entry)
+    if fresh is None:
+        return state
+    if entry.request.model == ANY_MODEL:
+        return _request_for_all(turn, fresh, entry.request)
+    before = _model(turn, fresh, entry.request.model)
+    after = answer(turn, before, entry.request)
+    return fresh if after is before else _with_model(turn, fresh, after)
+
+
+def _request_for_all(turn: Turn, state: PartitionState, request: AnyRequest) -> PartitionState:
+    """Modes are the only thing that is set for all models at once."""
+    who: dict[str, Any] = {
+        "request_id": request.request_id,
+        "request_type": type(request).__struct_config__.tag,
+        "operator": request.operator,
+        "operator_reason": request.reason,
+        "details": {"ledger_partition": state.ledger_partition, "models": len(state.models)},
+    }
+    if not isinstance(request, SetMode):
+        sentence = "Only a mode can be set for all models at once."
+        turn.audit(ANY_MODEL, "refused", sentence, remedy="Name one model.", **who)
+        return state
+    for model in tuple(state.models.values()):
+        state = _with_model(turn, state, replace(model, mode=request.mode))
+    sentence = f"All {len(state.models)} models of ledger partition {state.ledger_partition} are "
+    sentence += f"in {request.mode} mode, and so is every new one."
+    turn.audit(ANY_MODEL, "accepted", sentence, **who)
+    return replace(state, mode=request.mode)
+
+
+def _ack(turn: Turn, state: PartitionState, entry: AdmittedAck) -> PartitionState:
+    fresh = _first_time(state, Topic.ACKS, entry)
+    if fresh is None:
+        return state
+    model = state.models.get(entry.ack.model)
+    if model is None:
+        return fresh
+    return _with_model(turn, fresh, recovery.hear(turn, model, entry.ack))
+
+
+def _tick(turn: Turn, state: PartitionState, before_ms: int) -> PartitionState:
+    """Time has passed: look at every rollout, act on deadlines, beat the heart."""
+    blind = blindness(state)
+    state = alert_blindness(turn, state, blind)
+    for model in tuple(state.models.values()):
+        state = _tick_model(turn, state, model, blind)
+    if _crossed(before_ms, turn.now_ms, MINUTE_MS):
+        state = _forget(turn, state)
+    if _crossed(before_ms, turn.now_ms, HEARTBEAT_MS):
+        turn.publish(Topic.ALERTS, f"watching-{state.ledger_partition}", watching(state))
+    if _crossed(before_ms, turn.now_ms, STATUS_MS):
+        idle_too = _crossed(before_ms, turn.now_ms, IDLE_STATUS_MS)
+        _statuses(turn, state, before_ms, idle_too=idle_too)
+    return state
+
+
+def _crossed(before_ms: int, now_ms: int, every_ms: int) -> bool:
+    return before_ms // every_ms != now_ms // every_ms
+
+
+def _tick_model(
+    turn: Turn, state: PartitionState, model: ModelState, blind: Blindness
+) -> PartitionState:
+    return _with_model(turn, state, recovery.check(turn, look(turn, model, blind)))
+
+
+def _forget(turn: Turn, state: PartitionState) -> PartitionState:
+    """Let go of routers, versions and models that nobody named and nothing is heard of."""
+    for model in tuple(state.models.values()):
+        named = frozenset(model.versions)
+        tables = forget_idle(model.tables, now_ms=turn.now_ms, keep=named)
+        kept = recovery.forget_routers(model, turn.now_ms)
+        kept = kept if tables is kept.tables else replace(kept, tables=tables)
+        idle = turn.now_ms - model.changed_ms > COARSE_SPAN_MS
+        if idle and not named and model.policy is None:
+            left = {name: other for name, other in state.models.items() if name != model.model}
+            state = replace(state, models=left)
+        else:
+            state = _with_model(turn, state, kept)
+    return state
+
+
+def _statuses(turn: Turn, state: PartitionState, before_ms: int, *, idle_too: bool) -> None:
+    for model in state.models.values():
+        busy = model.rollout is not None or turn.now_ms - model.changed_ms <= STATUS_MS
+        if busy or idle_too or before_ms - model.changed_ms <= STATUS_MS:
+            turn.effects.append(StatusDue(model=model.model))
+
+
+_APPLY: dict[type, Callable[[Turn, PartitionState, Any], PartitionState]] = {
+    Snapshot: _snapshot,
+    Progress: add_progress,
+    AdmittedRequest: _request,
+    AdmittedAck: _ack,
+}

@@ -1,0 +1,192 @@
+"""Incidents: from a confirmed breach over its deadline to an action, or back to calm.
+
+An incident is an alert with a lasting id. It fires when a breach is confirmed, escalates when it
+leads to an action (or a deadline is missed), and resolves when its evidence falls back, when a
+person ends it, or when every live router obeys the action.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec.structs import replace
+
+from headgate.judge.durations import say_duration
+from headgate.judge.policy import Trigger
+from headgate.judge.verdicts import Assessment
+from headgate.release.state import Incident, ModelState
+from headgate.release.turn import RUNBOOK, Turn
+from headgate.vocabulary import AlertKind, AlertState, Mode, Severity
+from headgate.wire.alerts import Alert
+
+
+def find(state: ModelState, kind: AlertKind, trigger: str) -> Incident | None:
+    """The open incident of that kind that has not led to an action yet."""
+    for incident in state.incidents.values():
+        if incident.kind is kind and incident.trigger == trigger and not incident.acted:
+            return incident
+    return None
+
+
+def open_incident(
+    turn: Turn,
+    state: ModelState,
+    *,
+    kind: AlertKind,
+    trigger: str,
+    severity: Severity,
+    sentence: str,
+    versions: tuple[str, ...],
+    numbers: dict[str, Any],
+    deadline_ms: int | None = None,
+) -> ModelState:
+    """A new firing alert, written to alerts and audit."""
+    incident = Incident(
+        alert_id=f"a-{turn.place}-{trigger}",
+        kind=kind,
+        trigger=trigger,
+        severity=severity,
+        opened_ms=turn.now_ms,
+        sentence=sentence,
+        versions=versions,
+        numbers=numbers,
+        deadline_ms=deadline_ms,
+    )
+    turn.alert(alert_of(state, incident, AlertState.FIRING, turn.now_ms))
+    turn.audit(
+        state.model,
+        "incident_opened",
+        sentence,
+        details={"alert_id": incident.alert_id, "kind": str(kind), "trigger": trigger, **numbers},
+    )
+    return _keep(state, incident)
+
+
+def open_breach(
+    turn: Turn, state: ModelState, trigger: Trigger, assessment: Assessment
+) -> ModelState:
+    """The incident of a proven breach; its deadline starts now."""
+    deadline_ms = turn.now_ms + trigger.act_within if trigger.action == "rollback" else None
+    sentence = " ".join(part for part in (assessment.sentence, trigger.advice) if part)
+    if deadline_ms is not None and trigger.act_within:
+        would = "rolls back" if state.mode is Mode.ENFORCE else "would roll back"
+        sentence += f" Headgate {would} in {say_duration(trigger.act_within)} unless it falls back."
+    return open_incident(
+        turn,
+        state,
+        kind=AlertKind.BREACH,
+        trigger=trigger.name,
+        severity=Severity(trigger.severity),
+        sentence=sentence,
+        versions=_versions(state),
+        numbers=assessment.evidence,
+        deadline_ms=deadline_ms,
+    )
+
+
+def open_hold(turn: Turn, state: ModelState, trigger: Trigger, seen: Assessment) -> ModelState:
+    """Bad absolutely but stable shares it: nothing advances until it is over."""
+    return open_incident(
+        turn,
+        state,
+        kind=AlertKind.OUTAGE_HOLD,
+        trigger=trigger.name,
+        severity=Severity.CRITICAL,
+        sentence=f"{seen.sentence} The rollout holds: nothing advances, nothing is rolled back.",
+        versions=_versions(state),
+        numbers=seen.evidence,
+    )
+
+
+def escalate(
+    turn: Turn, state: ModelState, incident: Incident, decision_id: str, sentence: str
+) -> ModelState:
+    """The incident led to a decision; it stays open until the routers obey."""
+    acted = replace(incident, acted=decision_id, sentence=sentence)
+    turn.alert(alert_of(state, acted, AlertState.ESCALATED, turn.now_ms))
+    return _keep(state, acted)
+
+
+def resolve(turn: Turn, state: ModelState, incident: Incident, sentence: str) -> ModelState:
+    """The incident is over."""
+    over = replace(incident, sentence=sentence, deadline_ms=None)
+    turn.alert(alert_of(state, over, AlertState.RESOLVED, turn.now_ms))
+    turn.audit(
+        state.model,
+        "incident_resolved",
+        sentence,
+        details={"alert_id": incident.alert_id, "trigger": incident.trigger},
+    )
+    left = {key: kept for key, kept in state.incidents.items() if key != incident.alert_id}
+    return replace(state, incidents=left)
+
+
+def resolve_all(
+    turn: Turn, state: ModelState, incidents: Iterable[Incident], sentence: str
+) -> ModelState:
+    """Several incidents are over for one reason."""
+    for incident in tuple(incidents):
+        state = resolve(turn, state, incident, sentence)
+    return state
+
+
+def defer(
+    turn: Turn, state: ModelState, incident: Incident, minutes: int, reason: str
+) -> ModelState:
+    """Put the deadline off, once."""
+    if incident.deadline_ms is None:
+        raise ValueError("an incident without a deadline cannot be put off")
+    later = replace(
+        incident,
+        deferred=True,
+        deadline_ms=incident.deadline_ms + minutes * 60_000,
+        sentence=f"{incident.sentence} Put off by {minutes} min: {reason}",
+    )
+    turn.alert(alert_of(state, later, AlertState.FIRING, turn.now_ms))
+    return _keep(state, later)
+
+
+def alert_of(state: ModelState, incident: Incident, alert_state: AlertState, at_ms: int) -> Alert:
+    """The incident as on-call reads it."""
+    observing = state.mode is Mode.OBSERVE and incident.kind is AlertKind.BREACH
+    return Alert(
+        alert_id=incident.alert_id,
+        kind=incident.kind,
+        state=alert_state,
+        severity=incident.severity,
+        model=state.model,
+        sentence=incident.sentence,
+        runbook=f"{RUNBOOK}{incident.kind}",
+        at_ms=at_ms,
+        versions=incident.versions,
+        trigger=incident.trigger,
+        deadline_ms=incident.deadline_ms,
+        would_have=observing,
+        numbers=incident.numbers,
+        commands=() if alert_state is AlertState.RESOLVED else _commands(state, incident),
+    )
+
+
+def _commands(state: ModelState, incident: Incident) -> tuple[str, ...]:
+    """What a person can do now, to paste into a shell."""
+    model = state.model
+    commands = [f"headgate status {model}"]
+    if incident.acted:
+        return (*commands, "headgate tail audit --from-beginning --exit")
+    if state.rollout is not None and incident.kind is AlertKind.BREACH:
+        commands.append(f"headgate rollout rollback {model} --reason 'alert {incident.alert_id}'")
+        puts_off = incident.deadline_ms is not None and incident.deadline_ms > incident.opened_ms
+        if puts_off and not incident.deferred:
+            commands.append(
+                f"headgate defer {model} {incident.alert_id} --minutes 30 --reason '...'"
+            )
+    return tuple(commands)
+
+
+def _versions(state: ModelState) -> tuple[str, ...]:
+    return (state.rollout.candidate, state.rollout.stable) if state.rollout else ()
+
+
+def _keep(state: ModelState, incident: Incident) -> ModelState:
+    return replace(state, incidents={**state.incidents, incident.alert_id: incident})

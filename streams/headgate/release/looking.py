@@ -1,0 +1,108 @@
+"""Looking: judge a rollout at one moment and let its incidents follow the verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from msgspec.structs import replace
+
+from headgate.judge.looks import Arm, Look
+from headgate.judge.policy import Policy, Trigger
+from headgate.judge.proofs import assess
+from headgate.judge.verdicts import Assessment, Memory
+from headgate.measure.cells import Cell
+from headgate.measure.windows import read_window
+from headgate.release import incidents
+from headgate.release.acting import act
+from headgate.release.freshness import Blindness
+from headgate.release.rollouts import policy_of
+from headgate.release.splits import weight_of
+from headgate.release.state import Incident, ModelState, Rollout
+from headgate.release.turn import Turn
+from headgate.vocabulary import AlertKind, Verdict
+
+
+def look_of(
+    state: ModelState, rollout: Rollout, policy: Policy, now_ms: int, blind: Blindness
+) -> Look:
+    """What the proofs may see of the rollout now."""
+    stable_is_live = weight_of(state, rollout.stable) > 0
+    return Look(
+        now_ms=now_ms,
+        candidate=_arm(state, rollout, rollout.candidate, now_ms),
+        stable=_arm(state, rollout, rollout.stable, now_ms) if stable_is_live else None,
+        faults=policy.caller_faults.rules(),
+        blind=blind.sentence,
+        blind_because_lagging=blind.lagging,
+    )
+
+
+def _arm(state: ModelState, rollout: Rollout, version: str, now_ms: int) -> Arm:
+    def read(window_ms: int, since_revision: int) -> Cell:
+        return read_window(
+            state.tables,
+            version,
+            now_ms=now_ms,
+            window_ms=window_ms,
+            from_ms=rollout.started_ms,
+            since_revision=since_revision,
+        )
+
+    return Arm(
+        version=version,
+        window=partial(read, since_revision=rollout.first_revision),
+        same_split=partial(read, since_revision=state.split_since_revision),
+    )
+
+
+def judge(
+    state: ModelState, now_ms: int, blind: Blindness
+) -> tuple[Mapping[str, Assessment], dict[str, Memory]]:
+    """The verdicts of the running rollout and what to remember; nothing without a rollout."""
+    policy = policy_of(state)
+    if policy is None or state.rollout is None:
+        return {}, {}
+    return assess(policy, look_of(state, state.rollout, policy, now_ms, blind), state.memories)
+
+
+def look(turn: Turn, state: ModelState, blind: Blindness) -> ModelState:
+    """One look: verdicts, incidents, and the action whose deadline has come."""
+    policy = policy_of(state)
+    if policy is None or state.rollout is None:
+        return state
+    assessments, memories = judge(state, turn.now_ms, blind)
+    if memories != state.memories:
+        state = replace(state, memories=memories)
+    for trigger in policy.triggers:
+        state = _follow(turn, state, trigger, assessments[trigger.name])
+    return act(turn, state, policy, assessments)
+
+
+def _follow(turn: Turn, state: ModelState, trigger: Trigger, seen: Assessment) -> ModelState:
+    """Open and resolve the incidents of one trigger after its verdict."""
+    breach = incidents.find(state, AlertKind.BREACH, trigger.name)
+    if seen.verdict is Verdict.BREACH and breach is None and not _would_have_acted(state, trigger):
+        state = incidents.open_breach(turn, state, trigger, seen)
+    elif seen.cleared:
+        for incident in _of_trigger(state, trigger):
+            state = incidents.resolve(turn, state, incident, f"Over: {seen.sentence}")
+    hold = incidents.find(state, AlertKind.OUTAGE_HOLD, trigger.name)
+    if seen.hold and hold is None:
+        state = incidents.open_hold(turn, state, trigger, seen)
+    elif hold is not None and not seen.hold and seen.verdict in {Verdict.OK, Verdict.BREACH}:
+        state = incidents.resolve(turn, state, hold, f"The hold is over: {seen.sentence}")
+    return state
+
+
+def _of_trigger(state: ModelState, trigger: Trigger) -> tuple[Incident, ...]:
+    return tuple(
+        incident
+        for incident in state.incidents.values()
+        if incident.kind is AlertKind.BREACH and incident.trigger == trigger.name
+    )
+
+
+def _would_have_acted(state: ModelState, trigger: Trigger) -> bool:
+    """In observe mode an incident stays open after the decision that was not sent."""
+    return any(incident.acted for incident in _of_trigger(state, trigger))

@@ -1,0 +1,135 @@
+"""Recovery: do the routers obey? Acknowledgements, laggards and stale commands."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from headgate.judge.durations import say_duration
+from headgate.release import incidents
+from headgate.release.splits import Change, give_split, republish
+from headgate.release.state import LIVE_ROUTER_MS, ModelState, Recovery, RouterState
+from headgate.release.turn import Turn
+from headgate.vocabulary import AlertKind, Severity
+from headgate.wire.acks import Ack
+
+FORGET_ROUTER_MS = 3_600_000
+
+
+def live_routers(state: ModelState, now_ms: int) -> dict[str, RouterState]:
+    """The routers heard within 15 s of ledger time."""
+    return {
+        router_id: router
+        for router_id, router in state.routers.items()
+        if now_ms - router.heard_ms <= LIVE_ROUTER_MS
+    }
+
+
+def hear(turn: Turn, state: ModelState, ack: Ack) -> ModelState:
+    """Take one acknowledgement in, and publish the split again where the router lacks it."""
+    routers = {name: known for name, known in state.routers.items() if name != ack.router_id}
+    if ack.state == "live":
+        heard = RouterState(revision=ack.revision, heard_ms=turn.now_ms, choices=ack.choices)
+        routers[ack.router_id] = heard
+    state = replace(state, routers=routers)
+    if ack.state == "live" and state.command is not None:
+        state = _mend(turn, state, ack)
+    return check(turn, state)
+
+
+def _mend(turn: Turn, state: ModelState, ack: Ack) -> ModelState:
+    command = state.command
+    if command is None:
+        return state
+    if ack.revision < command.revision:
+        said = f"Router {ack.router_id} obeys revision {ack.revision}; sent the split again."
+        return republish(turn, state, said)
+    if ack.revision == command.revision and ack.decision_id not in {"", command.decision_id}:
+        turn.audit(
+            state.model,
+            "republished",
+            f"Router {ack.router_id} obeys another decision {ack.decision_id} under revision "
+            f"{ack.revision}: the split goes out again under the next one.",
+            decision_id=command.decision_id,
+            revision=command.revision,
+        )
+        change = Change(
+            action=command.action,
+            from_version=command.from_version,
+            to_version=command.to_version,
+            rollout_id=command.rollout_id,
+            salt=command.salt,
+            reasons=command.reasons,
+        )
+        return give_split(turn, state, command.weights, change)
+    return state
+
+
+def check(turn: Turn, state: ModelState) -> ModelState:
+    """Is the newest command obeyed by every live router; if not, is it overdue?"""
+    recovery = state.recovery
+    if recovery is None:
+        return state
+    live = live_routers(state, turn.now_ms)
+    laggards = sorted(name for name, router in live.items() if router.revision < recovery.revision)
+    if live and not laggards:
+        return _recovered(turn, state, recovery, len(live))
+    overdue = recovery.recover_by_ms is not None and turn.now_ms > recovery.recover_by_ms
+    if overdue and not recovery.missed:
+        return _missed(turn, state, recovery, laggards)
+    return state
+
+
+def _recovered(turn: Turn, state: ModelState, recovery: Recovery, routers: int) -> ModelState:
+    took_ms = turn.now_ms - recovery.issued_ms
+    who = "the one live router obeys" if routers == 1 else f"all {routers} live routers obey"
+    sentence = f"Recovered: {who} revision {recovery.revision} after {say_duration(took_ms)}."
+    turn.audit(
+        state.model,
+        "recovered",
+        sentence,
+        decision_id=recovery.decision_id,
+        revision=recovery.revision,
+        details={"took_ms": took_ms, "routers": routers},
+    )
+    ended = [
+        incident
+        for incident in state.incidents.values()
+        if incident.acted == recovery.decision_id or incident.kind is AlertKind.RECOVERY_MISSED
+    ]
+    state = incidents.resolve_all(turn, state, ended, sentence)
+    return replace(state, recovery=None)
+
+
+def _missed(turn: Turn, state: ModelState, recovery: Recovery, laggards: list[str]) -> ModelState:
+    took = say_duration(turn.now_ms - recovery.issued_ms)
+    who = f"still on an older split: {', '.join(laggards)}" if laggards else "no router is heard"
+    sentence = f"Revision {recovery.revision} is not obeyed after {took}; {who}."
+    turn.audit(
+        state.model,
+        "recovery_missed",
+        sentence,
+        decision_id=recovery.decision_id,
+        revision=recovery.revision,
+        details={"laggards": laggards},
+    )
+    state = incidents.open_incident(
+        turn,
+        state,
+        kind=AlertKind.RECOVERY_MISSED,
+        trigger="recovery",
+        severity=Severity.CRITICAL,
+        sentence=sentence,
+        versions=(),
+        numbers={"laggards": laggards, "revision": recovery.revision},
+    )
+    return replace(state, recovery=replace(recovery, missed=True))
+
+
+def forget_routers(state: ModelState, now_ms: int) -> ModelState:
+    """Without the routers that have not been heard of for an hour."""
+    kept = {
+        name: router
+        for name, router in state.routers.items()
+        if now_ms - router.heard_ms <= FORGET_ROUTER_MS
+    }
+    return state if len(kept) == len(state.routers) else replace(state, routers=kept)

@@ -1,0 +1,162 @@
+"""Rollouts: what starts, widens, reverses and completes one, whoever asked for it."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from headgate.judge.policy import Policy, parse_policy
+from headgate.registry.lifecycle import VersionRecord, move
+from headgate.release.splits import Change, give_split, shared, whole
+from headgate.release.state import ModelState, Rollout
+from headgate.release.turn import Turn
+from headgate.vocabulary import Action, Status, Topic
+from headgate.wire.control import Because
+from headgate.wire.registry import VersionEntry
+
+
+def policy_of(state: ModelState) -> Policy | None:
+    """The policy in force; it was checked when it came."""
+    return parse_policy(state.policy.content) if state.policy else None
+
+
+def set_status(turn: Turn, state: ModelState, version: str, to: Status) -> ModelState:
+    """Move a version to a status and tell the registry; raises `TransitionError`."""
+    record = move(state.versions.get(version), version, to, turn.now_ms)
+    return replace(state, versions={**state.versions, version: record})
+
+
+def publish_versions(turn: Turn, before: ModelState, after: ModelState) -> None:
+    """One registry entry for every version whose record or aliases changed."""
+    aliases_before, aliases_after = aliases(before), aliases(after)
+    for version, record in after.versions.items():
+        named = aliases_after.get(version, ())
+        if before.versions.get(version) == record and aliases_before.get(version, ()) == named:
+            continue
+        entry = VersionEntry(
+            model=after.model,
+            version=version,
+            status=record.status,
+            since_ms=record.since_ms,
+            revision=after.command.revision if after.command else 0,
+            aliases=named,
+            rolled_back=record.rolled_back,
+        )
+        turn.publish(Topic.REGISTRY, f"{after.model}/{version}", entry)
+
+
+def aliases(state: ModelState) -> dict[str, tuple[str, ...]]:
+    """Which names routers and people may use for which version."""
+    named: dict[str, list[str]] = {}
+    pairs = (
+        ("stable", state.rollout.stable if state.rollout else state.production),
+        ("candidate", state.rollout.candidate if state.rollout else ""),
+        ("previous", state.previous),
+    )
+    for alias, version in pairs:
+        if version:
+            named.setdefault(version, []).append(alias)
+    return {version: tuple(names) for version, names in named.items()}
+
+
+def adopt(turn: Turn, state: ModelState, version: str, operator: str) -> ModelState:
+    """Make `version` the first production version and give it all traffic."""
+    state = set_status(turn, state, version, Status.PRODUCTION)
+    change = Change(action=Action.ADOPT, to_version=version, salt=turn.place, operator=operator)
+    return replace(give_split(turn, state, whole(version), change), production=version)
+
+
+def start(
+    turn: Turn, state: ModelState, *, stable: str, candidate: str, weight: int, operator: str
+) -> ModelState:
+    """Give `candidate` its first share under a salt of its own: each rollout draws other users."""
+    state = set_status(turn, state, candidate, Status.CANDIDATE)
+    rollout_id = f"r-{turn.place}"
+    change = Change(
+        action=Action.SET_WEIGHTS,
+        from_version=stable,
+        to_version=candidate,
+        rollout_id=rollout_id,
+        salt=rollout_id,
+        operator=operator,
+    )
+    state = give_split(turn, state, shared(candidate, stable, weight), change)
+    rollout = Rollout(
+        rollout_id=rollout_id,
+        stable=stable,
+        candidate=candidate,
+        weight=weight,
+        started_ms=turn.now_ms,
+        first_revision=state.command.revision if state.command else 0,
+    )
+    return replace(state, rollout=rollout, memories={})
+
+
+def reweigh(
+    turn: Turn, state: ModelState, rollout: Rollout, weight: int, operator: str
+) -> ModelState:
+    """Change the candidate's share within the rollout: the same users, more or fewer of them."""
+    change = Change(
+        action=Action.SET_WEIGHTS,
+        from_version=rollout.stable,
+        to_version=rollout.candidate,
+        rollout_id=rollout.rollout_id,
+        operator=operator,
+    )
+    split = shared(rollout.candidate, rollout.stable, weight)
+    return replace(give_split(turn, state, split, change), rollout=replace(rollout, weight=weight))
+
+
+def roll_back(
+    turn: Turn,
+    state: ModelState,
+    *,
+    bad: str,
+    target: str,
+    reasons: tuple[Because, ...],
+    recovered_within_ms: int,
+    operator: str = "",
+) -> ModelState:
+    """All traffic to `target`; `bad` is no automatic target until somebody clears it."""
+    change = Change(
+        action=Action.ROLLBACK,
+        from_version=bad,
+        to_version=target,
+        rollout_id=state.rollout.rollout_id if state.rollout else "",
+        operator=operator,
+        reasons=reasons,
+        recovered_within_ms=recovered_within_ms,
+    )
+    state = _mark_rolled_back(turn, state, bad)
+    if target != state.production:
+        state = replace(
+            set_status(turn, state, target, Status.PRODUCTION), production=target, previous=""
+        )
+    state = give_split(turn, state, whole(target), change)
+    return replace(state, rollout=None, memories={})
+
+
+def _mark_rolled_back(turn: Turn, state: ModelState, bad: str) -> ModelState:
+    after = Status.DEPRECATED if bad == state.production else Status.STAGING
+    record = move(state.versions.get(bad), bad, after, turn.now_ms)
+    marked: VersionRecord = replace(record, rolled_back=True)
+    return replace(state, versions={**state.versions, bad: marked})
+
+
+def promote(turn: Turn, state: ModelState, rollout: Rollout, operator: str) -> ModelState:
+    """The candidate takes all traffic and becomes production; stable becomes `previous`."""
+    state = set_status(turn, state, rollout.candidate, Status.PRODUCTION)
+    change = Change(
+        action=Action.PROMOTE,
+        from_version=rollout.stable,
+        to_version=rollout.candidate,
+        rollout_id=rollout.rollout_id,
+        operator=operator,
+    )
+    state = give_split(turn, state, whole(rollout.candidate), change)
+    return replace(
+        state,
+        rollout=None,
+        memories={},
+        production=rollout.candidate,
+        previous=rollout.stable,
+    )

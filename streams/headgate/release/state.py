@@ -1,0 +1,136 @@
+"""The state that the fold keeps per ledger partition: a function of the ledger's prefix alone.
+
+Everything is immutable; a step returns a new state that shares what did not change.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from headgate.judge.verdicts import Memory
+from headgate.measure.windows import Tables
+from headgate.registry.lifecycle import VersionRecord
+from headgate.vocabulary import AlertKind, Mode, Severity
+from headgate.wire.acks import Choices
+from headgate.wire.alerts import Alert
+from headgate.wire.control import Command
+
+LIVE_ROUTER_MS = 15_000
+STALE_MS = 15_000
+
+
+class PolicyRecord(Struct, frozen=True, kw_only=True):
+    """A policy as it came through the ledger: whole content, and the digest that names it."""
+
+    name: str
+    digest: str
+    content: dict[str, Any]
+
+
+class Rollout(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A candidate on its way beside stable; `first_revision` is its first split."""
+
+    rollout_id: str
+    stable: str
+    candidate: str
+    weight: int
+    started_ms: int
+    first_revision: int
+    kind: str = "canary"
+
+
+class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An open alert about a model. `deadline_ms` is when Headgate acts by itself, if it will.
+
+    `acted` holds the decision that it led to (in observe mode: that it would have led to).
+    """
+
+    alert_id: str
+    kind: AlertKind
+    trigger: str
+    severity: Severity
+    opened_ms: int
+    sentence: str
+    versions: tuple[str, ...] = ()
+    numbers: dict[str, Any] = {}
+    deadline_ms: int | None = None
+    deferred: bool = False
+    acted: str = ""
+
+
+class Recovery(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A command that not every live router has acknowledged yet."""
+
+    decision_id: str
+    revision: int
+    issued_ms: int
+    recover_by_ms: int | None = None
+    missed: bool = False
+
+
+class RouterState(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one router said last, and at which ledger time."""
+
+    revision: int
+    heard_ms: int
+    choices: tuple[Choices, ...] = ()
+
+
+class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One model: split, rollout, tables, what proofs remember, incidents and routers.
+
+    `changed_offset` is the ledger offset of the last entry that changed anything here;
+    `split_since_revision` the first revision with the weights in force.
+    """
+
+    model: str
+    born_ms: int
+    changed_offset: int = -1
+    changed_ms: int = 0
+    mode: Mode = Mode.ENFORCE
+    policy: PolicyRecord | None = None
+    production: str = ""
+    previous: str = ""
+    versions: dict[str, VersionRecord] = {}
+    command: Command | None = None
+    split_since_revision: int = 0
+    rollout: Rollout | None = None
+    tables: Tables = Tables()
+    memories: dict[str, Memory] = {}
+    incidents: dict[str, Incident] = {}
+    recovery: Recovery | None = None
+    routers: dict[str, RouterState] = {}
+    republished_ms: int = 0
+
+
+class SourceProgress(Struct, frozen=True, kw_only=True):
+    """How far ingest has read one partition of outcomes, by ledger time.
+
+    `goal_offset` is an end that it has not reached yet, known since `goal_ms`.
+    """
+
+    next_offset: int
+    end_offset: int
+    pane_time_ms: int
+    heard_ms: int
+    goal_offset: int
+    goal_ms: int
+
+
+class PartitionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All models of one ledger partition, its time, and how fresh its view is.
+
+    `seen` holds the highest source offset applied per `topic-partition` of requests and acks.
+    """
+
+    ledger_partition: int
+    next_offset: int = 0
+    time_ms: int = 0
+    writer_clock_ms: int = 0
+    mode: Mode = Mode.ENFORCE
+    seen: dict[str, int] = {}
+    progress: dict[int, SourceProgress] = {}
+    alerts: dict[AlertKind, Alert] = {}
+    models: dict[str, ModelState] = {}

@@ -1,0 +1,173 @@
+"""The status of a model: a view of the state for people and pages."""
+
+from __future__ import annotations
+
+from headgate.measure.cells import Cell
+from headgate.measure.metrics import CallerFaults, error_count, read_all
+from headgate.measure.windows import read_window
+from headgate.release.acting import because
+from headgate.release.freshness import blindness
+from headgate.release.incidents import alert_of, find
+from headgate.release.looking import judge
+from headgate.release.recovery import live_routers
+from headgate.release.rollouts import aliases, policy_of
+from headgate.release.splits import weight_of
+from headgate.release.state import ModelState, PartitionState
+from headgate.vocabulary import AlertKind, AlertState
+from headgate.wire.status import (
+    ModelStatus,
+    RolloutStatus,
+    RouterStatus,
+    TriggerStatus,
+    VersionStatus,
+    WindowRow,
+)
+
+WINDOWS_S = (60, 300, 3600)
+_SHOWN = (
+    "error_rate",
+    "latency_p50_ms",
+    "latency_p95_ms",
+    "latency_p99_ms",
+    "ttft_p95_ms",
+    "rating_mean",
+    "hallucination_rate",
+    "success_rate",
+    "tokens_mean",
+    "cost_mean_usd",
+    "telemetry_delay_ms",
+)
+MAX_VERSIONS_SHOWN = 20
+
+
+def model_status(state: PartitionState, model: ModelState) -> ModelStatus:
+    """Everything a person asks about one model, at the partition's ledger time."""
+    command, policy = model.command, model.policy
+    return ModelStatus(
+        model=model.model,
+        at_ms=state.time_ms,
+        revision=command.revision if command else 0,
+        mode=model.mode,
+        fresh=not blindness(state).sentence,
+        policy=policy.name if policy else "",
+        policy_digest=policy.digest if policy else "",
+        production=model.production,
+        previous=model.previous,
+        decision_id=command.decision_id if command else "",
+        weights=command.weights if command else (),
+        rollout=_rollout(model),
+        versions=_versions(state, model),
+        triggers=_triggers(state, model),
+        alerts=tuple(
+            alert_of(
+                model,
+                incident,
+                AlertState.ESCALATED if incident.acted else AlertState.FIRING,
+                incident.opened_ms,
+            )
+            for incident in model.incidents.values()
+        ),
+        routers=_routers(model, state.time_ms),
+        recovering=model.recovery is not None,
+    )
+
+
+def window_row(cell: Cell, window_s: int, faults: CallerFaults) -> WindowRow:
+    """One version's counts over one window; `window_s` 0 stands for all that was ever counted."""
+    read = read_all(cell, _SHOWN, faults)
+    return WindowRow(
+        window_s=window_s,
+        outcomes=cell.outcomes,
+        requests=cell.requests,
+        requests_per_s=cell.requests / window_s if window_s else None,
+        errors=error_count(cell, faults),
+        ratings=cell.counts.get("rating_tenths", 0),
+        hallucination_labels=cell.labelled.get("hallucination", 0),
+        safety_violations=cell.flagged.get("safety_violation", 0),
+        **{name: read[name].value for name in _SHOWN},
+    )
+
+
+def _versions(state: PartitionState, model: ModelState) -> tuple[VersionStatus, ...]:
+    policy = policy_of(model)
+    faults = policy.caller_faults.rules() if policy else CallerFaults()
+    roles = aliases(model)
+    names = sorted(
+        {*model.versions, *model.tables.totals}, key=lambda name: (name not in roles, name)
+    )
+    return tuple(
+        VersionStatus(
+            version=name,
+            role=", ".join(roles.get(name, ("",))),
+            lifecycle=str(model.versions[name].status) if name in model.versions else "unknown",
+            weight=weight_of(model, name),
+            windows=_windows(state, model, name, faults),
+        )
+        for name in names[:MAX_VERSIONS_SHOWN]
+    )
+
+
+def _windows(
+    state: PartitionState, model: ModelState, version: str, faults: CallerFaults
+) -> tuple[WindowRow, ...]:
+    rows = [
+        window_row(
+            read_window(model.tables, version, now_ms=state.time_ms, window_ms=window_s * 1000),
+            window_s,
+            faults,
+        )
+        for window_s in WINDOWS_S
+    ]
+    return (*rows, window_row(model.tables.totals.get(version, Cell()), 0, faults))
+
+
+def _triggers(state: PartitionState, model: ModelState) -> tuple[TriggerStatus, ...]:
+    policy = policy_of(model)
+    assessments, memories = judge(model, state.time_ms, blindness(state))
+    if policy is None or not assessments:
+        return ()
+    rows = []
+    for trigger in policy.triggers:
+        incident = find(model, AlertKind.BREACH, trigger.name)
+        memory = memories[trigger.name]
+        rows.append(
+            TriggerStatus(
+                trigger=trigger.name,
+                severity=str(trigger.severity),
+                verdict=assessments[trigger.name].verdict,
+                because=because(assessments[trigger.name]),
+                since_ms=memory.crossed_since_ms,
+                deadline_ms=incident.deadline_ms if incident else None,
+                deferred=incident.deferred if incident else False,
+            )
+        )
+    return tuple(rows)
+
+
+def _rollout(model: ModelState) -> RolloutStatus | None:
+    rollout = model.rollout
+    if rollout is None:
+        return None
+    return RolloutStatus(
+        rollout_id=rollout.rollout_id,
+        kind=rollout.kind,
+        stable=rollout.stable,
+        candidate=rollout.candidate,
+        weight=rollout.weight,
+        started_ms=rollout.started_ms,
+        holding=any(i.kind is AlertKind.OUTAGE_HOLD for i in model.incidents.values()),
+    )
+
+
+def _routers(model: ModelState, now_ms: int) -> tuple[RouterStatus, ...]:
+    live = live_routers(model, now_ms)
+    return tuple(
+        RouterStatus(
+            router_id=name,
+            revision=router.revision,
+            heard_ms=router.heard_ms,
+            live=name in live,
+            choices=router.choices,
+        )
+        for name, router in sorted(model.routers.items())
+    )
