@@ -85,6 +85,7 @@ class AlertKind(StrEnum):
     INGEST_LAGGING = "ingest_lagging"
     CLOCKS_DISAGREE = "clocks_disagree"
     ENTRY_NOT_APPLIED = "entry_not_applied"
+    LEDGER_HOLE = "ledger_hole"
 
 
 class Action(StrEnum):

@@ -67,7 +67,10 @@ class Decoded:
 
 def decode_values(values: Sequence[bytes | None]) -> Decoded:
     """Every value decoded on its own; raises nothing, whatever the bytes."""
-    sizes = [0 if value is None else len(value) for value in values]
+    try:
+        sizes = list(map(len, values))  # type: ignore[arg-type]  # None raises, and rarely comes
+    except TypeError:
+        sizes = [0 if value is None else len(value) for value in values]
     suspect = bool(sizes) and (max(sizes) > MAX_VALUE_BYTES or not min(sizes))
     left = iter(_within_limits(values) if suspect else values)
     outcomes: list[Outcome | None] = []
@@ -84,7 +87,7 @@ def decode_values(values: Sequence[bytes | None]) -> Decoded:
 
 def number_columns(outcomes: Sequence[Outcome]) -> npt.NDArray[np.float64]:
     """Shape (10, len(outcomes)), rows as in `COLUMNS`; NaN where an outcome says nothing."""
-    columns = (
+    columns: tuple[Sequence[float | None], ...] = (
         [outcome.latency_ms for outcome in outcomes],
         [outcome.ttft_ms for outcome in outcomes],
         [outcome.cost_usd for outcome in outcomes],
@@ -98,7 +101,7 @@ def number_columns(outcomes: Sequence[Outcome]) -> npt.NDArray[np.float64]:
     )
     numbers = np.empty((len(columns), len(outcomes)))
     for row, column in enumerate(columns):
-        numbers[row] = column
+        numbers[row] = np.array(column, np.float64)
     return numbers
 
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.measure.cells import cell_of
-from headgate.measure.windows import COARSE_SPAN_MS, MINUTE_MS, add_snapshot, forget_idle
+from headgate.measure.windows import MINUTE_MS, add_snapshot, forget_idle
 from headgate.release import recovery
 from headgate.release.freshness import (
     Blindness,
@@ -231,8 +231,7 @@ def _forget(turn: Turn, state: PartitionState) -> PartitionState:
         tables = forget_idle(model.tables, now_ms=turn.now_ms, keep=named)
         kept = recovery.forget_routers(model, turn.now_ms)
         kept = kept if tables is kept.tables else replace(kept, tables=tables)
-        idle = turn.now_ms - model.changed_ms > COARSE_SPAN_MS
-        if idle and not named and model.policy is None:
+        if not named and not kept.tables.totals and model.policy is None:
             left = {name: other for name, other in state.models.items() if name != model.model}
             state = replace(state, models=left)
         else:

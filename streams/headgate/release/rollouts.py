@@ -143,8 +143,13 @@ def _mark_rolled_back(turn: Turn, state: ModelState, bad: str) -> ModelState:
 
 
 def promote(turn: Turn, state: ModelState, rollout: Rollout, operator: str) -> ModelState:
-    """The candidate takes all traffic and becomes production; stable becomes `previous`."""
+    """The candidate takes all traffic and becomes production; stable becomes `previous`.
+
+    Promotion by a person clears a version that was once rolled back from.
+    """
     state = set_status(turn, state, rollout.candidate, Status.PRODUCTION)
+    cleared = replace(state.versions[rollout.candidate], rolled_back=False)
+    state = replace(state, versions={**state.versions, rollout.candidate: cleared})
     change = Change(
         action=Action.PROMOTE,
         from_version=rollout.stable,

@@ -1,0 +1,171 @@
+"""admit: checks the form of operator requests and router acks and appends them to the ledger.
+
+It decides nothing. An entry carries its source partition and offset, and the fold skips what it
+has seen; so that it may, each source partition's entries reach a ledger partition in order, the
+next one only when the one before is confirmed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from faust.types import TP
+
+from headgate.config import Settings
+from headgate.pipeline.app import make_app
+from headgate.pipeline.partitions import ledger_partition
+from headgate.pipeline.sending import Record, send_confirmed
+from headgate.vocabulary import ANY_MODEL, Topic
+from headgate.wire.codec import BadValueError, encode
+from headgate.wire.deadletters import dead_letter
+from headgate.wire.headers import cloud_event_headers
+from headgate.wire.ledger import AdmittedAck, AdmittedRequest
+from headgate.wire.messages import ACK, REQUEST
+
+MAX_HEADERS = 32
+MAX_HEADER_BYTES = 1024
+
+
+@dataclass
+class AdmitStats:
+    """Counters for /metrics."""
+
+    requests: int = 0
+    acks: int = 0
+    bad: int = 0
+
+
+class Admit:
+    """The Faust app on `requests` and `acks`. `fatal` ends the process and does not return."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        ledger_partitions: int,
+        now_ms: Callable[[], int],
+        fatal: Callable[[str, BaseException | None], None],
+    ) -> None:
+        self.stats = AdmitStats()
+        self._settings = settings
+        self._ledger_partitions = ledger_partitions
+        self._now_ms = now_ms
+        self._fatal = fatal
+        self._requests = settings.topic(Topic.REQUESTS)
+        self._acks = settings.topic(Topic.ACKS)
+        self.app = make_app(settings, "admit", [self._requests, self._acks])
+        self._wire_up()
+
+    def _wire_up(self) -> None:
+        app = self.app
+        for name in (self._requests, self._acks):
+            topic = app.topic(name, value_serializer="raw", key_serializer="raw")
+            app.agent(topic, name=f"admit-{name}", concurrency=1)(self._consume)
+
+    async def _consume(self, stream: Any) -> None:
+        async for event in stream.events():
+            try:
+                await self._admit_batch(event.message.tp, event.value)
+            except Exception as error:
+                self._fatal("admit could not append a batch", error)
+
+    async def _admit_batch(self, tp: TP, records: list[Any]) -> None:
+        queues: dict[int, list[Record]] = defaultdict(list)
+        bad: list[Record] = []
+        for record in records:
+            try:
+                entry = self._entry(tp, record)
+            except BadValueError as error:
+                self.stats.bad += 1
+                bad.append(self._dead_letter(record, error))
+                continue
+            for partition, row in self._for_ledger(record, entry):
+                queues[partition].append(row)
+        await send_confirmed(self.app, bad)
+        await asyncio.gather(*(self._send_in_order(queue) for queue in queues.values()))
+        self.app.consumer.mark_committable(tp, records[-1].offset + 1)
+
+    def _entry(self, tp: TP, record: Any) -> AdmittedRequest | AdmittedAck:
+        if tp.topic == self._acks:
+            self.stats.acks += 1
+            return AdmittedAck(
+                source_partition=record.partition,
+                source_offset=record.offset,
+                ack=ACK.decode(record.value),
+            )
+        self.stats.requests += 1
+        return AdmittedRequest(
+            source_partition=record.partition,
+            source_offset=record.offset,
+            request=REQUEST.decode(record.value),
+            headers=_text_headers(record.headers),
+        )
+
+    def _for_ledger(
+        self, record: Any, entry: AdmittedRequest | AdmittedAck
+    ) -> list[tuple[int, Record]]:
+        message = entry.request if isinstance(entry, AdmittedRequest) else entry.ack
+        partitions = [ledger_partition(message.model, self._ledger_partitions)]
+        if message.model == ANY_MODEL:
+            partitions = list(range(self._ledger_partitions))
+        value = encode(entry)
+        headers = cloud_event_headers(
+            event_id=f"{record.topic}-{record.partition}-{record.offset}",
+            event_type="ledger",
+            source=f"headgate/{self._settings.worker_id}",
+            time_ms=record.timestamp,
+            subject=message.model,
+        )
+        return [
+            (
+                partition,
+                Record(
+                    topic=self._settings.topic(Topic.LEDGER),
+                    key=message.model.encode(),
+                    value=value,
+                    headers=headers,
+                    partition=partition,
+                ),
+            )
+            for partition in partitions
+        ]
+
+    async def _send_in_order(self, queue: list[Record]) -> None:
+        for row in queue:
+            await send_confirmed(self.app, [row])
+
+    def _dead_letter(self, record: Any, error: BadValueError) -> Record:
+        place = f"{record.topic}-{record.partition}"
+        letter = dead_letter(
+            record.topic,
+            record.partition,
+            record.offset,
+            record.value,
+            path=error.path,
+            reason=error.reason,
+        )
+        return Record(
+            topic=self._settings.topic(Topic.DEAD_LETTERS),
+            key=place.encode(),
+            value=encode(letter),
+            headers=cloud_event_headers(
+                event_id=f"{place}-{record.offset}",
+                event_type="dead-letters",
+                source=f"headgate/{self._settings.worker_id}",
+                time_ms=record.timestamp,
+                subject=place,
+            ),
+        )
+
+
+def _text_headers(headers: Any) -> dict[str, str]:
+    """The headers that are text, as a signature needs them; a flood of them is cut."""
+    kept: dict[str, str] = {}
+    for name, value in list(headers or ())[:MAX_HEADERS]:
+        if value is not None and len(value) <= MAX_HEADER_BYTES:
+            kept[name] = value.decode("utf-8", errors="replace")
+    return kept

@@ -1,0 +1,101 @@
+"""How every agent's Faust app is made: one consumer group per agent, batches, own offsets."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable
+from typing import Any
+
+import faust
+from faust.auth import SASLCredentials, SSLCredentials
+from yarl import URL
+
+from headgate.config import Settings
+from headgate.pipeline.transport import MAX_BATCH_RECORDS, BatchTransport
+
+_REQUEST_TIMEOUT_S = 30.0
+_COMMIT_EVERY_S = 1.0
+_LARGEST_RECORD_BYTES = 1_000_000
+
+
+class AgentApp(faust.App):
+    """A Faust app that keeps nothing on disk: its tables live in memory and in Kafka."""
+
+    def _create_directories(self) -> None:
+        """Faust would make its data folder here."""
+
+
+def make_app(settings: Settings, agent_name: str, batch_topics: Iterable[str]) -> faust.App:
+    """The Faust app of one agent; the events of `batch_topics` are lists of aiokafka records.
+
+    `app.consumer` is a `headgate.pipeline.transport.BatchConsumer`: it commits marked offsets only.
+    """
+    group = f"{settings.group_prefix}{agent_name}"
+    session_s = float(settings.session_timeout_s)
+    app = AgentApp(
+        group,
+        broker=[URL(f"aiokafka://{server}") for server in _servers(settings)],
+        broker_credentials=_credentials(settings),
+        broker_session_timeout=session_s,
+        broker_heartbeat_interval=min(session_s / 4, 3.0),
+        broker_request_timeout=max(_REQUEST_TIMEOUT_S, session_s),
+        broker_commit_interval=_COMMIT_EVERY_S,
+        broker_max_poll_records=MAX_BATCH_RECORDS,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=_member(settings, agent_name),
+        producer_acks=-1,
+        producer_compression_type="zstd",
+        producer_request_timeout=_REQUEST_TIMEOUT_S,
+        producer_max_request_size=_LARGEST_RECORD_BYTES,
+        store="memory://",
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        table_standby_replicas=0,
+        recovery_buffer_size=16,
+    )
+    app.transport = BatchTransport(
+        app.conf.broker_consumer,
+        app,
+        batch_topics=batch_topics,
+        fetch_wait_ms=settings.fetch_wait_ms,
+    )
+    return app
+
+
+def _data_folder(group: str) -> Path:
+    """Faust wants a folder even for tables in memory; it stays empty."""
+    folder = Path(tempfile.gettempdir()) / "headgate" / group
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _servers(settings: Settings) -> list[str]:
+    return [server.strip() for server in settings.bootstrap_servers.split(",") if server.strip()]
+
+
+def _member(settings: Settings, agent_name: str) -> str | None:
+    """With a static member id a restart within the session timeout moves no partition."""
+    return f"{settings.instance_id}-{agent_name}" if settings.instance_id else None
+
+
+def _credentials(settings: Settings) -> Any:
+    """Faust's credentials for the configured security protocol; None for plain text."""
+    protocol = str(settings.security_protocol).upper()
+    context = _ssl_context(settings) if protocol.endswith("SSL") else None
+    if protocol.startswith("SASL"):
+        password = settings.sasl_password
+        return SASLCredentials(
+            username=settings.sasl_username,
+            password=password.get_secret_value() if password else None,
+            mechanism=settings.sasl_mechanism,
+            ssl_context=context,
+        )
+    return SSLCredentials(context) if context else None
+
+
+def _ssl_context(settings: Settings) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=settings.ssl_ca_file or None)
+    if settings.ssl_cert_file:
+        context.load_cert_chain(settings.ssl_cert_file, settings.ssl_key_file or None)
+    return context

@@ -1,0 +1,59 @@
+"""Effects to records: the same effect is the same bytes, whoever folds it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from headgate.release.state import PartitionState
+from headgate.release.status import model_status
+from headgate.release.turn import Effect, Publish, StatusDue
+from headgate.vocabulary import Topic
+from headgate.wire.codec import encode
+from headgate.wire.headers import Headers, cloud_event_headers
+
+
+class OutRecord(Struct, frozen=True, kw_only=True):
+    """A record to write; `event_id` names it for those who drop repeats."""
+
+    topic: Topic
+    key: bytes
+    value: bytes
+    headers: Headers
+    event_id: str
+
+
+def records_of(effects: Iterable[Effect], state: PartitionState) -> list[OutRecord]:
+    """The records of a batch's effects in order, and one status per model that is due."""
+    effects = list(effects)
+    records = [_record(effect) for effect in effects if isinstance(effect, Publish)]
+    due = dict.fromkeys(effect.model for effect in effects if isinstance(effect, StatusDue))
+    records.extend(_record(_status(state, model)) for model in due if model in state.models)
+    return records
+
+
+def _status(state: PartitionState, model: str) -> Publish:
+    return Publish(
+        topic=Topic.STATUS,
+        key=model,
+        message=model_status(state, state.models[model]),
+        event_id=f"status-{state.ledger_partition}-{state.next_offset}-{model}",
+        time_ms=state.time_ms,
+    )
+
+
+def _record(effect: Publish) -> OutRecord:
+    return OutRecord(
+        topic=effect.topic,
+        key=effect.key.encode(),
+        value=encode(effect.message),
+        headers=cloud_event_headers(
+            event_id=effect.event_id,
+            event_type=str(effect.topic),
+            source="headgate/govern",
+            time_ms=effect.time_ms,
+            subject=effect.key,
+        ),
+        event_id=effect.event_id,
+    )

@@ -1,0 +1,1 @@
+"""The same fold over a recorded ledger: does every decision come out byte for byte?"""

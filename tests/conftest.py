@@ -1,0 +1,60 @@
+"""Fixtures that reach outside the process: a real Kafka, the embedded broker, recorded traces."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from headgate.local.embedded import EmbeddedBroker
+from headgate.local.kafka import KafkaUnavailableError, RealKafka, missing_tools
+
+ROOT = Path(__file__).resolve().parents[1]
+IN_CI = os.environ.get("CI", "").lower() == "true"
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[RealKafka]:
+    """A real Apache Kafka for the whole run."""
+    missing = missing_tools()
+    if missing and not IN_CI:
+        pytest.skip(f"a real Kafka needs the Debian packages {' and '.join(missing)}")
+    try:
+        broker = RealKafka.start()
+    except KafkaUnavailableError as error:
+        pytest.fail(str(error))
+    with broker:
+        yield broker
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """A prefix of the test's own, for topics; `prefix[:-1] + '-'` serves for groups."""
+    return f"t{uuid.uuid4().hex[:8]}."
+
+
+@pytest.fixture
+def embedded() -> Iterator[EmbeddedBroker]:
+    """The broker that ships inside confluent-kafka."""
+    with EmbeddedBroker() as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def traces() -> Path:
+    """The folder with recorded provider traces; tests that need it skip where it is absent."""
+    folder = Path(os.environ.get("HEADGATE_TRACES") or ROOT.parent / "shared" / "data")
+    if not (folder / "llmperf").is_dir():
+        pytest.skip(f"no recorded traces in {folder}; set HEADGATE_TRACES")
+    return folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what was left out for want of Java or Maven."""
+    missing = missing_tools()
+    if missing:
+        terminalreporter.section("LEFT OUT: everything on a real Kafka", sep="!", red=True)
+        terminalreporter.write_line(f"Install these Debian packages: {' '.join(missing)}")
