@@ -69,3 +69,14 @@ def test_a_stale_view_rolls_nothing_back() -> None:
         bench._serve_half_a_second("v2", Traffic(error_rate=1.0))
         bench.tick()
     assert bench.commands[-1].action is Action.SET_WEIGHTS
+
+
+def test_nobody_is_woken_while_ingest_may_be_starting_still() -> None:
+    bench = LedgerBench()
+    bench.adopt()
+    for _ in range(7):
+        bench.tick(2)
+    assert bench.alerts == []
+    for _ in range(3):
+        bench.tick(2)
+    assert [alert.kind for alert in bench.alerts] == [AlertKind.TELEMETRY_STALE]

@@ -79,3 +79,9 @@ def test_a_command_keeps_its_revision_and_decision(command):
 def test_a_fallback_of_one_version_serves_it_as_revision_0():
     choice = compile_fallback("agent", "v1").choose("anyone")
     assert (choice.version, choice.revision) == ("v1", 0)
+
+
+@pytest.mark.parametrize(("model", "version"), [("agent", ""), ("", "v1"), ("agent", "\ud800")])
+def test_a_fallback_with_an_impossible_name_is_refused(model, version):
+    with pytest.raises(InvalidSplitError, match="is no name"):
+        compile_fallback(model, version)

@@ -93,15 +93,17 @@ class LedgerBench:
         at = Position(offset=len(self.entries), timestamp_ms=self.now_ms)
         self.entries.append((entry, at))
         self.state, effects = step(self.state, entry, at)
-        self.published.extend(effect for effect in effects if isinstance(effect, Publish))
-        self.records.extend(records_of(effects, self.state))
+        said = [effect for effect in effects if isinstance(effect, Publish)]
+        self.published.extend(said)
+        self.records.extend(records_of(said, self.state))
 
     def replayed(self) -> list[OutRecord]:
         """What a second fold of the same entries gives."""
         state, out = PartitionState(ledger_partition=0), []
         for entry, at in self.entries:
             state, effects = step(state, entry, at)
-            out.extend(records_of(effects, state))
+            said = [effect for effect in effects if isinstance(effect, Publish)]
+            out.extend(records_of(said, state))
         return out
 
     # What came out

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from headgate.vocabulary import Topic
@@ -55,6 +55,14 @@ class OutcomeLog:
         ]
         for created in admin.create_topics(wanted).values():
             created.result(30)
+        wait_until(self._answers, "the new topics")
+
+    def _answers(self) -> bool:
+        """A topic that has just been created has no leader yet."""
+        try:
+            return all(self.ends(topic) for topic in (Topic.OUTCOMES, Topic.LEDGER))
+        except KafkaException:
+            return False
 
     def produce(self, partition: int, records: Iterable[tuple[bytes | None, int]]) -> None:
         """(value, timestamp in ms) of each record, in order."""

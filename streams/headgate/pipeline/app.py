@@ -25,9 +25,16 @@ class AgentApp(faust.App):
         """Faust would make its data folder here."""
 
 
-def make_app(settings: Settings, agent_name: str, batch_topics: Iterable[str]) -> faust.App:
+def make_app(
+    settings: Settings,
+    agent_name: str,
+    batch_topics: Iterable[str],
+    *,
+    plain_topics: Iterable[str] = (),
+) -> faust.App:
     """The Faust app of one agent; the events of `batch_topics` are lists of aiokafka records.
 
+    Records of `plain_topics` cost half and know no topic and partition (the event's message does).
     `app.consumer` is a `headgate.pipeline.transport.BatchConsumer`: it commits marked offsets only.
     """
     group = f"{settings.group_prefix}{agent_name}"
@@ -58,16 +65,10 @@ def make_app(settings: Settings, agent_name: str, batch_topics: Iterable[str]) -
         app.conf.broker_consumer,
         app,
         batch_topics=batch_topics,
+        plain_topics=plain_topics,
         fetch_wait_ms=settings.fetch_wait_ms,
     )
     return app
-
-
-def _data_folder(group: str) -> Path:
-    """Faust wants a folder even for tables in memory; it stays empty."""
-    folder = Path(tempfile.gettempdir()) / "headgate" / group
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _servers(settings: Settings) -> list[str]:

@@ -21,6 +21,7 @@ from headgate.measure.columns import BadRecord
 from headgate.measure.panes import Pane
 from headgate.measure.source import SourcePartition
 from headgate.pipeline.app import make_app
+from headgate.pipeline.continuity import Continuity, HoleError
 from headgate.pipeline.ingest_records import IngestRecords
 from headgate.pipeline.sending import CONFIRM_TIMEOUT_S, send, send_confirmed
 from headgate.vocabulary import Topic
@@ -29,7 +30,6 @@ from headgate.wire.ledger import PartitionProgress
 MAX_UNCONFIRMED_LETTERS = 2000
 # Publishing many rows may take this part of the time at the most; then the interval stretches.
 _PUBLISHING_SHARE = 0.2
-_ANSWERED_WITHIN_S = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -56,10 +56,9 @@ class _Source:
 
     tp: TP
     state: SourcePartition
+    continuity: Continuity
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     letters: list[Any] = field(default_factory=list)
-    asked_from: int | None = None
-    asked_at_s: float = 0.0
 
 
 class Ingest:
@@ -81,7 +80,7 @@ class Ingest:
         self._outcomes = settings.topic(Topic.OUTCOMES)
         self._records = IngestRecords(settings, ledger_partitions)
         self._sources: dict[int, _Source] = {}
-        self.app = make_app(settings, "ingest", [self._outcomes])
+        self.app = make_app(settings, "ingest", [self._outcomes], plain_topics=[self._outcomes])
         self._wire_up()
 
     def _wire_up(self) -> None:
@@ -102,7 +101,9 @@ class Ingest:
             await work
         except Exception as error:
             self.app.consumer.poison()
-            self._fatal("ingest could not finish a batch", error)
+            if not self.app.should_stop:
+                self._fatal("ingest could not finish a batch", error)
+            log.warning("unfinished_at_the_end", error=repr(error))
 
     async def _take(self, message: Any, records: list[Any]) -> None:
         if message.generation_id != self.app.consumer_generation_id:
@@ -132,36 +133,20 @@ class Ingest:
         """Begin where the group's commit stands: at the record that opened a pane."""
         state = SourcePartition(tp.partition, self._settings.max_pairs_per_pane)
         state.next_offset = await self.app.consumer.start_offset(tp)
-        source = self._sources[tp.partition] = _Source(tp, state)
+        source = self._sources[tp.partition] = _Source(tp, state, Continuity(self.app, tp))
         self.stats.panes_open = len(self._sources)
         log.info("source_partition_opened", partition=tp.partition, offset=state.next_offset)
         return source
 
     async def _due(self, source: _Source, records: list[Any]) -> list[Any]:
-        """The records that come next: repeats are dropped, what is missing is read again once.
-
-        A hole that the broker repeats (a transaction's marker, a deleted segment) is real.
-        """
+        """The records that come next; a hole of the log itself is counted and stepped over."""
         expected = source.state.next_offset
-        first = records[0].offset
-        if first > expected and not self._is_real_hole(source, first):
-            if source.asked_from is None:
-                source.asked_from, source.asked_at_s = first, time.monotonic()
-                await self.app.consumer.seek(source.tp, expected)
-            return []
-        if first > expected:
+        try:
+            return await source.continuity.due(records, expected)
+        except HoleError as hole:
             self.stats.holes += 1
-            log.warning("hole", partition=source.tp.partition, expected=expected, found=first)
-        source.asked_from = None
-        return [record for record in records if record.offset >= expected]
-
-    @staticmethod
-    def _is_real_hole(source: _Source, first: int) -> bool:
-        """Batches fetched before the question was asked begin later than the one it is about."""
-        if source.asked_from is None:
-            return False
-        waited_s = time.monotonic() - source.asked_at_s
-        return first <= source.asked_from or waited_s > _ANSWERED_WITHIN_S
+            log.warning("outcomes_missing", partition=source.tp.partition, what=str(hole))
+            return records
 
     async def _mark(self, source: _Source) -> None:
         """Let the commit move to the open pane, once what came before it is confirmed."""
@@ -174,7 +159,7 @@ class Ingest:
         self, source: _Source, records: list[Any], bad: Iterable[BadRecord]
     ) -> None:
         for row in bad:
-            letter = self._records.dead_letter(records[row.index], row.error)
+            letter = self._records.dead_letter(source.tp, records[row.index], row.error)
             source.letters.append(await send(self.app, letter))
             self.stats.bad += 1
             if len(source.letters) >= MAX_UNCONFIRMED_LETTERS:

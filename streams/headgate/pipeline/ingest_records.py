@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from faust.types import TP
+
 from headgate.config import Settings
 from headgate.pipeline.partitions import ledger_partition
 from headgate.pipeline.sending import Record
@@ -66,12 +68,12 @@ class IngestRecords:
             for partition in range(self._partitions)
         ]
 
-    def dead_letter(self, record: Any, error: BadValueError) -> Record:
+    def dead_letter(self, tp: TP, record: Any, error: BadValueError) -> Record:
         """A bad record with its reason; its id is its place, so that a repeat is known."""
-        place = f"{record.topic}-{record.partition}"
+        place = f"{tp.topic}-{tp.partition}"
         letter = dead_letter(
-            record.topic,
-            record.partition,
+            tp.topic,
+            tp.partition,
             record.offset,
             record.value,
             path=error.path,

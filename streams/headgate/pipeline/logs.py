@@ -34,9 +34,15 @@ def configure_logs(level: str, style: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    handler.addFilter(_without_service_chatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # Faust and aiokafka tell each rebalance in dozens of lines; what matters of them is a warning.
     for name in ("faust", "mode", "aiokafka"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+def _without_service_chatter(record: logging.LogRecord) -> bool:
+    """Faust's services log under the module of their subclass, marked by their place in a tree."""
+    return record.levelno >= logging.WARNING or not str(record.msg).startswith("[^")

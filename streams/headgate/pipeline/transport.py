@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections import OrderedDict
 from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
+from aiokafka.consumer.fetcher import FetchResult
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
@@ -30,6 +32,27 @@ class _NoReadOffsets(dict[TP, int | None]):
         return None
 
 
+class _FetchedAsRead(OrderedDict[Any, Any]):
+    """aiokafka's fetched results; those of `topics` keep their records as its C code reads them.
+
+    A `ConsumerRecord` costs as much again as reading; without it a record has `offset`,
+    `timestamp`, `key`, `value` and `headers`, and no topic and partition.
+    """
+
+    def __init__(self, topics: Collection[str]) -> None:
+        super().__init__()
+        self._topics = topics
+
+    def __setitem__(self, tp: Any, result: Any) -> None:
+        if tp.topic in self._topics and isinstance(result, FetchResult):
+            result._partition_records._consumer_record = _as_read
+        super().__setitem__(tp, result)
+
+
+def _as_read(_: Any, record: Any) -> Any:
+    return record
+
+
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that talks to the broker."""
 
@@ -38,6 +61,13 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         # Faust fixes 1500 ms, and a fetch that waits on idle partitions holds up the busy ones.
         consumer._fetch_max_wait_ms = transport.fetch_wait_ms
         return consumer
+
+    async def on_start(self) -> None:
+        """Start the client, and take records as they are read where agents can."""
+        await super().on_start()
+        fetcher = self._ensure_consumer()._fetcher
+        if fetcher is not None:
+            fetcher._records = _FetchedAsRead(self.transport.plain_topics)
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         mine = {tp: offset for tp, offset in offsets.items() if tp in self.assignment()}
@@ -151,15 +181,25 @@ class BatchConsumer(driver.Consumer):
 
 
 class BatchTransport(driver.Transport):
-    """Delivers the records of `batch_topics` in batches; other topics one by one."""
+    """Delivers the records of `batch_topics` in batches; other topics one by one.
+
+    Those of `plain_topics` are aiokafka's plain records, which know no topic and partition.
+    """
 
     Consumer = BatchConsumer
 
     def __init__(
-        self, url: Any, app: Any, *, batch_topics: Iterable[str], fetch_wait_ms: int
+        self,
+        url: Any,
+        app: Any,
+        *,
+        batch_topics: Iterable[str],
+        plain_topics: Iterable[str] = (),
+        fetch_wait_ms: int,
     ) -> None:
         super().__init__(url, app)
         self.batch_topics = frozenset(batch_topics)
+        self.plain_topics = frozenset(plain_topics)
         self.fetch_wait_ms = fetch_wait_ms
 
 

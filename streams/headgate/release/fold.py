@@ -87,10 +87,12 @@ def _advance(
     time_ms = at.timestamp_ms
     if clock_ms:
         time_ms = min(time_ms, clock_ms + CLOCK_TOLERANCE_MS)
+    time_ms = max(state.time_ms, time_ms)
     advanced = replace(
         state,
         next_offset=at.offset + 1,
-        time_ms=max(state.time_ms, time_ms),
+        began_ms=state.began_ms or time_ms,
+        time_ms=time_ms,
         writer_clock_ms=clock_ms,
     )
     return advanced, apart_ms

@@ -80,8 +80,12 @@ def _partitions(count: int) -> str:
 
 
 def alert_blindness(turn: Turn, state: PartitionState, blind: Blindness) -> PartitionState:
-    """Fire when the view goes blind, resolve when it is fresh again."""
-    if not state.models:
+    """Fire when the view goes blind, resolve when it is fresh again.
+
+    Nobody is woken where there is no model to watch, or while ingest may be starting still.
+    """
+    starting = not state.progress and state.time_ms - state.began_ms <= STALE_MS
+    if not state.models or starting:
         return state
     current = None
     if blind.sentence:

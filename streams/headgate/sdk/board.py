@@ -5,10 +5,13 @@ No Kafka and no clock here: `Router` and the in-memory router for tests both sta
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Mapping
 
 from headgate.sdk.split import (
     FALLBACK_REVISION,
+    FALLBACK_SALT,
+    MAX_NAME,
     Choice,
     FallbackSplit,
     SplitTable,
@@ -16,13 +19,13 @@ from headgate.sdk.split import (
     compile_fallback,
 )
 from headgate.sdk.tally import Tally
+from headgate.vocabulary import BASIS_POINTS
 from headgate.wire.acks import Ack, Choices
 from headgate.wire.control import Command
 
 MAX_CHOICES = 64  # as many as an ack carries
 MAX_SPLIT_TALLIES = 48
 MAX_PINNED = 16
-MAX_NAME = 128
 
 
 class UnknownModelError(LookupError):
@@ -75,7 +78,7 @@ class SplitBoard:
             return self._unusual(model, key, pin, live)
         table = live.table
         bucket = table.bucket(key)
-        arm = table.arm(bucket)
+        arm = bisect_right(table.bounds, bucket)
         live.ticks[arm]()
         return Choice(table.versions[arm], table.revision, bucket)
 
@@ -124,7 +127,7 @@ class SplitBoard:
         if not pin:
             raise UnknownModelError(model)
         if live is None:
-            table = compile_fallback(model, pin)
+            table = SplitTable(model, FALLBACK_REVISION, FALLBACK_SALT, [(pin, BASIS_POINTS)])
         else:
             table = live.table
             self._count_pin(model, pin)

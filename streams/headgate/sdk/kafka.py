@@ -7,7 +7,28 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+SAME_AGAIN_S = 30.0
+
+
+class OncePerWhile(logging.Filter):
+    """Lets one line of a kind through per `SAME_AGAIN_S`: librdkafka repeats itself for as long
+    as a broker is away. The first argument of its lines is the kind (`FAIL`, `ERROR`, ...).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        kind = str(record.args[0]) if isinstance(record.args, tuple) and record.args else record.msg
+        if record.created - self._last.get(kind, 0.0) < SAME_AGAIN_S:
+            return False
+        self._last[kind] = record.created
+        return True
+
+
 log = logging.getLogger("headgate.sdk.kafka")
+log.addFilter(OncePerWhile())
 
 Config = Mapping[str, Any]
 
@@ -64,6 +85,12 @@ def control_consumer(bootstrap_servers: str, group: str, kafka: Config | None) -
 
 class ForkedError(RuntimeError):
     """A router that was started before its process forked is used in the child."""
+
+    def __init__(self, router_id: str) -> None:
+        super().__init__(
+            f"router {router_id} was started before this process forked, so it would never hear "
+            "of a rollback here: start it in each worker, after the fork"
+        )
 
 
 def leave_to_parent(client: object) -> None:

@@ -14,10 +14,10 @@ from typing import Self
 
 from headgate.sdk import kafka as clients
 from headgate.sdk.ackers import AckSender
-from headgate.sdk.board import MAX_NAME, SplitBoard
+from headgate.sdk.board import SplitBoard
 from headgate.sdk.feed import ControlFeed
 from headgate.sdk.follower import Follower, now_ms
-from headgate.sdk.split import Choice, FallbackSplit, SplitTable
+from headgate.sdk.split import MAX_NAME, Choice, FallbackSplit, SplitTable
 from headgate.vocabulary import Topic
 from headgate.wire.control import Command
 
@@ -71,6 +71,7 @@ class Router:
         )
         self._choose: Callable[..., Choice] = self._board.choose
         self._running: Follower | None = None
+        self._forked = False
         self._lock = threading.Lock()
         _all.add(self)
 
@@ -81,6 +82,8 @@ class Router:
         Raises `confluent_kafka.KafkaException` for a bad setting.
         """
         with self._lock:
+            if self._forked:
+                raise clients.ForkedError(self.router_id)
             running = self._running = self._running or self._launch()
         current = running.caught_up.wait(timeout_s)
         if not current:
@@ -133,8 +136,6 @@ class Router:
         await asyncio.to_thread(self.close)
 
     def _launch(self) -> Follower:
-        if self._choose == self._refuse:
-            self._refuse("", "")
         feed = ControlFeed(
             clients.control_consumer(
                 self._bootstrap, f"headgate-router-{self.router_id}", self._kafka
@@ -152,16 +153,14 @@ class Router:
         if self._running is not None:
             clients.leave_to_parent(self._running)
             self._running = None
+            self._forked = True
             self._choose = self._refuse
         elif self._given_id is None:
             self.router_id = _default_id()
             self._board.router_id = self.router_id
 
     def _refuse(self, model: str, key: str, pin: str | None = None) -> Choice:
-        raise clients.ForkedError(
-            f"router {self.router_id} was started before this process forked, so it would never "
-            "hear of a rollback here: start it in each worker, after the fork"
-        )
+        raise clients.ForkedError(self.router_id)
 
 
 def _default_id() -> str:

@@ -19,6 +19,7 @@ from headgate.wire.control import Command
 
 FALLBACK_REVISION = 0
 FALLBACK_SALT = "fallback"
+MAX_NAME = 128
 
 FallbackSplit = str | Sequence[tuple[str, int]]
 
@@ -43,7 +44,7 @@ class Choice(Struct, frozen=True, gc=False):
 class SplitTable:
     """One model's split at one revision; never changes."""
 
-    __slots__ = ("_bounds", "_prefix", "decision_id", "model", "revision", "versions", "weights")
+    __slots__ = ("_prefix", "bounds", "decision_id", "model", "revision", "versions", "weights")
 
     def __init__(
         self,
@@ -61,7 +62,7 @@ class SplitTable:
         self.decision_id = decision_id
         self.weights = tuple(weights)
         self.versions = tuple(version for version, _ in weights)
-        self._bounds = tuple(accumulate(weight for _, weight in weights))
+        self.bounds = tuple(accumulate(weight for _, weight in weights))
         self._prefix = f"{salt}:{model}:".encode("utf-8", "surrogatepass")
 
     def bucket(self, key: str) -> int:
@@ -74,7 +75,7 @@ class SplitTable:
 
     def arm(self, bucket: int) -> int:
         """The index in `versions` of the arm that serves a bucket."""
-        return bisect_right(self._bounds, bucket)
+        return bisect_right(self.bounds, bucket)
 
     def choose(self, key: str) -> Choice:
         """The version that serves a key."""
@@ -112,6 +113,15 @@ def compile_command(command: Command) -> SplitTable:
 
 
 def compile_fallback(model: str, split: FallbackSplit) -> SplitTable:
-    """The table of a fallback: one version, or versions with basis points."""
+    """The table of a fallback: one version, or versions with basis points.
+
+    Raises `InvalidSplitError`, also for names that would make its acknowledgements unreadable.
+    """
     weights = [(split, BASIS_POINTS)] if isinstance(split, str) else list(split)
+    for name in (model, *(version for version, _ in weights)):
+        if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
+            raise InvalidSplitError(
+                f"fallback of model {model!r}: {name!r} is no name; "
+                f"it must have 1-{MAX_NAME} printable characters"
+            )
     return SplitTable(model, FALLBACK_REVISION, FALLBACK_SALT, weights)

@@ -1,0 +1,1 @@
+"""The `headgate` command: one module per group of commands."""

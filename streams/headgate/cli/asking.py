@@ -1,0 +1,90 @@
+"""Commands that ask for a change: they make a request; the rest is the same for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import typer
+
+from headgate.cli.failures import ExitCode
+from headgate.cli.options import (
+    default_operator,
+    on_broker,
+    print_json,
+    request_options,
+    with_parameters,
+)
+from headgate.cli.requests import Answer, ask, request_fields
+from headgate.config import Settings
+from headgate.wire.requests import Request
+
+RECOVERY_S = 8.0
+
+Fields = Callable[[str], dict[str, Any]]
+
+
+def asks(*, changes_split: bool = False) -> Callable[[Callable[..., Request]], Callable[..., None]]:
+    """Make a command of a function that returns a request.
+
+    The function gets `fields`, which gives the common fields of a request for a model. The
+    command sends the request, waits for its outcome (and, where the split changes, for the
+    routers), prints it, and ends with exit code 1 if it was refused.
+    """
+
+    def decorate(make: Callable[..., Request]) -> Callable[..., None]:
+        @wraps(make)
+        def command(
+            *, settings: Settings, operator: str | None, timeout: float, as_json: bool, **given: Any
+        ) -> None:
+            why = str(given["reason"] if "reason" in given else "")
+            if "reason" not in make.__annotations__:
+                given.pop("reason", None)
+
+            def fields(model: str) -> dict[str, Any]:
+                return request_fields(model, operator or default_operator(), why)
+
+            _perform(
+                settings,
+                make(**given, fields=fields),
+                as_json=as_json,
+                timeout_s=timeout,
+                recovery_s=RECOVERY_S if changes_split else 0.0,
+            )
+
+        return on_broker(with_parameters(command, make, request_options(), without={"fields"}))
+
+    return decorate
+
+
+def _perform(
+    settings: Settings, request: Request, *, as_json: bool, timeout_s: float, recovery_s: float
+) -> None:
+    answer = ask(settings, request, timeout_s=timeout_s, recovery_s=recovery_s)
+    if as_json:
+        print_json(answer.to_json())
+    else:
+        for line in answer_lines(answer, waited_s=recovery_s):
+            typer.echo(line)
+    if not answer.accepted:
+        raise typer.Exit(ExitCode.NEGATIVE)
+
+
+def answer_lines(answer: Answer, *, waited_s: float) -> list[str]:
+    """The answer for people."""
+    first = answer.records[0]
+    if not answer.accepted:
+        refused = next(record for record in answer.records if record.event == "refused")
+        lines = [f"Refused: {refused.sentence}"]
+        return [*lines, f"Instead: {refused.remedy}"] if refused.remedy else lines
+    lines = [record.sentence for record in answer.records]
+    if first.revision is None or not waited_s:
+        return lines
+    if answer.recovered is not None:
+        return [*lines, answer.recovered.sentence]
+    return [
+        *lines,
+        f"Revision {first.revision} is commanded; after {waited_s:g} s no live router, or not "
+        f"every one, has acknowledged it. See: headgate status {first.model}",
+    ]

@@ -1,0 +1,71 @@
+"""What a command says when it cannot go on, and the exit code that goes with it."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any
+
+import typer
+from confluent_kafka import KafkaException
+from typer.core import TyperGroup
+
+from headgate.pipeline.topics import BrokerUnreachableError
+from headgate.problems import ConfigError
+from headgate.sim.scenarios import UnknownScenarioError
+from headgate.sim.traces import TraceError
+
+
+class ExitCode(IntEnum):
+    """What a script can rely on."""
+
+    FINE = 0
+    NEGATIVE = 1
+    USAGE = 2
+    UNREACHABLE = 3
+    TIMED_OUT = 4
+    INTERRUPTED = 130
+
+
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 refused, or the answer is no; 2 wrong usage or configuration; "
+    "3 no broker or topic; 4 no outcome in time."
+)
+
+
+class OutcomeTimeoutError(TimeoutError):
+    """Something was asked of a worker and nothing came back in time."""
+
+
+class TopicMissingError(BrokerUnreachableError):
+    """The broker answers, but a topic is not there."""
+
+
+_CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
+    (ConfigError, ExitCode.USAGE),
+    (TraceError, ExitCode.USAGE),
+    (UnknownScenarioError, ExitCode.USAGE),
+    (BrokerUnreachableError, ExitCode.UNREACHABLE),
+    (KafkaException, ExitCode.UNREACHABLE),
+    (OutcomeTimeoutError, ExitCode.TIMED_OUT),
+)
+
+
+class GuardedGroup(TyperGroup):
+    """Turns known failures into one message on stderr and an exit code; others keep their trace."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+        except tuple(kind for kind, _ in _CODES) as error:
+            typer.echo(f"headgate: {_words(error)}", err=True)
+            code = next(code for kind, code in _CODES if isinstance(error, kind))
+            raise typer.Exit(code) from error
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, KafkaException):
+        return f"Kafka refused: {error.args[0].str()}; check --bootstrap-servers and the settings"
+    return str(error)

@@ -1,0 +1,148 @@
+"""Commands that change what Headgate does with a model; each waits for its outcome."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headgate.cli.asking import Fields, asks
+from headgate.cli.options import ModelName, examples
+from headgate.cli.policies import load_policy, shipped_policy
+from headgate.vocabulary import ANY_MODEL, BASIS_POINTS, Mode
+from headgate.wire.requests import (
+    MAX_DEFER_MINUTES,
+    Adopt,
+    ApplyPolicy,
+    Defer,
+    Promote,
+    Request,
+    Rollback,
+    SetMode,
+    SetWeight,
+    StartRollout,
+)
+
+policy_app = typer.Typer(no_args_is_help=True, help="The rules that a model is judged by.")
+rollout_app = typer.Typer(no_args_is_help=True, help="Give a candidate traffic, more, all, none.")
+
+_WEIGHT_HELP = "Basis points of the traffic: 500 is 5 %, 10000 is all."
+_WEIGHT = {"min": 0, "max": BASIS_POINTS, "metavar": "BASIS_POINTS", "help": _WEIGHT_HELP}
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    example = examples("headgate adopt support-agent v1 --policy mine.yaml")
+    app.command(epilog=example)(adopt)
+    app.add_typer(rollout_app, name="rollout")
+    app.add_typer(policy_app, name="policy")
+    example = "headgate defer support-agent a-2-1043-rating --minutes 20 --reason 'looking at it'"
+    app.command(epilog=examples(example))(defer)
+    app.command(epilog=examples("headgate mode support-agent observe"))(mode)
+    app.command(epilog=examples("headgate stop --reason 'the judge model is broken'"))(stop)
+
+
+@asks(changes_split=True)
+def adopt(
+    model: ModelName,
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="What serves already.")],
+    policy: Annotated[
+        Path | None,
+        typer.Option("--policy", metavar="FILE", help="By default the policy that ships along."),
+    ] = None,
+    *,
+    fields: Fields,
+) -> Request:
+    """Make VERSION the first production version of MODEL, judged by a policy."""
+    content = load_policy(policy or shipped_policy("default"))
+    return Adopt(**fields(model), version=version, policy=content)
+
+
+@policy_app.command("apply", epilog=examples("headgate policy apply support-agent mine.yaml"))
+@asks()
+def apply_policy(
+    model: ModelName,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML.")],
+    *,
+    fields: Fields,
+) -> Request:
+    """Judge MODEL by the policy in FILE from now on."""
+    return ApplyPolicy(**fields(model), policy=load_policy(file))
+
+
+_START = "headgate rollout start support-agent --stable v1 --candidate v2 --weight 500"
+
+
+@rollout_app.command(epilog=examples(_START))
+@asks(changes_split=True)
+def start(
+    model: ModelName,
+    stable: Annotated[str, typer.Option(metavar="VERSION", help="The version in production.")],
+    candidate: Annotated[str, typer.Option(metavar="VERSION", help="The version on trial.")],
+    weight: Annotated[int, typer.Option(**_WEIGHT)],
+    *,
+    fields: Fields,
+) -> Request:
+    """Give the candidate its first share of the traffic."""
+    return StartRollout(**fields(model), stable=stable, candidate=candidate, weight=weight)
+
+
+@rollout_app.command(
+    "set-weight", epilog=examples("headgate rollout set-weight support-agent 2500")
+)
+@asks(changes_split=True)
+def set_weight(
+    model: ModelName,
+    weight: Annotated[int, typer.Argument(**_WEIGHT)],
+    *,
+    fields: Fields,
+) -> Request:
+    """Give the candidate another share of the traffic."""
+    return SetWeight(**fields(model), weight=weight)
+
+
+@rollout_app.command(epilog=examples("headgate rollout promote support-agent"))
+@asks(changes_split=True)
+def promote(model: ModelName, *, fields: Fields) -> Request:
+    """Make the candidate the production version."""
+    return Promote(**fields(model))
+
+
+@rollout_app.command(
+    epilog=examples("headgate rollout rollback support-agent --reason 'wrong prices'")
+)
+@asks(changes_split=True)
+def rollback(model: ModelName, *, fields: Fields) -> Request:
+    """Take all traffic from the candidate, or go back to the previous version."""
+    return Rollback(**fields(model))
+
+
+@asks()
+def defer(
+    model: ModelName,
+    alert_id: Annotated[str, typer.Argument(metavar="ALERT_ID", help="As the alert names it.")],
+    minutes: Annotated[int, typer.Option(min=1, max=MAX_DEFER_MINUTES, help="By how much.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; kept in the audit record.")],
+    *,
+    fields: Fields,
+) -> Request:
+    """Put an alert's deadline off, once, with a reason."""
+    return Defer(**{**fields(model), "reason": reason}, alert_id=alert_id, minutes=minutes)
+
+
+@asks()
+def mode(
+    model: ModelName,
+    new_mode: Annotated[Mode, typer.Argument(metavar="enforce|observe")],
+    *,
+    fields: Fields,
+) -> Request:
+    """Let Headgate act on MODEL (enforce), or only judge and alert (observe)."""
+    return SetMode(**fields(model), mode=new_mode)
+
+
+@asks()
+def stop(*, fields: Fields) -> Request:
+    """Put all models into observe mode at once: judge and alert, send no automatic command."""
+    return SetMode(**fields(ANY_MODEL), mode=Mode.OBSERVE)

@@ -1,0 +1,152 @@
+"""Options that many commands share, and decorators that give them to a command."""
+
+from __future__ import annotations
+
+import getpass
+import inspect
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from headgate.config import OPERATOR_VARIABLE, Settings, load_settings
+
+_BROKER = "Broker"
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="YAML settings; or HEADGATE_CONFIG.",
+        rich_help_panel=_BROKER,
+    ),
+]
+Servers = Annotated[
+    str | None,
+    typer.Option(
+        "--bootstrap-servers",
+        metavar="HOST:PORT,...",
+        help="Kafka; or HEADGATE_BOOTSTRAP_SERVERS; localhost:9092 by default.",
+        rich_help_panel=_BROKER,
+    ),
+]
+Prefix = Annotated[
+    str | None,
+    typer.Option(
+        "--topic-prefix",
+        metavar="TEXT",
+        help="In front of every topic's name; `headgate.` by default.",
+        rich_help_panel=_BROKER,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="For machines: JSON on standard output.")]
+ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="Logical model name.")]
+MaybeModel = Annotated[
+    str | None, typer.Argument(metavar="[MODEL]", help="Logical model name; all by default.")
+]
+
+
+def default_operator() -> str:
+    """Who asks, as audit records name them: HEADGATE_OPERATOR, or the user and the host."""
+    named = os.environ.get(OPERATOR_VARIABLE)
+    if named:
+        return named
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        user = f"uid-{os.getuid()}"
+    return f"{user}@{socket.gethostname()}"[:128]
+
+
+Operator = Annotated[
+    str | None,
+    typer.Option(
+        "--operator",
+        metavar="NAME",
+        help="Who asks, as the audit record names them; user@host by default.",
+    ),
+]
+Reason = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the audit record.")
+]
+TimeoutS = Annotated[
+    float,
+    typer.Option("--timeout", metavar="SECONDS", min=0.1, help="How long to wait for the outcome."),
+]
+_BROKER_OPTIONS = {"config": ConfigFile, "bootstrap_servers": Servers, "topic_prefix": Prefix}
+
+
+def on_broker(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the broker options; it gets what comes of them as `settings`.
+
+    The command is called with keywords only; a bad configuration raises `ConfigError`.
+    """
+
+    @wraps(command)
+    def with_settings(**given: Any) -> None:
+        broker = {name: given.pop(name) for name in _BROKER_OPTIONS}
+        command(settings=connect(**broker), **given)
+
+    added = [_option(name, kind, None) for name, kind in _BROKER_OPTIONS.items()]
+    return with_parameters(with_settings, command, added, without={"settings"})
+
+
+def with_parameters(
+    wrapper: Callable[..., None],
+    command: Callable[..., Any],
+    added: Iterable[inspect.Parameter],
+    *,
+    without: set[str],
+) -> Callable[..., None]:
+    """Let `wrapper` show the parameters of `command`, less some, plus some, all by keyword."""
+    own = inspect.signature(command, eval_str=True).parameters.values()
+    shown = [row.replace(kind=row.KEYWORD_ONLY) for row in own if row.name not in without]
+    names = {row.name for row in shown}
+    shown += [row for row in added if row.name not in names]
+    wrapper.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]  # typer reads it
+    wrapper.__annotations__ = {row.name: row.annotation for row in shown}
+    return wrapper
+
+
+def _option(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, default=default, annotation=annotation)
+
+
+def request_options() -> list[inspect.Parameter]:
+    """The options of every command that asks for a change."""
+    return [
+        _option("reason", Reason, ""),
+        _option("operator", Operator, None),
+        _option("timeout", TimeoutS, 15.0),
+        _option("as_json", AsJson, False),
+    ]
+
+
+def connect(
+    config: Path | None = None,
+    bootstrap_servers: str | None = None,
+    topic_prefix: str | None = None,
+    **more: object,
+) -> Settings:
+    """The settings of a command. Raises `ConfigError`."""
+    flags = {"bootstrap_servers": bootstrap_servers, "topic_prefix": topic_prefix, **more}
+    return load_settings(config, flags)
+
+
+def examples(*lines: str) -> str:
+    """A help page's last paragraph."""
+    return "\n\n".join(("Examples:", *(f"  {line}" for line in lines)))
+
+
+def print_json(value: Any) -> None:
+    """One line of JSON."""
+    sys.stdout.write(json.dumps(value, sort_keys=True) + "\n")
+    sys.stdout.flush()

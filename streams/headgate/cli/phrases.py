@@ -1,0 +1,159 @@
+"""A status in words: what runs, is it good so far, what happens next, what can be done now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from headgate.judge.durations import say_duration
+from headgate.vocabulary import AlertState, Mode, Verdict
+from headgate.wire.alerts import Alert
+from headgate.wire.control import Weight
+from headgate.wire.status import ModelStatus, TriggerStatus, VersionStatus
+
+OLD_MS = 30_000
+_WORST_FIRST = (Verdict.BREACH, Verdict.SUSPECT, Verdict.UNKNOWN, Verdict.OK)
+
+
+def clock_time(at_ms: int) -> str:
+    """Local time of day."""
+    return datetime.fromtimestamp(at_ms / 1000).astimezone().strftime("%H:%M:%S")
+
+
+def share(basis_points: int) -> str:
+    """Basis points as a percentage."""
+    return f"{basis_points / 100:g} %"
+
+
+def split_words(weights: Iterable[Weight]) -> str:
+    """`v2 25 %, v1 75 %`."""
+    return ", ".join(f"{arm.version} {share(arm.weight)}" for arm in weights) or "no split yet"
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    """A number for a table; a dash where there is none."""
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def percent(value: float | None) -> str:
+    """A share of 1 as a percentage with two significant digits below ten."""
+    if value is None:
+        return "-"
+    return f"{value * 100:.1f} %" if value < 0.0995 else f"{value * 100:.0f} %"
+
+
+def countdown(deadline_ms: int, now_ms: int) -> str:
+    """How far away a deadline is."""
+    left_ms = deadline_ms - now_ms
+    if left_ms <= 0:
+        return "now"
+    return f"in {say_duration(max(1_000, round(left_ms, -3)))}"
+
+
+def runs_now(status: ModelStatus) -> str:
+    """Which versions serve, and in which part."""
+    if not status.weights:
+        return "nothing yet: no version is adopted"
+    words = split_words(status.weights)
+    if status.rollout is None:
+        return f"{words}; no rollout"
+    return f"{words}; {status.rollout.kind} of {status.rollout.candidate}"
+
+
+def by_urgency(triggers: Iterable[TriggerStatus]) -> list[TriggerStatus]:
+    """Breaches first, critical before warnings."""
+    return sorted(
+        triggers, key=lambda row: (_WORST_FIRST.index(row.verdict), row.severity != "critical")
+    )
+
+
+def good_so_far(status: ModelStatus) -> str:
+    """One sentence about the candidate's verdicts."""
+    if not status.fresh:
+        return "not known: telemetry is stale or lagging, so nothing is decided"
+    if status.rollout is None:
+        return "nothing is being compared"
+    rows = by_urgency(status.triggers)
+    return _verdict_words(rows) if rows else "not known yet"
+
+
+def _verdict_words(rows: list[TriggerStatus]) -> str:
+    """`rows` is not empty and in order of urgency."""
+    worst = rows[0]
+    if worst.verdict in {Verdict.BREACH, Verdict.SUSPECT}:
+        answer = "no" if worst.verdict is Verdict.BREACH else "doubtful"
+        return f"{answer}: {worst.because.sentence}"
+    fine = [row.trigger for row in rows if row.verdict is Verdict.OK]
+    unknown = [row.trigger for row in rows if row.verdict is Verdict.UNKNOWN]
+    if not fine:
+        return f"not known yet: {worst.because.sentence}"
+    if unknown:
+        return f"yes, as far as is known ({', '.join(unknown)}: too little to tell)"
+    return f"yes: all {len(fine)} triggers are within their limits"
+
+
+def happens_next(status: ModelStatus, now_ms: int) -> str:
+    """What Headgate will do by itself, and when."""
+    if status.recovering:
+        return f"waiting until every live router obeys revision {status.revision}"
+    due = [alert for alert in status.alerts if alert.deadline_ms is not None and not acted(alert)]
+    if due and status.rollout is not None:
+        first = min(due, key=lambda alert: alert.deadline_ms or 0)
+        when = countdown(first.deadline_ms or 0, now_ms)
+        if status.mode is Mode.OBSERVE:
+            return f"nothing: in observe mode; it would roll back {when} ({first.trigger})"
+        return f"rollback to {status.rollout.stable} {when} unless {first.trigger} falls back"
+    if status.rollout is not None and status.rollout.holding:
+        return "nothing: the rollout holds until both versions are well again"
+    if status.rollout is not None:
+        return "nothing by itself while all is well; you raise the weight or promote"
+    return "nothing until a rollout starts"
+
+
+def acted(alert: Alert) -> bool:
+    """Whether the alert has led to a decision."""
+    return alert.state is AlertState.ESCALATED
+
+
+def can_do(status: ModelStatus) -> list[str]:
+    """Commands that make sense now, to paste."""
+    model, rollout = status.model, status.rollout
+    commands = [
+        command
+        for alert in status.alerts
+        for command in alert.commands
+        if not command.startswith("headgate status")
+    ]
+    if rollout is not None:
+        weight = min(10_000, max(rollout.weight * 2, 100))
+        more = f"headgate rollout set-weight {model} {weight}"
+        usual = [more, f"headgate rollout promote {model}", f"headgate rollout rollback {model}"]
+        if status.alerts:
+            usual = usual[2:]
+        commands += [row for row in usual if not any(known.startswith(row) for known in commands)]
+    elif status.production:
+        commands.append(
+            f"headgate rollout start {model} --stable {status.production} --candidate VERSION "
+            "--weight 500"
+        )
+    else:
+        commands.append(f"headgate adopt {model} VERSION")
+    if status.mode is Mode.OBSERVE:
+        commands.append(f"headgate mode {model} enforce")
+    return list(dict.fromkeys(commands))
+
+
+def version_label(version: VersionStatus) -> str:
+    """The version's name with its part in the split."""
+    return f"{version.version} ({version.role})" if version.role else version.version
+
+
+def age_warning(status: ModelStatus, now_ms: int) -> str:
+    """A sentence if the status is too old to trust, else nothing."""
+    age_ms = now_ms - status.at_ms
+    if age_ms <= OLD_MS:
+        return ""
+    return (
+        f"This is {say_duration(age_ms)} old: is a worker with the agent govern running? "
+        "Check its /readyz, or look for its heartbeat: headgate tail alerts"
+    )

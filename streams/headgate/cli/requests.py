@@ -1,0 +1,179 @@
+"""Asking for a change and waiting for what becomes of it.
+
+A request goes to `requests`; its outcome comes back on `audit`, which is followed from where it
+ended before the request was sent, so that no outcome can slip by.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+from confluent_kafka import KafkaError, Message, Producer
+
+from headgate.cli.failures import OutcomeTimeoutError
+from headgate.cli.reading import CONNECT_S, TopicFollower, log, topic_partitions
+from headgate.config import Settings
+from headgate.pipeline.topics import BrokerUnreachableError
+from headgate.vocabulary import ANY_MODEL, Topic
+from headgate.wire.audit import AuditRecord
+from headgate.wire.codec import BadValueError, encode
+from headgate.wire.headers import cloud_event_headers
+from headgate.wire.messages import AUDIT, REQUEST
+from headgate.wire.requests import Request
+
+EXPIRES_AFTER_MS = 600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a request: one audit record, or one per ledger partition for all models."""
+
+    request_id: str
+    records: tuple[AuditRecord, ...]
+    recovered: AuditRecord | None = None
+
+    @property
+    def accepted(self) -> bool:
+        return all(record.event == "accepted" for record in self.records)
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer for machines."""
+        first = self.records[0]
+        return {
+            "request_id": self.request_id,
+            "accepted": self.accepted,
+            "model": first.model,
+            "sentences": [record.sentence for record in self.records],
+            "remedy": first.remedy,
+            "decision_id": first.decision_id,
+            "revision": first.revision,
+            "recovered": self.recovered.sentence if self.recovered else None,
+            "routers": self.recovered.details.get("routers") if self.recovered else None,
+        }
+
+
+def request_fields(model: str, operator: str, reason: str = "") -> dict[str, Any]:
+    """The fields that every request has. It expires in 10 min: no worker acts on stale wishes."""
+    now_ms = time.time_ns() // 1_000_000
+    return {
+        "request_id": f"r-{uuid.uuid4().hex[:16]}",
+        "model": model,
+        "operator": operator,
+        "issued_at_ms": now_ms,
+        "reason": reason,
+        "expires_at_ms": now_ms + EXPIRES_AFTER_MS,
+    }
+
+
+def ask(
+    settings: Settings, request: Request, *, timeout_s: float = 15.0, recovery_s: float = 0.0
+) -> Answer:
+    """Send a request and wait for its outcome, then up to `recovery_s` for the routers to obey.
+
+    Raises `OutcomeTimeoutError`, `BrokerUnreachableError` or `TopicMissingError`, and
+    `typer.BadParameter` for a request that breaks the contract.
+    """
+    _check(request)
+    with TopicFollower(settings, [Topic.AUDIT], "end") as audit:
+        wanted = _send(settings, request)
+        heard: list[AuditRecord] = []
+        records = _await_answers(audit, heard, request, wanted, timeout_s)
+        recovered = None
+        if recovery_s and records[0].event == "accepted" and records[0].decision_id:
+            recovered = _await_recovery(audit, heard, records[0].decision_id, recovery_s)
+    return Answer(request.request_id, tuple(records), recovered)
+
+
+def _check(request: Request) -> None:
+    try:
+        REQUEST.decode(encode(request))
+    except BadValueError as error:
+        raise typer.BadParameter(f"{error.path.removeprefix('$.')}: {error.reason}") from error
+
+
+def _send(settings: Settings, request: Request) -> int:
+    """Deliver the request; returns how many outcomes it will have."""
+    failures: list[KafkaError] = []
+
+    def delivered(error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            failures.append(error)
+
+    producer = Producer({**settings.librdkafka(), "message.timeout.ms": 10_000}, logger=log)
+    servers = settings.bootstrap_servers
+    wanted = 1
+    if request.model == ANY_MODEL:
+        wanted = len(topic_partitions(producer, settings.topic(Topic.LEDGER), servers))
+    topic_partitions(producer, settings.topic(Topic.REQUESTS), servers)
+    producer.produce(
+        settings.topic(Topic.REQUESTS),
+        encode(request),
+        request.model.encode(),
+        headers=cloud_event_headers(
+            event_id=request.request_id,
+            event_type="request",
+            source="headgate/cli",
+            time_ms=request.issued_at_ms,
+            subject=request.model,
+        ),
+        on_delivery=delivered,
+    )
+    if producer.flush(CONNECT_S + 1) or failures:
+        why = failures[0].str() if failures else "no confirmation"
+        raise BrokerUnreachableError(f"the request was not taken by {servers}: {why}")
+    return wanted
+
+
+def _await_answers(
+    audit: TopicFollower,
+    heard: list[AuditRecord],
+    request: Request,
+    wanted: int,
+    timeout_s: float,
+) -> list[AuditRecord]:
+    """One record per ledger partition that answers; repeats of a partition's answer are one."""
+    deadline = time.monotonic() + timeout_s
+    answers: dict[int, AuditRecord] = {}
+    while time.monotonic() < deadline:
+        heard += _audit_records(audit)
+        answers = {
+            int(record.details.get("ledger_partition", 0)): record
+            for record in heard
+            if record.request_id == request.request_id and record.event in {"accepted", "refused"}
+        }
+        if len(answers) >= wanted:
+            return [answers[partition] for partition in sorted(answers)]
+    have = f"{len(answers)} of {wanted} outcomes" if wanted > 1 else "no outcome"
+    raise OutcomeTimeoutError(
+        f"{have} of request {request.request_id} came within {timeout_s:g} s. It may still be "
+        f"carried out; it expires in {EXPIRES_AFTER_MS // 60_000} min. Check that workers with "
+        "the agents admit and govern are running and ready (their /readyz), then look for it: "
+        "headgate tail audit --from-beginning --exit"
+    )
+
+
+def _await_recovery(
+    audit: TopicFollower, heard: list[AuditRecord], decision_id: str, timeout_s: float
+) -> AuditRecord | None:
+    deadline = time.monotonic() + timeout_s
+    while True:
+        for record in heard:
+            if record.decision_id == decision_id and record.event == "recovered":
+                return record
+        if time.monotonic() >= deadline:
+            return None
+        heard[:] = _audit_records(audit)
+
+
+def _audit_records(audit: TopicFollower) -> list[AuditRecord]:
+    records = []
+    for row in audit.poll():
+        try:
+            records.append(AUDIT.decode(row.value))
+        except BadValueError:
+            log.warning("audit[%d]@%d is no audit record", row.partition, row.offset)
+    return records

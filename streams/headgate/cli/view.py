@@ -1,0 +1,154 @@
+"""A model's status as a person reads it: coloured tables on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from headgate.cli import phrases
+from headgate.judge.durations import say_duration
+from headgate.vocabulary import Mode, Verdict
+from headgate.wire.status import ModelStatus, WindowRow
+
+_STYLES = {
+    Verdict.OK: "green",
+    Verdict.SUSPECT: "yellow",
+    Verdict.BREACH: "bold red",
+    Verdict.UNKNOWN: "dim",
+}
+COLUMNS = ("req/s", "requests", "p50 ms", "p95 ms", "errors", "rating", "halluc.", "unsafe", "$/1k")
+
+
+def model_view(
+    status: ModelStatus, now_ms: int, *, windows: Sequence[int] | None = None
+) -> RenderableType:
+    """The whole of one model; `windows` (in seconds) chooses the rows per version."""
+    parts: list[RenderableType] = [_summary(status, now_ms), _versions(status, windows)]
+    if status.triggers:
+        parts.append(_triggers(status, now_ms))
+    parts.extend(_alerts(status, now_ms))
+    if status.routers:
+        parts.append(_routers(status, now_ms))
+    return Panel(Group(*parts), title=Text(_title(status)), title_align="left", box=box.ROUNDED)
+
+
+def plain_lines(status: ModelStatus, now_ms: int) -> list[str]:
+    """The same without boxes and colours, one fact a line."""
+    lines = [_title(status), *(f"  {name}: {words}" for name, words in _facts(status, now_ms))]
+    for version, row in _rows(status, None):
+        cells = ", ".join(
+            f"{name} {cell}" for name, cell in zip(COLUMNS, _cells(row), strict=True) if cell != "-"
+        )
+        lines.append(f"  {version}, {_window(row)}: {cells}")
+    for trigger in phrases.by_urgency(status.triggers):
+        lines.append(f"  {trigger.verdict} {trigger.trigger}: {trigger.because.sentence}")
+    for alert in status.alerts:
+        due = _due(alert.deadline_ms, now_ms)
+        lines.append(f"  alert {alert.alert_id} {alert.state}{due}: {alert.sentence}")
+    for router in status.routers:
+        seen = "live" if router.live else "not heard"
+        lines.append(f"  router {router.router_id}: revision {router.revision}, {seen}")
+    return lines
+
+
+def _title(status: ModelStatus) -> str:
+    mode = " - OBSERVE: judges, does not act" if status.mode is Mode.OBSERVE else ""
+    return f"{status.model} - revision {status.revision} - {status.policy or 'no policy'}{mode}"
+
+
+def _facts(status: ModelStatus, now_ms: int) -> list[tuple[str, str]]:
+    facts = [
+        ("runs", phrases.runs_now(status)),
+        ("good so far", phrases.good_so_far(status)),
+        ("next", phrases.happens_next(status, now_ms)),
+        ("you can", phrases.can_do(status)[0]),
+        *(("", command) for command in phrases.can_do(status)[1:]),
+        ("as of", phrases.clock_time(status.at_ms)),
+    ]
+    old = phrases.age_warning(status, now_ms)
+    return [("careful", old), *facts] if old else facts
+
+
+def _summary(status: ModelStatus, now_ms: int) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, words in _facts(status, now_ms):
+        table.add_row(name, Text(words, style="cyan" if words.startswith("headgate ") else ""))
+    return table
+
+
+def _rows(status: ModelStatus, windows: Sequence[int] | None) -> Iterable[tuple[str, WindowRow]]:
+    for version in status.versions:
+        for row in version.windows:
+            if windows is None or row.window_s in windows:
+                yield phrases.version_label(version), row
+
+
+def _window(row: WindowRow) -> str:
+    return say_duration(row.window_s * 1000) if row.window_s else "in all"
+
+
+def _cells(row: WindowRow) -> tuple[str, ...]:
+    cost = None if row.cost_mean_usd is None else row.cost_mean_usd * 1000
+    return (
+        phrases.number(row.requests_per_s, 1),
+        phrases.number(row.requests),
+        phrases.number(row.latency_p50_ms),
+        phrases.number(row.latency_p95_ms),
+        phrases.percent(row.error_rate),
+        phrases.number(row.rating_mean, 2),
+        phrases.percent(row.hallucination_rate),
+        phrases.number(row.safety_violations),
+        phrases.number(cost, 2),
+    )
+
+
+def _versions(status: ModelStatus, windows: Sequence[int] | None) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), expand=True)
+    table.add_column("version", overflow="fold")
+    table.add_column("window", justify="right", no_wrap=True)
+    for name in COLUMNS:
+        table.add_column(name, justify="right", no_wrap=True)
+    shown = ""
+    for version, row in _rows(status, windows):
+        table.add_row(Text("" if version == shown else version), _window(row), *_cells(row))
+        shown = version
+    return table
+
+
+def _triggers(status: ModelStatus, now_ms: int) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), expand=True)
+    for name in ("verdict", "trigger", "because"):
+        table.add_column(name, no_wrap=name != "because", ratio=1 if name == "because" else None)
+    for row in phrases.by_urgency(status.triggers):
+        style = _STYLES[row.verdict]
+        sentence = f"{row.because.sentence}{_due(row.deadline_ms, now_ms)}"
+        table.add_row(Text(row.verdict, style=style), Text(row.trigger), Text(sentence))
+    return table
+
+
+def _due(deadline_ms: int | None, now_ms: int) -> str:
+    return "" if deadline_ms is None else f" [deadline {phrases.countdown(deadline_ms, now_ms)}]"
+
+
+def _alerts(status: ModelStatus, now_ms: int) -> Iterable[RenderableType]:
+    for alert in status.alerts:
+        style = "bold red" if alert.severity == "critical" else "yellow"
+        text = Text(f"{alert.state} {alert.alert_id}{_due(alert.deadline_ms, now_ms)} ", style)
+        yield text.append(alert.sentence, style="default not bold")
+
+
+def _routers(status: ModelStatus, now_ms: int) -> Text:
+    said = []
+    for router in status.routers:
+        heard = say_duration(max(0, now_ms - router.heard_ms))
+        behind = "" if router.revision >= status.revision else " (behind)"
+        live = "" if router.live else f", not heard for {heard}"
+        said.append(f"{router.router_id} at revision {router.revision}{behind}{live}")
+    return Text(f"routers: {'; '.join(said)}", style="dim")
