@@ -104,14 +104,16 @@ class Watch:
         """Poll the count; the clock runs from the first counted event."""
         while not self._count():
             await self._app.sleep(0.002)
-        first, begun = self._count(), time.perf_counter()
+        first, begun, cpu_begun = self._count(), time.perf_counter(), time.process_time()
         while self._count() < self._wanted and time.perf_counter() - begun < self._deadline_s:
             await self._app.sleep(0.01)
-        seconds, read = time.perf_counter() - begun, self._count() - first
+        seconds, cpu_seconds = time.perf_counter() - begun, time.process_time() - cpu_begun
+        read = self._count() - first
         await self._app.sleep(1.5)
         report = {
             "read": read,
             "seconds": seconds,
+            "cpu_seconds": cpu_seconds,
             "resident_mb": resident_mb(),
             "before_mb": self._idle_mb,
         }
@@ -160,6 +162,7 @@ def run(app: Any) -> None:
     app.conf.web_enabled = False
     worker = faust.Worker(app, redirect_stdouts=False, quiet=True, loglevel="ERROR")
     import contextlib
+
     with contextlib.suppress(SystemExit):
         worker.execute_from_commandline()
 
@@ -215,11 +218,13 @@ def report_throughput(servers: str, count: int, runs: int) -> None:
         size = publish(servers, settings.topic(Topic.OUTCOMES), count, pairs=2)
         stock = measured("stock", settings, count)
         stock_per_s = stock["read"] / stock["seconds"]
-        rates = []
+        rates: list[float] = []
+        cpu_us: list[float] = []
         for number in range(runs):
             again = settings.model_copy(update={"group_prefix": f"speed{number}."})
             report = measured("ingest", again, count)
             rates.append(report["read"] / report["seconds"])
+            cpu_us.append(report["cpu_seconds"] / report["read"] * 1e6)
     value = sorted(rates)[len(rates) // 2]
     show(
         "ingest_throughput",
@@ -230,7 +235,9 @@ def report_throughput(servers: str, count: int, runs: int) -> None:
             "events": count,
             "event_bytes": round(size),
             "runs_per_s": [round(rate) for rate in rates],
+            "cpu_us_per_event": round(min(cpu_us), 2),
             "stock_agent_per_s": round(stock_per_s),
+            "stock_agent_cpu_us_per_event": round(stock["cpu_seconds"] / stock["read"] * 1e6, 2),
             "limit_per_s": LIMIT_PER_S,
             "limit_ratio": LIMIT_RATIO,
         },

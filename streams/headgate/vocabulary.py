@@ -117,4 +117,6 @@ def short_digest(data: bytes, length: int = 12) -> str:
 
 def split_bucket(salt: str, model: str, key: str) -> int:
     """The bucket (0-9999) of a routing key: `(murmur3_32(salt:model:key) * 10000) >> 32`."""
-    return (mmh3.hash(f"{salt}:{model}:{key}", signed=False) * BASIS_POINTS) >> 32
+    # Bytes, because mmh3 crashes on a string with a lone surrogate.
+    text = f"{salt}:{model}:{key}".encode("utf-8", "surrogatepass")
+    return (mmh3.hash(text, signed=False) * BASIS_POINTS) >> 32

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -228,8 +229,6 @@ def test_an_incident_keeps_its_id_from_firing_to_resolved() -> None:
 
 
 def test_every_alert_has_a_runbook_entry() -> None:
-    from pathlib import Path
-
     guide = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
     headings = guide.read_text().splitlines()
     for kind in AlertKind:

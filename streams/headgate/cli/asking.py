@@ -38,9 +38,9 @@ def asks(*, changes_split: bool = False) -> Callable[[Callable[..., Request]], C
         def command(
             *, settings: Settings, operator: str | None, timeout: float, as_json: bool, **given: Any
         ) -> None:
-            why = str(given["reason"] if "reason" in given else "")
+            why = str(given["reason"])
             if "reason" not in make.__annotations__:
-                given.pop("reason", None)
+                del given["reason"]
 
             def fields(model: str) -> dict[str, Any]:
                 return request_fields(model, operator or default_operator(), why)

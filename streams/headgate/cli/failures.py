@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from headgate.pipeline.topics import BrokerUnreachableError
 from headgate.problems import ConfigError
+from headgate.replay.reading import TopicReadError
 from headgate.sim.scenarios import UnknownScenarioError
 from headgate.sim.traces import TraceError
 
@@ -45,6 +46,7 @@ _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (TraceError, ExitCode.USAGE),
     (UnknownScenarioError, ExitCode.USAGE),
     (BrokerUnreachableError, ExitCode.UNREACHABLE),
+    (TopicReadError, ExitCode.UNREACHABLE),
     (KafkaException, ExitCode.UNREACHABLE),
     (OutcomeTimeoutError, ExitCode.TIMED_OUT),
 )

@@ -4,39 +4,28 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.util import find_spec
+from typing import Annotated
 
 import typer
 
 from headgate import __version__
 from headgate.cli.failures import EXIT_CODES, GuardedGroup
 
-_GROUPS = (
-    "headgate.cli.demo",
-    "headgate.cli.look",
-    "headgate.cli.operate",
-    "headgate.cli.topics",
-    "headgate.cli.worker",
-    "headgate.cli.replay",
-    "headgate.cli.fleet",
-    "headgate.cli.router",
-)
+GROUPS = ("demo", "topics", "worker", "operate", "look", "replay", "fleet", "router")
 
-ABOUT = f"""Watch every LLM request's outcome; roll a bad version back in seconds.
+ABOUT = f"""Watch the outcome of every LLM request; open or shut the gate on a new version.
 
-A first walk, with a Kafka on localhost:9092:
-
+\b
+Without a Kafka, in one command:
+  headgate demo
+With a Kafka on localhost:9092:
   headgate topics apply --replication-factor 1
-
   headgate worker &
-
   headgate adopt support-agent v1
-
   headgate rollout start support-agent --stable v1 --candidate v2 --weight 500
-
   headgate watch support-agent
 
-Without a Kafka: headgate demo
-
+\b
 {EXIT_CODES}
 """
 
@@ -47,31 +36,39 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _common(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Say the version and stop."
+        ),
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
 def build_app() -> typer.Typer:
-    """The app with the commands of every group that is installed."""
+    """The app with the commands of every group; each group's module has `register(app)`."""
     app = typer.Typer(
         cls=GuardedGroup,
-        help=ABOUT,
+        name="headgate",
         no_args_is_help=True,
-        rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
-
-    @app.callback()
-    def _common(
-        _version: bool = typer.Option(
-            False, "--version", callback=_show_version, is_eager=True, help="Show the version."
-        ),
-    ) -> None:
-        pass
-
-    for name in _GROUPS:
+    app.callback(help=ABOUT)(_common)
+    for group in GROUPS:
+        name = f"headgate.cli.{group}"
         if find_spec(name) is not None:
             import_module(name).register(app)
     return app
 
 
 def main() -> None:
-    """Run the command line; the process ends with one of the documented exit codes."""
+    """Run the command line and exit with one of the documented codes."""
     build_app()(prog_name="headgate")
+
+
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,12 +37,21 @@ Servers = Annotated[
         rich_help_panel=_BROKER,
     ),
 ]
-Prefix = Annotated[
+TopicPrefix = Annotated[
     str | None,
     typer.Option(
         "--topic-prefix",
         metavar="TEXT",
         help="In front of every topic's name; `headgate.` by default.",
+        rich_help_panel=_BROKER,
+    ),
+]
+GroupPrefix = Annotated[
+    str | None,
+    typer.Option(
+        "--group-prefix",
+        metavar="TEXT",
+        help="In front of every consumer group's name; `headgate-` by default.",
         rich_help_panel=_BROKER,
     ),
 ]
@@ -80,22 +89,39 @@ TimeoutS = Annotated[
     float,
     typer.Option("--timeout", metavar="SECONDS", min=0.1, help="How long to wait for the outcome."),
 ]
-_BROKER_OPTIONS = {"config": ConfigFile, "bootstrap_servers": Servers, "topic_prefix": Prefix}
+_BROKER_OPTIONS = {
+    "config": ConfigFile,
+    "bootstrap_servers": Servers,
+    "topic_prefix": TopicPrefix,
+    "group_prefix": GroupPrefix,
+}
 
 
-def on_broker(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the broker options; it gets what comes of them as `settings`.
+def with_settings(
+    more: Mapping[str, Any] | None = None,
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the broker options, and `more` by setting's name; it gets `settings`.
 
     The command is called with keywords only; a bad configuration raises `ConfigError`.
     """
+    options = {**(more or {}), **_BROKER_OPTIONS}
 
-    @wraps(command)
-    def with_settings(**given: Any) -> None:
-        broker = {name: given.pop(name) for name in _BROKER_OPTIONS}
-        command(settings=connect(**broker), **given)
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def configured(**given: Any) -> None:
+            flags = {name: given.pop(name) for name in options}
+            config_file = flags.pop("config")
+            command(settings=load_settings(config_file, flags), **given)
 
-    added = [_option(name, kind, None) for name, kind in _BROKER_OPTIONS.items()]
-    return with_parameters(with_settings, command, added, without={"settings"})
+        added = [_option(name, kind, None) for name, kind in options.items()]
+        return with_parameters(configured, command, added, without={"settings"})
+
+    return decorate
+
+
+def on_broker(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the broker options; it gets what comes of them as `settings`."""
+    return with_settings()(command)
 
 
 def with_parameters(
@@ -128,17 +154,6 @@ def request_options() -> list[inspect.Parameter]:
         _option("timeout", TimeoutS, 15.0),
         _option("as_json", AsJson, False),
     ]
-
-
-def connect(
-    config: Path | None = None,
-    bootstrap_servers: str | None = None,
-    topic_prefix: str | None = None,
-    **more: object,
-) -> Settings:
-    """The settings of a command. Raises `ConfigError`."""
-    flags = {"bootstrap_servers": bootstrap_servers, "topic_prefix": topic_prefix, **more}
-    return load_settings(config, flags)
 
 
 def examples(*lines: str) -> str:

@@ -17,10 +17,15 @@ from headgate.pipeline.topics import (
     load_topics,
 )
 
-app = typer.Typer(no_args_is_help=True, help="The topics on the broker.")
+topics_app = typer.Typer(no_args_is_help=True, help="The topics on the broker.")
 
 
-@app.command(epilog=examples("headgate topics apply --bootstrap-servers kafka:9092"))
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.add_typer(topics_app, name="topics")
+
+
+@topics_app.command(epilog=examples("headgate topics apply --bootstrap-servers kafka:9092"))
 @on_broker
 def apply(
     replication_factor: Annotated[
@@ -82,7 +87,7 @@ def _plan_json(plan: TopicPlan) -> dict[str, object]:
     }
 
 
-@app.command(epilog=examples("headgate topics check"))
+@topics_app.command(epilog=examples("headgate topics check"))
 @on_broker
 def check(
     *,
@@ -100,7 +105,7 @@ def check(
         raise typer.Exit(ExitCode.NEGATIVE)
 
 
-@app.command("list", epilog=examples("headgate topics list --json"))
+@topics_app.command("list", epilog=examples("headgate topics list --json"))
 @on_broker
 def list_topics(
     *,

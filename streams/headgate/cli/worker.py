@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from headgate.cli.options import examples, on_broker
+from headgate.cli.options import examples, with_settings
 from headgate.config import Settings
+
+
+def _flag(kind: Any, metavar: str, about: str) -> Any:
+    return Annotated[kind | None, typer.Option(metavar=metavar, help=about)]
+
+
+_FLAGS = {
+    "agents": _flag(str, "NAME,...", "Which of ingest, admit, govern; all by default."),
+    "http_host": _flag(str, "HOST", "Where to listen; 127.0.0.1 by default."),
+    "http_port": _flag(int, "PORT", "/healthz, /readyz, /metrics; 8086 by default, 0: any."),
+    "worker_id": _flag(str, "NAME", "Host name and process id by default."),
+    "instance_id": _flag(str, "NAME", "Static membership: a quick restart moves no partition."),
+    "log_level": _flag(str, "LEVEL", "debug, info, warning or error; info by default."),
+    "log_format": _flag(str, "FORMAT", "auto, json or console; auto by default."),
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -21,43 +36,8 @@ def register(app: typer.Typer) -> None:
     )(worker)
 
 
-@on_broker(
-    "agents",
-    "http_host",
-    "http_port",
-    "worker_id",
-    "instance_id",
-    "log_level",
-    "log_format",
-)
-def worker(
-    agents: Annotated[
-        str | None,
-        typer.Option(metavar="NAME,...", help="Which of ingest, admit, govern; all by default."),
-    ] = None,
-    http_host: Annotated[
-        str | None, typer.Option(metavar="HOST", help="127.0.0.1 by default.")
-    ] = None,
-    http_port: Annotated[
-        int | None,
-        typer.Option(metavar="PORT", help="/healthz, /readyz, /metrics; 8086 by default, 0: any."),
-    ] = None,
-    worker_id: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Host name and process id by default.")
-    ] = None,
-    instance_id: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Static membership: a quick restart moves nothing."),
-    ] = None,
-    log_level: Annotated[
-        str | None, typer.Option(metavar="debug|info|warning|error", help="info by default.")
-    ] = None,
-    log_format: Annotated[
-        str | None, typer.Option(metavar="auto|json|console", help="auto by default.")
-    ] = None,
-    *,
-    settings: Settings,
-) -> None:
+@with_settings(_FLAGS)
+def worker(*, settings: Settings) -> None:
     """Count outcomes, admit requests, decide. SIGTERM drains and commits.
 
     Start several, on one host or many: they share the partitions.
