@@ -184,7 +184,7 @@ def main() -> None:
             "median_s": round(statistics.median(took_ms) / 1000, 3),
             "fastest_s": round(min(took_ms) / 1000, 3),
         },
-        "conditions": f"{runs} runs, safety violation, {RATE_PER_S} requests/s, real Kafka, 1 worker",
+        "conditions": f"{runs} runs, a safety violation, {RATE_PER_S} requests/s, 1 worker",
     }
     sys.stdout.write(json.dumps(figure) + "\n")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headgate.vocabulary import AlertKind, AlertState
+from headgate.vocabulary import Action, AlertKind, AlertState
 from headgate.wire.requests import Rollback
 from support.ledger import LedgerBench, Traffic
 
@@ -98,3 +98,18 @@ def test_routers_that_are_long_gone_are_forgotten() -> None:
     for _ in range(70):
         bench.tick(60)
     assert bench.model.routers == {}
+
+
+def test_a_new_rollout_before_the_old_ones_routers_obeyed_is_judged_anew() -> None:
+    bench = LedgerBench()
+    bench.adopt()
+    bench.start()
+    bench.ack()
+    bench.serve(2, v1=Traffic(), v2=Traffic(safety_violations=1))
+    assert bench.commands[-1].action is Action.ROLLBACK
+    bench.start(candidate="v3")  # no router has acknowledged the rollback yet
+    bench.serve(4, v1=Traffic(), v3=Traffic(safety_violations=1))
+    assert bench.commands[-1].action is Action.ROLLBACK
+    assert bench.commands[-1].from_version == "v3"
+    bench.serve(4, v1=Traffic())
+    assert bench.model.incidents == {}

@@ -65,26 +65,17 @@ def _perform(
     if as_json:
         print_json(answer.to_json())
     else:
-        for line in answer_lines(answer, waited_s=recovery_s):
+        for line in answer_lines(answer):
             typer.echo(line)
     if not answer.accepted:
         raise typer.Exit(ExitCode.NEGATIVE)
 
 
-def answer_lines(answer: Answer, *, waited_s: float) -> list[str]:
+def answer_lines(answer: Answer) -> list[str]:
     """The answer for people."""
-    first = answer.records[0]
     if not answer.accepted:
         refused = next(record for record in answer.records if record.event == "refused")
         lines = [f"Refused: {refused.sentence}"]
         return [*lines, f"Instead: {refused.remedy}"] if refused.remedy else lines
     lines = [record.sentence for record in answer.records]
-    if first.revision is None or not waited_s:
-        return lines
-    if answer.recovered is not None:
-        return [*lines, answer.recovered.sentence]
-    return [
-        *lines,
-        f"Revision {first.revision} is commanded; after {waited_s:g} s no live router, or not "
-        f"every one, has acknowledged it. See: headgate status {first.model}",
-    ]
+    return [*lines, answer.obedience.sentence] if answer.obedience is not None else lines

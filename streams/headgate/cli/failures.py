@@ -27,10 +27,12 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-EXIT_CODES = (
-    "Exit codes: 0 done; 1 refused, or the answer is no; 2 wrong usage or configuration; "
-    "3 no broker or topic; 4 no outcome in time."
-)
+EXIT_CODES = """Exit codes:
+  0  done
+  1  refused, or the answer is no
+  2  wrong usage or configuration
+  3  no broker answers, or a topic is missing
+  4  nothing came back in time"""
 
 
 class OutcomeTimeoutError(TimeoutError):

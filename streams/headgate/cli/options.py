@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from headgate.cli.reading import reach
 from headgate.config import OPERATOR_VARIABLE, Settings, load_settings
 
 _BROKER = "Broker"
@@ -120,8 +121,14 @@ def with_settings(
 
 
 def on_broker(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the broker options; it gets what comes of them as `settings`."""
-    return with_settings()(command)
+    """Give a command the broker options and `settings`; it runs once a broker answers."""
+
+    @wraps(command)
+    def reached(*, settings: Settings, **given: Any) -> None:
+        reach(settings)
+        command(settings=settings, **given)
+
+    return with_settings()(with_parameters(reached, command, (), without=set()))
 
 
 def with_parameters(
@@ -157,8 +164,8 @@ def request_options() -> list[inspect.Parameter]:
 
 
 def examples(*lines: str) -> str:
-    """A help page's last paragraph."""
-    return "\n\n".join(("Examples:", *(f"  {line}" for line in lines)))
+    """A help page's last paragraph; \\b keeps its lines as they are."""
+    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
 
 
 def print_json(value: Any) -> None:

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from headgate.cli.failures import TopicMissingError
 from headgate.config import Settings
 from headgate.pipeline.topics import BrokerUnreachableError
 from headgate.vocabulary import Topic
+from headgate.wire.audit import AuditRecord
 from headgate.wire.codec import BadValueError
-from headgate.wire.messages import STATUS
+from headgate.wire.messages import AUDIT, STATUS
 from headgate.wire.status import ModelStatus
 
 CONNECT_S = 10.0
+REFUSALS = 2
 STALLED_S = 30.0
 POLL_S = 0.2
 BATCH = 500
 
-log = logging.getLogger("headgate.cli.kafka")
+
 Place = tuple[str, int]
 
 
@@ -50,7 +53,7 @@ class TopicFollower:
     ) -> None:
         self._names = {settings.topic(topic): topic for topic in topics}
         self._servers = settings.bootstrap_servers
-        self._consumer = Consumer(_consumer_config(settings), logger=log)
+        self._consumer = Consumer(_consumer_config(settings))
         try:
             self._ends = self._bounds()
             starts = {
@@ -142,9 +145,43 @@ def _consumer_config(settings: Settings) -> dict[str, Any]:
         "enable.auto.commit": False,
         "auto.offset.reset": "earliest",
         "enable.partition.eof": True,
+        "log_level": 0,
         "fetch.wait.max.ms": 50,
         "fetch.queue.backoff.ms": 5,
     }
+
+
+def reach(settings: Settings) -> None:
+    """Return once a broker answers; a refused connection counts after 2 s, silence after 10 s.
+
+    Raises `BrokerUnreachableError`.
+    """
+    refused: list[str] = []
+
+    def failed(error: KafkaError) -> None:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+            refused.append(error.str())
+
+    admin = AdminClient({**settings.librdkafka(), "log_level": 0, "error_cb": failed})
+    deadline = time.monotonic() + CONNECT_S
+    rounds = 0
+    while True:
+        try:
+            admin.list_topics(timeout=1.0)
+        except KafkaException as error:
+            rounds += 1
+            admin.poll(0)
+            if (refused and rounds >= REFUSALS) or time.monotonic() > deadline:
+                raise _unreachable(settings.bootstrap_servers, error) from error
+        else:
+            return
+
+
+def _unreachable(servers: str, error: KafkaException) -> BrokerUnreachableError:
+    return BrokerUnreachableError(
+        f"no Kafka broker answers at {servers} ({error.args[0].str()}); "
+        "check --bootstrap-servers or HEADGATE_BOOTSTRAP_SERVERS, and that Kafka runs there"
+    )
 
 
 def topic_partitions(client: Any, name: str, servers: str) -> list[int]:
@@ -152,10 +189,7 @@ def topic_partitions(client: Any, name: str, servers: str) -> list[int]:
     try:
         found = client.list_topics(name, timeout=CONNECT_S).topics[name]
     except KafkaException as error:
-        raise BrokerUnreachableError(
-            f"no Kafka broker answers at {servers} ({error.args[0].str()}); "
-            "check --bootstrap-servers or HEADGATE_BOOTSTRAP_SERVERS"
-        ) from error
+        raise _unreachable(servers, error) from error
     if found.error is not None:
         raise TopicMissingError(
             f"topic {name} is not on {servers} ({found.error.str()}); "
@@ -186,6 +220,15 @@ def decode_status(record: Record) -> ModelStatus | None:
         return STATUS.decode(record.value)
     except BadValueError:
         return None
+
+
+def audit_records(audit: TopicFollower) -> list[AuditRecord]:
+    """What has come on `audit`; what is no audit record is left out."""
+    records = []
+    for row in audit.poll():
+        with suppress(BadValueError):
+            records.append(AUDIT.decode(row.value))
+    return records
 
 
 def newer(status: ModelStatus, than: ModelStatus | None) -> bool:

@@ -15,14 +15,15 @@ import typer
 from confluent_kafka import KafkaError, Message, Producer
 
 from headgate.cli.failures import OutcomeTimeoutError
-from headgate.cli.reading import CONNECT_S, TopicFollower, log, topic_partitions
+from headgate.cli.obeying import Obedience, await_obedience
+from headgate.cli.reading import CONNECT_S, TopicFollower, audit_records, topic_partitions
 from headgate.config import Settings
 from headgate.pipeline.topics import BrokerUnreachableError
 from headgate.vocabulary import ANY_MODEL, Topic
 from headgate.wire.audit import AuditRecord
 from headgate.wire.codec import BadValueError, encode
 from headgate.wire.headers import cloud_event_headers
-from headgate.wire.messages import AUDIT, REQUEST
+from headgate.wire.messages import REQUEST
 from headgate.wire.requests import Request
 
 EXPIRES_AFTER_MS = 600_000
@@ -34,7 +35,7 @@ class Answer:
 
     request_id: str
     records: tuple[AuditRecord, ...]
-    recovered: AuditRecord | None = None
+    obedience: Obedience | None = None
 
     @property
     def accepted(self) -> bool:
@@ -51,8 +52,8 @@ class Answer:
             "remedy": first.remedy,
             "decision_id": first.decision_id,
             "revision": first.revision,
-            "recovered": self.recovered.sentence if self.recovered else None,
-            "routers": self.recovered.details.get("routers") if self.recovered else None,
+            "routers_obey": self.obedience.complete if self.obedience else None,
+            "routers": self.obedience.sentence if self.obedience else None,
         }
 
 
@@ -82,10 +83,10 @@ def ask(
         wanted = _send(settings, request)
         heard: list[AuditRecord] = []
         records = _await_answers(audit, heard, request, wanted, timeout_s)
-        recovered = None
+        obedience = None
         if recovery_s and records[0].event == "accepted" and records[0].decision_id:
-            recovered = _await_recovery(audit, heard, records[0].decision_id, recovery_s)
-    return Answer(request.request_id, tuple(records), recovered)
+            obedience = await_obedience(settings, audit, heard, records[0], recovery_s)
+    return Answer(request.request_id, tuple(records), obedience)
 
 
 def _check(request: Request) -> None:
@@ -103,7 +104,9 @@ def _send(settings: Settings, request: Request) -> int:
         if error is not None:
             failures.append(error)
 
-    producer = Producer({**settings.librdkafka(), "message.timeout.ms": 10_000}, logger=log)
+    producer = Producer(
+        {**settings.librdkafka(), "message.timeout.ms": 10_000, "linger.ms": 0, "log_level": 0}
+    )
     servers = settings.bootstrap_servers
     wanted = 1
     if request.model == ANY_MODEL:
@@ -139,7 +142,7 @@ def _await_answers(
     deadline = time.monotonic() + timeout_s
     answers: dict[int, AuditRecord] = {}
     while time.monotonic() < deadline:
-        heard += _audit_records(audit)
+        heard += audit_records(audit)
         answers = {
             int(record.details.get("ledger_partition", 0)): record
             for record in heard
@@ -150,30 +153,7 @@ def _await_answers(
     have = f"{len(answers)} of {wanted} outcomes" if wanted > 1 else "no outcome"
     raise OutcomeTimeoutError(
         f"{have} of request {request.request_id} came within {timeout_s:g} s. It may still be "
-        f"carried out; it expires in {EXPIRES_AFTER_MS // 60_000} min. Check that workers with "
-        "the agents admit and govern are running and ready (their /readyz), then look for it: "
-        "headgate tail audit --from-beginning --exit"
+        f"carried out; it expires in {EXPIRES_AFTER_MS // 60_000} min. Is a worker with the agents "
+        "admit and govern running and ready (its /readyz)? Are the topics right (headgate topics "
+        "check)? What became of it: headgate tail audit --from-beginning --exit"
     )
-
-
-def _await_recovery(
-    audit: TopicFollower, heard: list[AuditRecord], decision_id: str, timeout_s: float
-) -> AuditRecord | None:
-    deadline = time.monotonic() + timeout_s
-    while True:
-        for record in heard:
-            if record.decision_id == decision_id and record.event == "recovered":
-                return record
-        if time.monotonic() >= deadline:
-            return None
-        heard[:] = _audit_records(audit)
-
-
-def _audit_records(audit: TopicFollower) -> list[AuditRecord]:
-    records = []
-    for row in audit.poll():
-        try:
-            records.append(AUDIT.decode(row.value))
-        except BadValueError:
-            log.warning("audit[%d]@%d is no audit record", row.partition, row.offset)
-    return records

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from headgate.cli.failures import ExitCode
-from headgate.cli.options import AsJson, examples, on_broker, print_json
+from headgate.cli.options import AsJson, examples, on_broker, print_json, with_settings
 from headgate.config import Settings
 from headgate.pipeline.topics import (
     Difference,
@@ -106,7 +106,7 @@ def check(
 
 
 @topics_app.command("list", epilog=examples("headgate topics list --json"))
-@on_broker
+@with_settings()
 def list_topics(
     *,
     settings: Settings,

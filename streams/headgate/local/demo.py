@@ -80,33 +80,33 @@ class DemoStage:
         else:
             self._undo.callback(delete_topics, self.settings)
             apply_topics(self.settings, replication_factor=1)
-        self._worker = Child(self._command(), log=folder / "worker.log", env=self._environment())
+        command = [sys.executable, "-m", "headgate.cli.main", "worker"]
+        self._worker = Child(command, log=folder / "worker.log", env=self._environment())
         self._undo.callback(self._worker.stop)
 
-    def _command(self) -> list[str]:
-        given = self.settings
-        flags = {
-            "--bootstrap-servers": given.bootstrap_servers,
-            "--topic-prefix": given.topic_prefix,
-            "--group-prefix": given.group_prefix,
-            "--agents": ",".join(AGENTS),
-            "--worker-id": "demo-worker",
-            "--http-host": "127.0.0.1",
-            "--http-port": str(self._http_port),
-            "--log-level": "warning",
-            "--log-format": "console",
-        }
-        words = [word for pair in flags.items() for word in pair]
-        if given.embedded:
-            words.append("--embedded")
-        return [sys.executable, "-m", "headgate.cli.main", "worker", *words]
-
     def _environment(self) -> Mapping[str, str]:
-        """Without Headgate's variables on the embedded broker: nothing may lead elsewhere."""
-        if self.settings.embedded:
-            return {k: v for k, v in os.environ.items() if not k.startswith(ENV_PREFIX)}
+        """Headgate's own variables lead nowhere else on the embedded broker."""
+        given = self.settings
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not (given.embedded and name.startswith(ENV_PREFIX))
+        }
+        wanted = {
+            "bootstrap_servers": given.bootstrap_servers,
+            "topic_prefix": given.topic_prefix,
+            "group_prefix": given.group_prefix,
+            "agents": ",".join(AGENTS),
+            "worker_id": "demo-worker",
+            "http_host": "127.0.0.1",
+            "http_port": str(self._http_port),
+            "log_level": "warning",
+            "log_format": "console",
+            "embedded": str(given.embedded).lower(),
+        }
+        named = {f"{ENV_PREFIX}{name.upper()}": value for name, value in wanted.items()}
         config = {CONFIG_VARIABLE: str(self._config_file)} if self._config_file else {}
-        return {**os.environ, **config}
+        return {**inherited, **named, **config}
 
     def wait_until_ready(self, say: Callable[[str], None]) -> None:
         """Return once every agent has its partitions. Raises `DemoError`."""
@@ -130,7 +130,7 @@ class DemoStage:
     def _is_ready(self) -> bool:
         try:
             url = f"http://127.0.0.1:{self._http_port}/readyz"
-            with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - always http
+            with urllib.request.urlopen(url, timeout=2) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False

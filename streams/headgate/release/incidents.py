@@ -103,7 +103,8 @@ def escalate(
     turn: Turn, state: ModelState, incident: Incident, decision_id: str, sentence: str
 ) -> ModelState:
     """The incident led to a decision; it stays open until the routers obey."""
-    acted = replace(incident, acted=decision_id, sentence=sentence)
+    would_have = state.mode is Mode.OBSERVE
+    acted = replace(incident, acted=decision_id, would_have=would_have, sentence=sentence)
     turn.alert(alert_of(state, acted, AlertState.ESCALATED, turn.now_ms))
     return _keep(state, acted)
 

@@ -81,8 +81,7 @@ def look(turn: Turn, state: ModelState, blind: Blindness) -> ModelState:
 
 def _follow(turn: Turn, state: ModelState, trigger: Trigger, seen: Assessment) -> ModelState:
     """Open and resolve the incidents of one trigger after its verdict."""
-    breach = incidents.find(state, AlertKind.BREACH, trigger.name)
-    if seen.verdict is Verdict.BREACH and breach is None and not _would_have_acted(state, trigger):
+    if seen.verdict is Verdict.BREACH and not _of_trigger(state, trigger):
         state = incidents.open_breach(turn, state, trigger, seen)
     elif seen.cleared:
         for incident in _of_trigger(state, trigger):
@@ -96,13 +95,15 @@ def _follow(turn: Turn, state: ModelState, trigger: Trigger, seen: Assessment) -
 
 
 def _of_trigger(state: ModelState, trigger: Trigger) -> tuple[Incident, ...]:
+    """The breaches of a trigger that are open in this rollout.
+
+    One that led to a rollback belongs to an earlier rollout and waits for its routers; one that
+    would have, in observe mode, is still this rollout's.
+    """
     return tuple(
         incident
         for incident in state.incidents.values()
-        if incident.kind is AlertKind.BREACH and incident.trigger == trigger.name
+        if incident.kind is AlertKind.BREACH
+        and incident.trigger == trigger.name
+        and (incident.would_have or not incident.acted)
     )
-
-
-def _would_have_acted(state: ModelState, trigger: Trigger) -> bool:
-    """In observe mode an incident stays open after the decision that was not sent."""
-    return any(incident.acted for incident in _of_trigger(state, trigger))

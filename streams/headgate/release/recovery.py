@@ -94,7 +94,8 @@ def _recovered(turn: Turn, state: ModelState, recovery: Recovery, routers: int) 
     ended = [
         incident
         for incident in state.incidents.values()
-        if incident.acted == recovery.decision_id or incident.kind is AlertKind.RECOVERY_MISSED
+        if (incident.acted and not incident.would_have)
+        or incident.kind is AlertKind.RECOVERY_MISSED
     ]
     state = incidents.resolve_all(turn, state, ended, sentence)
     return replace(state, recovery=None)

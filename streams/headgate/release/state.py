@@ -44,7 +44,8 @@ class Rollout(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An open alert about a model. `deadline_ms` is when Headgate acts by itself, if it will.
 
-    `acted` holds the decision that it led to (in observe mode: that it would have led to).
+    `acted` holds the decision that it led to; with `would_have`, the one that it would have led to
+    outside observe mode.
     """
 
     alert_id: str
@@ -58,6 +59,7 @@ class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True):
     deadline_ms: int | None = None
     deferred: bool = False
     acted: str = ""
+    would_have: bool = False
 
 
 class Recovery(Struct, frozen=True, kw_only=True, omit_defaults=True):
