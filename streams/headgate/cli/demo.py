@@ -7,14 +7,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from headgate.cli.events import decode_event
 from headgate.cli.failures import ExitCode
 from headgate.cli.live import LiveScreen, PlainScreen, Screen
-from headgate.cli.look import EVENT_TOPICS, feed
+from headgate.cli.look import EVENT_TOPICS, feed, now_ms
 from headgate.cli.options import AsJson, ConfigFile, examples, print_json
 from headgate.cli.policies import load_policy, shipped_policy
 from headgate.cli.reading import TopicFollower
@@ -37,6 +37,7 @@ QUIET_S = 30.0
 SETTLE_S = 6.0
 COUNT_TIMEOUT_S = 20.0
 REQUEST_TIMEOUT_S = 30.0
+_TOLD_BY_ALERTS = frozenset({"incident_opened", "incident_resolved", "decision"})
 
 
 def register(app: typer.Typer) -> None:
@@ -141,6 +142,7 @@ class _Act:
         self._traffic = traffic
         self._follower = follower
         self._screen = screen
+        self._turned_on_ms = now_ms()
 
     def run(self) -> None:
         """Adopt, roll out, and wait for what the scenario leads to."""
@@ -150,6 +152,7 @@ class _Act:
         self._watch_for(WARM_UP_S)
         rollout = StartRollout(**_fields(), stable=STABLE, candidate=CANDIDATE, weight=WEIGHT)
         self._ask(rollout, f"{CANDIDATE} takes {WEIGHT / 100:g} %; so far it behaves")
+        self._turned_on_ms = now_ms()
         self._traffic.turn_clock_on()
         self._watch_for(TURNS_BAD_AFTER_S)
         story = self._story.scenario.story
@@ -184,14 +187,16 @@ class _Act:
     def _poll(self) -> None:
         self._stage.check()
         for record in self._follower.poll():
-            feed(self._screen, record, MODEL)
             try:
                 message = decode_event(record)
             except BadValueError:
-                continue
-            self._story.hear(message, self._traffic.elapsed_s() - TURNS_BAD_AFTER_S)
+                message = None
+            if getattr(message, "event", "") not in _TOLD_BY_ALERTS:
+                feed(self._screen, record, MODEL)
+            bad_at_ms = self._turned_on_ms + TURNS_BAD_AFTER_S * 1000
+            self._story.hear(message, (record.timestamp_ms - bad_at_ms) / 1000)
         self._screen.refresh()
 
 
-def _fields() -> dict[str, object]:
+def _fields() -> dict[str, Any]:
     return request_fields(MODEL, "headgate-demo", "the demo")

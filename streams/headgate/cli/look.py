@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Annotated
 
@@ -45,7 +45,7 @@ class Tailed(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command(epilog=examples("headgate status", "headgate status support-agent --json"))(status)
-    app.command(epilog=examples("headgate watch support-agent"))(watch)
+    app.command(epilog=examples("headgate watch support-agent", "headgate watch --once"))(watch)
     app.command(
         epilog=examples(
             "headgate tail alerts",
@@ -68,17 +68,25 @@ def status(
 ) -> None:
     """What runs, is it good so far, what happens next, what can be done now.
 
-    Exit code 1 where nothing is known of the model.
+    With --json one status where a MODEL is named, else a list. Exit code 1 where nothing is known.
     """
     found = _chosen(latest_statuses(settings), model)
     if as_json:
-        print_json(msgspec.to_builtins(found if model is None else found[:1]))
-    elif sys.stdout.isatty():
-        console = Console()
-        for row in found:
-            console.print(model_view(row, now_ms()))
+        rows = msgspec.to_builtins(found)
+        print_json(rows if model is None else next(iter(rows), None))
     else:
-        for row in found:
+        show_once(found, model)
+    if not found:
+        raise typer.Exit(ExitCode.NEGATIVE)
+
+
+def show_once(found: Sequence[ModelStatus], model: str | None) -> None:
+    """Statuses on a terminal or as plain lines; says on stderr that there is none."""
+    console = Console()
+    for row in found:
+        if console.is_terminal:
+            console.print(model_view(row, now_ms()))
+        else:
             typer.echo("\n".join(plain_lines(row, now_ms())))
     if not found:
         about = f"model {model}" if model else "any model"
@@ -86,7 +94,6 @@ def status(
             f"Nothing is known of {about} yet: adopt a version, and see that a worker runs.",
             err=True,
         )
-        raise typer.Exit(ExitCode.NEGATIVE)
 
 
 def _chosen(statuses: dict[str, ModelStatus], model: str | None) -> list[ModelStatus]:
@@ -98,9 +105,16 @@ def watch(
     model: MaybeModel = None,
     *,
     settings: Settings,
+    once: Annotated[bool, typer.Option("--once", help="Show it once and stop.")] = False,
 ) -> None:
-    """The live view: tables, verdicts, deadlines and events as they happen. Ctrl-C ends it."""
+    """The live view: tables, verdicts, deadlines and events as they happen. Ctrl-C ends it.
+
+    Where standard output is no terminal, plain lines.
+    """
     known = latest_statuses(settings)
+    if once:
+        show_once(_chosen(known, model), model)
+        return
     screen: Screen = LiveScreen("headgate watch") if sys.stdout.isatty() else PlainScreen()
     with screen, TopicFollower(settings, [Topic.STATUS, *EVENT_TOPICS], "end") as follower:
         for row in _chosen(known, model):
@@ -117,7 +131,7 @@ def feed(screen: Screen, record: Record, model: str | None) -> None:
         found = decode_status(record)
         if found is not None and model in {None, found.model}:
             screen.show(found)
-    elif is_about(record, model) and not _is_heartbeat(record):
+    elif is_about(record, model) and not is_heartbeat(record):
         screen.event(event_line(record))
 
 
@@ -132,7 +146,8 @@ def is_about(record: Record, model: str | None) -> bool:
     return about in {None, "*", model}
 
 
-def _is_heartbeat(record: Record) -> bool:
+def is_heartbeat(record: Record) -> bool:
+    """Whether a record only says that Headgate is up."""
     return record.topic is Topic.ALERTS and b'"type":"watching"' in (record.value or b"")
 
 
@@ -148,11 +163,14 @@ def tail(
     exit_at_end: Annotated[
         bool, typer.Option("--exit", help="Stop at the topic's present end.")
     ] = False,
+    heartbeats: Annotated[
+        bool, typer.Option("--heartbeats", help="Show the `watching` records of alerts too.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Follow a topic, one line per record."""
     for record in _tailed(settings, Topic(topic), from_beginning, exit_at_end):
-        if is_about(record, model):
+        if is_about(record, model) and (heartbeats or not is_heartbeat(record)):
             typer.echo(event_json(record) if as_json else event_line(record))
             sys.stdout.flush()
 

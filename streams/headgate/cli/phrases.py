@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from headgate.judge.durations import say_duration
-from headgate.vocabulary import AlertState, Mode, Verdict
+from headgate.vocabulary import BASIS_POINTS, AlertState, Mode, Verdict
 from headgate.wire.alerts import Alert
 from headgate.wire.control import Weight
 from headgate.wire.status import ModelStatus, TriggerStatus, VersionStatus
@@ -94,8 +94,6 @@ def _verdict_words(rows: list[TriggerStatus]) -> str:
 
 def happens_next(status: ModelStatus, now_ms: int) -> str:
     """What Headgate will do by itself, and when."""
-    if status.recovering:
-        return f"waiting until every live router obeys revision {status.revision}"
     due = [alert for alert in status.alerts if alert.deadline_ms is not None and not acted(alert)]
     if due and status.rollout is not None:
         first = min(due, key=lambda alert: alert.deadline_ms or 0)
@@ -103,11 +101,22 @@ def happens_next(status: ModelStatus, now_ms: int) -> str:
         if status.mode is Mode.OBSERVE:
             return f"nothing: in observe mode; it would roll back {when} ({first.trigger})"
         return f"rollback to {status.rollout.stable} {when} unless {first.trigger} falls back"
+    if status.recovering:
+        return routers_wanted(status)
     if status.rollout is not None and status.rollout.holding:
         return "nothing: the rollout holds until both versions are well again"
     if status.rollout is not None:
         return "nothing by itself while all is well; you raise the weight or promote"
     return "nothing until a rollout starts"
+
+
+def routers_wanted(status: ModelStatus) -> str:
+    """Whom a command that is not obeyed everywhere yet waits for."""
+    live = [router for router in status.routers if router.live]
+    if not live:
+        return f"routers take revision {status.revision} up as they start; none is heard yet"
+    behind = [router.router_id for router in live if router.revision < status.revision]
+    return f"waiting for routers to obey revision {status.revision}: {', '.join(behind) or 'all'}"
 
 
 def acted(alert: Alert) -> bool:
@@ -125,11 +134,9 @@ def can_do(status: ModelStatus) -> list[str]:
         if not command.startswith("headgate status")
     ]
     if rollout is not None:
-        weight = min(10_000, max(rollout.weight * 2, 100))
-        more = f"headgate rollout set-weight {model} {weight}"
-        usual = [more, f"headgate rollout promote {model}", f"headgate rollout rollback {model}"]
-        if status.alerts:
-            usual = usual[2:]
+        usual = [f"headgate rollout rollback {model}"]
+        if not status.alerts:
+            usual = [*_more_traffic(model, rollout.weight), *usual]
         commands += [row for row in usual if not any(known.startswith(row) for known in commands)]
     elif status.production:
         commands.append(
@@ -141,6 +148,15 @@ def can_do(status: ModelStatus) -> list[str]:
     if status.mode is Mode.OBSERVE:
         commands.append(f"headgate mode {model} enforce")
     return list(dict.fromkeys(commands))
+
+
+def _more_traffic(model: str, weight: int) -> list[str]:
+    """Twice the share, up to a half; then all of it."""
+    promote = f"headgate rollout promote {model}"
+    if weight >= BASIS_POINTS // 2:
+        return [promote]
+    doubled = min(BASIS_POINTS // 2, max(2 * weight, 100))
+    return [f"headgate rollout set-weight {model} {doubled}", promote]
 
 
 def version_label(version: VersionStatus) -> str:

@@ -19,7 +19,7 @@ _RANK = (NONE, WARNING, HOLD, ROLLBACK)
 
 @dataclass
 class Story:
-    """Listens to messages; times are seconds since the scenario turned bad."""
+    """Listens to messages; times are seconds from the scenario's turn to the record's timestamp."""
 
     scenario: Scenario
     model: str
@@ -157,5 +157,4 @@ def _speed(story: Story) -> list[str]:
 
 
 def _others(name: str) -> list[str]:
-    interesting = [other for other in ("outage", "safety", "cost") if other != name]
-    return interesting if name in SCENARIOS else list(SCENARIOS)
+    return [other for other in SCENARIOS if other in {"outage", "safety", "cost"} - {name}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import cycle
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -12,7 +13,7 @@ from rich.text import Text
 
 from headgate.cli import phrases
 from headgate.judge.durations import say_duration
-from headgate.vocabulary import Mode, Verdict
+from headgate.vocabulary import BASIS_POINTS, Mode, Verdict
 from headgate.wire.status import ModelStatus, WindowRow
 
 _STYLES = {
@@ -21,13 +22,24 @@ _STYLES = {
     Verdict.BREACH: "bold red",
     Verdict.UNKNOWN: "dim",
 }
+_ARM_STYLES = ("yellow", "green", "cyan", "magenta")
+_BAR_CELLS = 40
+SHOWN_WINDOWS_S = (60, 0)
 COLUMNS = ("req/s", "requests", "p50 ms", "p95 ms", "errors", "rating", "halluc.", "unsafe", "$/1k")
 
 
 def model_view(
-    status: ModelStatus, now_ms: int, *, windows: Sequence[int] | None = None
+    status: ModelStatus,
+    now_ms: int | None = None,
+    *,
+    windows: Sequence[int] = SHOWN_WINDOWS_S,
 ) -> RenderableType:
-    """The whole of one model; `windows` (in seconds) chooses the rows per version."""
+    """The whole of one model.
+
+    Deadlines count down from `now_ms` (by default the status's own time); `windows` are the
+    windows in seconds that get a row per version, 0 for all that was ever counted.
+    """
+    now_ms = status.at_ms if now_ms is None else now_ms
     parts: list[RenderableType] = [_summary(status, now_ms), _versions(status, windows)]
     if status.triggers:
         parts.append(_triggers(status, now_ms))
@@ -37,16 +49,20 @@ def model_view(
     return Panel(Group(*parts), title=Text(_title(status)), title_align="left", box=box.ROUNDED)
 
 
-def plain_lines(status: ModelStatus, now_ms: int) -> list[str]:
+def plain_lines(status: ModelStatus, now_ms: int | None = None) -> list[str]:
     """The same without boxes and colours, one fact a line."""
-    lines = [_title(status), *(f"  {name}: {words}" for name, words in _facts(status, now_ms))]
-    for version, row in _rows(status, None):
-        cells = ", ".join(
-            f"{name} {cell}" for name, cell in zip(COLUMNS, _cells(row), strict=True) if cell != "-"
-        )
+    now_ms = status.at_ms if now_ms is None else now_ms
+    lines = [
+        _title(status),
+        *(f"  {name or 'or'}: {words}" for name, words in _facts(status, now_ms)),
+    ]
+    for version, row in _rows(status, SHOWN_WINDOWS_S):
+        shown = zip(COLUMNS, _cells(row), strict=True)
+        cells = ", ".join(f"{name} {cell}" for name, cell in shown if cell != "-")
         lines.append(f"  {version}, {_window(row)}: {cells}")
     for trigger in phrases.by_urgency(status.triggers):
-        lines.append(f"  {trigger.verdict} {trigger.trigger}: {trigger.because.sentence}")
+        due = _due(trigger.deadline_ms, now_ms)
+        lines.append(f"  {trigger.verdict} {trigger.trigger}: {trigger.because.sentence}{due}")
     for alert in status.alerts:
         due = _due(alert.deadline_ms, now_ms)
         lines.append(f"  alert {alert.alert_id} {alert.state}{due}: {alert.sentence}")
@@ -54,6 +70,15 @@ def plain_lines(status: ModelStatus, now_ms: int) -> list[str]:
         seen = "live" if router.live else "not heard"
         lines.append(f"  router {router.router_id}: revision {router.revision}, {seen}")
     return lines
+
+
+def split_bar(status: ModelStatus) -> Text:
+    """The split as a bar: one colour per arm, in the order of the split; no arm vanishes."""
+    bar = Text()
+    for arm, style in zip(status.weights, cycle(_ARM_STYLES), strict=False):
+        cells = round(arm.weight * _BAR_CELLS / BASIS_POINTS)
+        bar.append("█" * max(cells, 1 if arm.weight else 0), style=style)
+    return bar
 
 
 def _title(status: ModelStatus) -> str:
@@ -78,15 +103,17 @@ def _summary(status: ModelStatus, now_ms: int) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold")
     table.add_column(overflow="fold")
+    if status.weights:
+        table.add_row("split", split_bar(status))
     for name, words in _facts(status, now_ms):
         table.add_row(name, Text(words, style="cyan" if words.startswith("headgate ") else ""))
     return table
 
 
-def _rows(status: ModelStatus, windows: Sequence[int] | None) -> Iterable[tuple[str, WindowRow]]:
+def _rows(status: ModelStatus, windows: Sequence[int]) -> Iterable[tuple[str, WindowRow]]:
     for version in status.versions:
         for row in version.windows:
-            if windows is None or row.window_s in windows:
+            if row.window_s in windows:
                 yield phrases.version_label(version), row
 
 
@@ -109,7 +136,7 @@ def _cells(row: WindowRow) -> tuple[str, ...]:
     )
 
 
-def _versions(status: ModelStatus, windows: Sequence[int] | None) -> Table:
+def _versions(status: ModelStatus, windows: Sequence[int]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), expand=True)
     table.add_column("version", overflow="fold")
     table.add_column("window", justify="right", no_wrap=True)

@@ -8,6 +8,7 @@ zero pages until touched, so that a row costs what it fills, not what it may hol
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from math import isnan
 from typing import Any, TypeGuard
 
@@ -15,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from headgate.measure.columns import COLUMNS, number_columns
-from headgate.measure.hdr import BUCKETS, bucket_index, bucket_index_of, encode_counts
-from headgate.measure.measures import DELAY, LABELS, SKETCHED, SUMMED
+from headgate.measure.hdr import bucket_index, bucket_index_of, encode_counts
+from headgate.measure.measures import DELAY, HDR_HIGHEST, LABELS, SKETCHED, SUMMED
+from headgate.wire.fields import MAX_COST_USD, MAX_TOKENS
 from headgate.wire.outcomes import Outcome
 
 _MEASURES = SKETCHED + SUMMED
@@ -29,10 +31,19 @@ SUMS = FLAGGED + len(LABELS)
 COUNTS = SUMS + len(VALUES)
 WIDTH = COUNTS + len(VALUES)
 
+# The widest value of each sketched measure, so that a row holds no bucket that cannot fill.
+_HIGHEST = {
+    "latency_us": HDR_HIGHEST,
+    "ttft_us": HDR_HIGHEST,
+    "tokens": 2 * MAX_TOKENS,
+    "cost_microusd": round(MAX_COST_USD * 1_000_000),
+    "rating_tenths": 50,
+}
 _SKETCHES = len(SKETCHED)
 _ONE = np.int32(1)  # of the counts' type: numpy adds another one forty times slower
-_ROW_BUCKETS = _SKETCHES * BUCKETS
-_SKETCH_BASE = np.arange(_SKETCHES, dtype=np.int64)[:, None] * BUCKETS
+_STARTS = [0, *accumulate(bucket_index_of(_HIGHEST[m.name]) + 1 for m in SKETCHED)]
+_ROW_BUCKETS = _STARTS[-1]
+_SKETCH_BASE = np.array(_STARTS[:-1], np.int64)[:, None]
 _PLACES = {name: place for place, name in enumerate(VALUES)}
 _TOKENS, _INPUT, _OUTPUT = (_PLACES[f"{kind}tokens"] for kind in ("", "input_", "output_"))
 _DELAY = _PLACES[DELAY]
@@ -69,7 +80,8 @@ class Tallies:
             table, counts = self._table, self._counts
             self._allocate(2 * self.rows)
             self._table[: self.rows] = table
-            self._counts[: len(counts)] = counts
+            filled = np.flatnonzero(counts)  # writing zeros would make empty pages real
+            self._counts[filled] = counts[filled]
         self.rows += 1
         return self.rows - 1
 
@@ -83,8 +95,8 @@ class Tallies:
 
     def sketch(self, row: int, place: int) -> str:
         """The HDR counts of one measure in the wire form."""
-        start = row * _ROW_BUCKETS + place * BUCKETS
-        return encode_counts(self._counts[start : start + BUCKETS])
+        base = row * _ROW_BUCKETS
+        return encode_counts(self._counts[base + _STARTS[place] : base + _STARTS[place + 1]])
 
     def add_one(self, row: int, outcome: Outcome, recorded_ms: int) -> None:
         """One outcome; `recorded_ms` is the record's timestamp. Equal to a batch of one."""
@@ -113,7 +125,7 @@ class Tallies:
         self._cells[cell + SUMS] += value
         self._cells[cell + COUNTS] += 1
         if sketched:
-            self._buckets[row * _ROW_BUCKETS + place * BUCKETS + bucket_index_of(value)] += 1
+            self._buckets[row * _ROW_BUCKETS + _STARTS[place] + bucket_index_of(value)] += 1
 
     def add_many(
         self, rows: Sequence[int], outcomes: Sequence[Outcome], recorded_ms: Sequence[int]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ssl
 from collections.abc import Iterable
 from typing import Any
@@ -16,6 +17,7 @@ from headgate.pipeline.transport import MAX_BATCH_RECORDS, BatchTransport
 _REQUEST_TIMEOUT_S = 30.0
 _COMMIT_EVERY_S = 1.0
 _LARGEST_RECORD_BYTES = 1_000_000
+_COLLECT_SELDOM = (100_000, 20, 20)
 
 
 class AgentApp(faust.App):
@@ -23,6 +25,13 @@ class AgentApp(faust.App):
 
     def _create_directories(self) -> None:
         """Faust would make its data folder here."""
+
+    async def on_first_start(self) -> None:
+        """Batches are thousands of short-lived objects: the collector's habits cost a third."""
+        await super().on_first_start()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*_COLLECT_SELDOM)
 
 
 def make_app(

@@ -1,0 +1,164 @@
+"""On a real Kafka, by the command line: real providers' traffic is judged as a person would.
+
+Llama-2 70B as served by several providers: together is as good as anyscale and is left alone,
+replicate is many times slower, lepton fails most requests.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from headgate.local.kafka import RealKafka
+from headgate.sim.traces import convert_llmperf
+from headgate.vocabulary import Topic
+from support.installation import Installation, wait_until
+from support.single_pass import assert_same, count
+
+pytestmark = [pytest.mark.kafka, pytest.mark.traces]
+CANDIDATES = ("together", "replicate", "lepton")
+SECONDS = 40
+
+
+@dataclass
+class Outcome:
+    """How one rollout went."""
+
+    actions: list[str]
+    triggers: list[str]
+    recovered: bool
+    alerts: list[dict[str, Any]]
+
+
+def _headgate(here: Installation, *arguments: str) -> list[str]:
+    settings = here.settings
+    return [
+        sys.executable,
+        "-m",
+        "headgate.cli.main",
+        *arguments,
+        "--bootstrap-servers",
+        settings.bootstrap_servers,
+        "--topic-prefix",
+        settings.topic_prefix,
+        "--group-prefix",
+        settings.group_prefix,
+    ]
+
+
+def _run(here: Installation, *arguments: str) -> str:
+    done = subprocess.run(
+        _headgate(here, *arguments), capture_output=True, text=True, timeout=90, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def files(traces: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("traces")
+    paths = {name: folder / f"{name}.jsonl" for name in ("anyscale", *CANDIDATES)}
+    for name, path in paths.items():
+        convert_llmperf(traces / "llmperf" / f"{name}_70b.jsonl", path)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def here(kafka: RealKafka, files: dict[str, Path]) -> Iterator[Installation]:
+    """Three rollouts at once, each with its own fleet, on two workers that share the work."""
+    with Installation(kafka.bootstrap_servers, "traces.") as installation:
+        workers = [installation.start_worker() for _ in range(2)]
+        for candidate in CANDIDATES:
+            model = f"llama-{candidate}"
+            _run(installation, "adopt", model, "anyscale")
+            rollout = ("--stable", "anyscale", "--candidate", candidate, "--weight", "5000")
+            _run(installation, "rollout", "start", model, *rollout)
+        fleets = [
+            subprocess.Popen(_fleet(installation, candidate, files), stdout=subprocess.DEVNULL)
+            for candidate in CANDIDATES
+        ]
+        try:
+            assert [fleet.wait(SECONDS + 60) for fleet in fleets] == [0, 0, 0]
+        finally:
+            for fleet in fleets:
+                fleet.kill()
+        for candidate in CANDIDATES:
+            _wait_until_counted(installation, f"llama-{candidate}")
+        for worker in workers:
+            installation.stop_worker(worker)
+        yield installation
+
+
+def _fleet(here: Installation, candidate: str, files: dict[str, Path]) -> list[str]:
+    arms = [f"{name}={files[name]}" for name in ("anyscale", candidate)]
+    given = ["--model", f"llama-{candidate}", "--arm", arms[0], "--arm", arms[1]]
+    pace = ["--rate", "100", "--seed", "11", "--duration", f"{SECONDS}s"]
+    return _headgate(here, "fleet", *given, *pace)
+
+
+def _outcomes(here: Installation, model: str) -> list[bytes]:
+    values = [value for _, value in here.read_raw(here.settings.topic(Topic.OUTCOMES))]
+    return [value for value in values if orjson.loads(value)["model"] == model]
+
+
+def _wait_until_counted(here: Installation, model: str) -> None:
+    published = len(_outcomes(here, model))
+    wait_until(lambda: here.counted(model) >= published, f"all outcomes of {model}")
+
+
+def _went(here: Installation, candidate: str) -> Outcome:
+    model = f"llama-{candidate}"
+    commands = here.commands(model)
+    alerts = [row for row in here.read(Topic.ALERTS) if row.get("model") == model]
+    audit = [row for row in here.read(Topic.AUDIT) if row["model"] == model]
+    last = commands[-1]["decision_id"]
+    return Outcome(
+        actions=[row["action"] for row in commands],
+        triggers=[because["trigger"] for because in commands[-1].get("reasons", [])],
+        recovered=any(r["event"] == "recovered" and r["decision_id"] == last for r in audit),
+        alerts=[row for row in alerts if row["state"] == "firing"],
+    )
+
+
+def test_a_provider_as_good_as_stable_is_left_alone(here: Installation) -> None:
+    went = _went(here, "together")
+    assert went.actions == ["adopt", "set_weights"]
+    assert went.alerts == []
+
+
+def test_a_much_slower_provider_is_rolled_back_by_the_latency_trigger(here: Installation) -> None:
+    went = _went(here, "replicate")
+    assert went.actions == ["adopt", "set_weights", "rollback"]
+    assert "latency_p95" in went.triggers
+    assert went.recovered
+
+
+def test_a_failing_provider_is_rolled_back_by_the_error_trigger(here: Installation) -> None:
+    went = _went(here, "lepton")
+    assert went.actions == ["adopt", "set_weights", "rollback"]
+    assert "error_rate" in went.triggers
+    assert went.recovered
+
+
+@pytest.mark.parametrize("candidate", CANDIDATES)
+def test_the_tables_equal_an_independent_single_pass(here: Installation, candidate: str) -> None:
+    model = f"llama-{candidate}"
+    tallies = count(_outcomes(here, model))
+    totals = here.model(model).tables.totals
+    assert set(totals) == set(tallies)
+    for version, tally in tallies.items():
+        assert_same(totals[version], tally)
+
+
+def test_the_replay_confirms_every_decision(here: Installation) -> None:
+    report = orjson.loads(_run(here, "replay", "--json").splitlines()[-1])
+    assert report["ok"] is True
+    assert report["compared"]["control"] == 8
+    assert report["different"] == report["missing"] == report["unexpected"] == []
