@@ -29,5 +29,14 @@ lint: install
 test: lint  ## lint, types, imports and all tests, real Kafka included
 	@$(BIN)/python -m pytest -m "not verify" $(ARGS)
 
-clean:
+bench: install  ## figures of speed and memory on a real Kafka, one JSON line each
+	@$(BIN)/python benchmarks/router_choose.py
+	@$(BIN)/python benchmarks/ingest_throughput.py
+	@$(BIN)/python benchmarks/rollback_latency.py
+
+verify: lint  ## everything, the long figures and full walks too (up to 45 minutes)
+	@$(BIN)/python -m pytest --timeout 900 $(ARGS)
+	@$(MAKE) --no-print-directory bench
+
+clean:  ## remove .venv and every cache
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

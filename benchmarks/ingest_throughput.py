@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +133,6 @@ def run_ingest(wanted: int) -> None:
     )
     Watch(ingest.app, lambda: ingest.stats.outcomes, wanted, 120)
     run(ingest.app)
-    sys.stderr.write(f"{ingest.stats}\n")
 
 
 def run_stock(wanted: int) -> None:

@@ -84,6 +84,7 @@ class AlertKind(StrEnum):
     TELEMETRY_STALE = "telemetry_stale"
     INGEST_LAGGING = "ingest_lagging"
     CLOCKS_DISAGREE = "clocks_disagree"
+    TABLES_FULL = "tables_full"
     ENTRY_NOT_APPLIED = "entry_not_applied"
     LEDGER_HOLE = "ledger_hole"
 

@@ -196,7 +196,7 @@ def test_kill_after_kill_ends_in_the_same_tables(log: OutcomeLog) -> None:
     fleet = Fleet(log, rows)
     fleet.go.set()
     fleet.start()
-    for number in range(3):
+    for number in range(2):
         worker = log.start_worker()
         wait_until(lambda name=f"w{number}": has_published(log, name), "a worker at work")
         worker.kill()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from headgate.release.fold import Position, Unreadable, step
-from headgate.vocabulary import AlertKind, Mode
+from headgate.release.clocks import Position
+from headgate.release.fold import MAX_VERSIONS, Unreadable, step
+from headgate.vocabulary import AlertKind, AlertState, Mode
 from headgate.wire.acks import Ack
 from headgate.wire.ledger import AdmittedAck, AdmittedRequest, Snapshot, Tick
 from headgate.wire.requests import Adopt, SetMode, SetWeight
@@ -155,12 +156,40 @@ def test_time_does_not_jump_on_the_word_of_one_machine() -> None:
     assert state.time_ms == before_ms + 5_000
 
 
-def test_clocks_that_disagree_alert() -> None:
+def _stray(version: str, last_offset: int) -> Snapshot:
+    return Snapshot(
+        model=MODEL,
+        version=version,
+        revision=0,
+        source_partition=0,
+        pane_start_ms=START_MS,
+        first_offset=0,
+        last_offset=last_offset,
+        outcomes=1,
+    )
+
+
+def test_clocks_that_disagree_alert_once_and_resolve_after_a_quiet_minute() -> None:
     bench = LedgerBench()
     bench.tick()
-    at = Position(offset=bench.state.next_offset, timestamp_ms=bench.now_ms)
-    _, effects = step(bench.state, Tick(worker="w", clock_ms=bench.now_ms + 60_000), at)
-    assert [effect.message.kind for effect in effects] == [AlertKind.CLOCKS_DISAGREE]
+    for _ in range(10):
+        bench.feed(Tick(worker="wrong", clock_ms=bench.now_ms - 60_000))
+        bench.tick()
+    assert [alert.kind for alert in bench.alerts] == [AlertKind.CLOCKS_DISAGREE]
+    for _ in range(130):
+        bench.tick()
+    assert [alert.state for alert in bench.alerts] == [AlertState.FIRING, AlertState.RESOLVED]
+
+
+def test_names_that_nobody_gave_cannot_fill_the_tables_without_end() -> None:
+    bench = LedgerBench()
+    bench.adopt()
+    for number in range(MAX_VERSIONS + 5):
+        bench.feed(_stray(f"x{number}", number))
+    assert len(bench.model.tables.totals) == MAX_VERSIONS
+    assert [alert.kind for alert in bench.alerts] == [AlertKind.TABLES_FULL]
+    bench.feed(_stray("v1", MAX_VERSIONS + 5))  # production is counted all the same
+    assert bench.model.tables.totals["v1"].outcomes == 1
 
 
 def test_time_never_goes_back() -> None:

@@ -11,7 +11,8 @@ import numpy as np
 import yaml
 
 from headgate.measure.hdr import BUCKETS, bucket_index, encode_counts
-from headgate.release.fold import Position, Unreadable, step
+from headgate.release.clocks import Position
+from headgate.release.fold import Unreadable, step
 from headgate.release.records import OutRecord, records_of
 from headgate.release.state import ModelState, PartitionState
 from headgate.release.turn import Publish

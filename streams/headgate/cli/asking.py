@@ -18,7 +18,8 @@ from headgate.cli.options import (
 )
 from headgate.cli.requests import Answer, ask, request_fields
 from headgate.config import Settings
-from headgate.wire.requests import Request
+from headgate.vocabulary import ANY_MODEL
+from headgate.wire.requests import Request, SetMode
 
 RECOVERY_S = 8.0
 
@@ -65,17 +66,27 @@ def _perform(
     if as_json:
         print_json(answer.to_json())
     else:
-        for line in answer_lines(answer):
+        for line in answer_lines(request, answer):
             typer.echo(line)
     if not answer.accepted:
         raise typer.Exit(ExitCode.NEGATIVE)
 
 
-def answer_lines(answer: Answer) -> list[str]:
+def answer_lines(request: Request, answer: Answer) -> list[str]:
     """The answer for people."""
     if not answer.accepted:
         refused = next(record for record in answer.records if record.event == "refused")
         lines = [f"Refused: {refused.sentence}"]
         return [*lines, f"Instead: {refused.remedy}"] if refused.remedy else lines
+    if isinstance(request, SetMode) and request.model == ANY_MODEL:
+        return [_all_models(request, answer)]
     lines = [record.sentence for record in answer.records]
     return [*lines, answer.obedience.sentence] if answer.obedience is not None else lines
+
+
+def _all_models(request: SetMode, answer: Answer) -> str:
+    models = sum(int(record.details.get("models", 0)) for record in answer.records)
+    return (
+        f"All models, {models} now and every new one, are in {request.mode} mode "
+        f"(all {len(answer.records)} ledger partitions answered)."
+    )

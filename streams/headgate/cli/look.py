@@ -74,14 +74,15 @@ def status(
     if as_json:
         rows = msgspec.to_builtins(found)
         print_json(rows if model is None else next(iter(rows), None))
+        known = bool(found)
     else:
-        show_once(found, model)
-    if not found:
+        known = show_once(found, model)
+    if not known:
         raise typer.Exit(ExitCode.NEGATIVE)
 
 
-def show_once(found: Sequence[ModelStatus], model: str | None) -> None:
-    """Statuses on a terminal or as plain lines; says on stderr that there is none."""
+def show_once(found: Sequence[ModelStatus], model: str | None) -> bool:
+    """Statuses on a terminal or as plain lines; False, with a word on stderr, if there is none."""
     console = Console()
     for row in found:
         if console.is_terminal:
@@ -94,6 +95,7 @@ def show_once(found: Sequence[ModelStatus], model: str | None) -> None:
             f"Nothing is known of {about} yet: adopt a version, and see that a worker runs.",
             err=True,
         )
+    return bool(found)
 
 
 def _chosen(statuses: dict[str, ModelStatus], model: str | None) -> list[ModelStatus]:
@@ -113,7 +115,8 @@ def watch(
     """
     known = latest_statuses(settings)
     if once:
-        show_once(_chosen(known, model), model)
+        if not show_once(_chosen(known, model), model):
+            raise typer.Exit(ExitCode.NEGATIVE)
         return
     screen: Screen = LiveScreen("headgate watch") if sys.stdout.isatty() else PlainScreen()
     with screen, TopicFollower(settings, [Topic.STATUS, *EVENT_TOPICS], "end") as follower:

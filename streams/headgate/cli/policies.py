@@ -20,7 +20,12 @@ from headgate.judge.policy import (
 )
 from headgate.problems import ConfigError, Problem, did_you_mean, show_value, value_at
 
-_PARTS: tuple[type[BaseModel], ...] = (Policy, Trigger, Limit, BesideStable, CallerFaultRules)
+_PARTS: dict[object, type[BaseModel]] = {
+    "triggers": Trigger,
+    "limit": Limit,
+    "beside_stable": BesideStable,
+    "caller_faults": CallerFaultRules,
+}
 
 
 def load_policy(path: Path) -> dict[str, Any]:
@@ -44,7 +49,7 @@ def _problem(path: Path, content: dict[str, Any], where: str, rule: str) -> Prob
     steps: list[object] = [int(step) if step.isdigit() else step for step in where.split(".")]
     value = None if where == "$" else value_at(content, steps)
     shown = "" if value is None or isinstance(value, dict) else show_value(where, value)
-    return Problem(str(path), where, shown, _plain(rule), _remedy(str(steps[-1]), rule))
+    return Problem(str(path), where, shown, _plain(rule), _remedy(steps, rule))
 
 
 def _plain(rule: str) -> str:
@@ -53,13 +58,16 @@ def _plain(rule: str) -> str:
     return rule.removeprefix("Value error, ").replace("Input should be", "must be")
 
 
-def _remedy(name: str, rule: str) -> str:
+def _remedy(steps: list[object], rule: str) -> str:
     if rule.startswith("Extra inputs"):
-        return did_you_mean(name, _known_keys())
+        return did_you_mean(str(steps[-1]), _known_keys(steps))
     if rule.startswith("Field required"):
-        return f"Add `{name}:`; config/policies/default.yaml shows one."
+        return f"Add `{steps[-1]}:`; config/policies/default.yaml shows one."
     return "config/policies/default.yaml shows a sound one."
 
 
-def _known_keys() -> set[str]:
-    return {field.alias or name for part in _PARTS for name, field in part.model_fields.items()}
+def _known_keys(steps: list[object]) -> set[str]:
+    """The keys that may stand where the last of `steps` does."""
+    around = [step for step in steps[:-1] if isinstance(step, str)]
+    part = _PARTS.get(around[-1], Policy) if around else Policy
+    return {field.alias or name for name, field in part.model_fields.items()}

@@ -77,10 +77,12 @@ def moment_ms(text: str, now_ms: int) -> int:
 
 def report_lines(report: ReplayReport) -> list[str]:
     """The report for people: where it began, what was compared, the verdict."""
-    starts = ", ".join(f"{p} from {at}" for p, at in sorted(report.from_offsets.items()))
+    starts = ", ".join(
+        f"{partition}@{offset:,}" for partition, offset in sorted(report.from_offsets.items())
+    )
     lines = [
         f"folded {report.entries:,} entries of {report.partitions} ledger partitions",
-        f"  beginning at: {starts or 'nowhere'}",
+        f"  from (partition@offset): {starts or 'nowhere'}",
         *(f"  {topic}: {count:,} records compared" for topic, count in report.compared.items()),
     ]
     if report.compacted:

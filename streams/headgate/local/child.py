@@ -12,11 +12,12 @@ TAIL_CHARS = 4_000
 
 # Waits for the child; ends it when standard input closes, which happens when the parent is gone.
 _GUARD = """
-import signal, subprocess, sys, threading
+import os, signal, subprocess, sys, threading
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
 def guard():
-    sys.stdin.buffer.read()
+    while os.read(0, 1):
+        pass
     child.terminate()
     try:
         child.wait(12)
@@ -24,7 +25,7 @@ def guard():
         child.kill()
 threading.Thread(target=guard, daemon=True).start()
 code = child.wait()
-sys.exit(code if code >= 0 else 128 - code)
+os._exit(code if code >= 0 else 128 - code)
 """
 
 

@@ -17,7 +17,8 @@ from headgate.pipeline.checkpoint_store import CheckpointStore
 from headgate.pipeline.continuity import Continuity, HoleError
 from headgate.pipeline.sending import Record, send_confirmed
 from headgate.release.checkpoints import StateName
-from headgate.release.fold import Position, Unreadable, step
+from headgate.release.clocks import Position
+from headgate.release.fold import Unreadable, step
 from headgate.release.records import OutRecord, records_of
 from headgate.release.state import PartitionState
 from headgate.release.turn import RUNBOOK, Effect, Publish

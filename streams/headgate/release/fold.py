@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from headgate.measure.cells import cell_of
 from headgate.measure.windows import MINUTE_MS, add_snapshot, forget_idle
-from headgate.release import recovery
+from headgate.release import partition_alerts, recovery
+from headgate.release.clocks import Position, advance, watch_clocks
 from headgate.release.freshness import (
     Blindness,
     add_progress,
@@ -27,11 +28,12 @@ from headgate.release.looking import look
 from headgate.release.requests import answer
 from headgate.release.state import ModelState, PartitionState
 from headgate.release.turn import Effect, StatusDue, Turn
-from headgate.vocabulary import ANY_MODEL, AlertKind, Topic
+from headgate.vocabulary import ANY_MODEL, AlertKind, Severity, Topic
 from headgate.wire.ledger import AdmittedAck, AdmittedRequest, Entry, Progress, Snapshot, Tick
 from headgate.wire.requests import AnyRequest, SetMode
 
-CLOCK_TOLERANCE_MS = 5_000
+MAX_UNNAMED_MODELS = 2_000
+MAX_VERSIONS = 1_000
 HEARTBEAT_MS = 10_000
 STATUS_MS = 2_000
 IDLE_STATUS_MS = 10_000
@@ -44,13 +46,6 @@ class Unreadable(Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class Position(Struct, frozen=True, kw_only=True):
-    """Where an entry lies in its ledger partition, and the broker's timestamp."""
-
-    offset: int
-    timestamp_ms: int
-
-
 def step(
     state: PartitionState, entry: Entry | Unreadable, at: Position
 ) -> tuple[PartitionState, list[Effect]]:
@@ -58,15 +53,10 @@ def step(
     if at.offset < state.next_offset:
         return state, []
     before_ms = state.time_ms
-    state, apart_ms = _advance(state, entry, at)
+    clock_ms = entry.clock_ms if isinstance(entry, Tick | Progress) else None
+    state = advance(state, at, clock_ms)
     turn = Turn(ledger_partition=state.ledger_partition, offset=at.offset, now_ms=state.time_ms)
-    if apart_ms > CLOCK_TOLERANCE_MS:
-        turn.warn(
-            AlertKind.CLOCKS_DISAGREE,
-            f"A writer's clock and the broker's are {apart_ms / 1000:.1f} s apart. "
-            "Check time synchronisation on both.",
-            apart_ms=apart_ms,
-        )
+    state = watch_clocks(turn, state, at, clock_ms)
     made = len(turn.effects)
     try:
         return _apply(turn, state, entry, before_ms), turn.effects
@@ -74,28 +64,6 @@ def step(
         del turn.effects[made:]
         _not_applied(turn, entry, error)
         return state, turn.effects
-
-
-def _advance(
-    state: PartitionState, entry: Entry | Unreadable, at: Position
-) -> tuple[PartitionState, int]:
-    """Ledger time: two machines, the broker and a writer, must agree before it jumps."""
-    clock_ms, apart_ms = state.writer_clock_ms, 0
-    if isinstance(entry, Tick | Progress):
-        clock_ms = max(clock_ms, entry.clock_ms)
-        apart_ms = abs(at.timestamp_ms - entry.clock_ms)
-    time_ms = at.timestamp_ms
-    if clock_ms:
-        time_ms = min(time_ms, clock_ms + CLOCK_TOLERANCE_MS)
-    time_ms = max(state.time_ms, time_ms)
-    advanced = replace(
-        state,
-        next_offset=at.offset + 1,
-        began_ms=state.began_ms or time_ms,
-        time_ms=time_ms,
-        writer_clock_ms=clock_ms,
-    )
-    return advanced, apart_ms
 
 
 def _not_applied(turn: Turn, entry: Entry | Unreadable, error: Exception) -> None:
@@ -134,6 +102,15 @@ def _with_model(turn: Turn, state: PartitionState, model: ModelState) -> Partiti
 
 def _snapshot(turn: Turn, state: PartitionState, entry: Snapshot) -> PartitionState:
     model = _model(turn, state, entry.model)
+    if _is_full(state, model, entry.version):
+        return partition_alerts.fire(
+            turn,
+            state,
+            AlertKind.TABLES_FULL,
+            Severity.WARNING,
+            f"Too many models or versions that nobody named: {entry.model} {entry.version} and "
+            "others are not counted in the tables. Who publishes them?",
+        )
     tables = add_snapshot(
         model.tables,
         row=(entry.version, entry.revision),
@@ -146,6 +123,15 @@ def _snapshot(turn: Turn, state: PartitionState, entry: Snapshot) -> PartitionSt
     if tables is model.tables:
         return state
     return _with_model(turn, state, replace(model, tables=tables))
+
+
+def _is_full(state: PartitionState, model: ModelState, version: str) -> bool:
+    """Whether the tables have no room for one more name that no operator gave."""
+    if version in model.tables.totals or version in model.versions:
+        return False
+    if model.model not in state.models and len(state.models) >= MAX_UNNAMED_MODELS:
+        return True
+    return len(model.tables.totals) >= MAX_VERSIONS
 
 
 def _first_time(
@@ -238,7 +224,13 @@ def _forget(turn: Turn, state: PartitionState) -> PartitionState:
             state = replace(state, models=left)
         else:
             state = _with_model(turn, state, kept)
-    return state
+    full = len(state.models) >= MAX_UNNAMED_MODELS or any(
+        len(model.tables.totals) >= MAX_VERSIONS for model in state.models.values()
+    )
+    if full:
+        return state
+    over = "Over: the tables have room again."
+    return partition_alerts.resolve(turn, state, AlertKind.TABLES_FULL, over)
 
 
 def _statuses(turn: Turn, state: PartitionState, before_ms: int, *, idle_too: bool) -> None:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from headgate.judge.durations import say_duration
+from headgate.release import partition_alerts
 from headgate.release.state import STALE_MS, PartitionState, SourceProgress
-from headgate.release.turn import RUNBOOK, Turn
-from headgate.vocabulary import ANY_MODEL, AlertKind, AlertState, Severity
-from headgate.wire.alerts import Alert, SourceLag, Watching
+from headgate.release.turn import Turn
+from headgate.vocabulary import AlertKind, Severity
+from headgate.wire.alerts import SourceLag, Watching
 from headgate.wire.ledger import PartitionProgress, Progress
 
 
@@ -90,37 +91,14 @@ def alert_blindness(turn: Turn, state: PartitionState, blind: Blindness) -> Part
     current = None
     if blind.sentence:
         current = AlertKind.INGEST_LAGGING if blind.lagging else AlertKind.TELEMETRY_STALE
-    alerts = dict(state.alerts)
-    for kind, alert in state.alerts.items():
+    for kind in (AlertKind.TELEMETRY_STALE, AlertKind.INGEST_LAGGING):
         if kind is not current:
-            over = replace(
-                alert,
-                state=AlertState.RESOLVED,
-                at_ms=turn.now_ms,
-                sentence="Over: telemetry is fresh again.",
-                commands=(),
-            )
-            turn.alert(over)
-            del alerts[kind]
-    if current is not None and current not in alerts:
-        alerts[current] = _blind_alert(turn, current, blind)
-        turn.alert(alerts[current])
-    return state if alerts == state.alerts else replace(state, alerts=alerts)
-
-
-def _blind_alert(turn: Turn, kind: AlertKind, blind: Blindness) -> Alert:
-    return Alert(
-        alert_id=f"a-{turn.place}-{kind}",
-        kind=kind,
-        state=AlertState.FIRING,
-        severity=Severity.CRITICAL,
-        model=ANY_MODEL,
-        sentence=f"{blind.sentence} Verdicts are unknown: no promotion and no rollback until then.",
-        runbook=f"{RUNBOOK}{kind}",
-        at_ms=turn.now_ms,
-        numbers={"ledger_partition": turn.ledger_partition},
-        commands=("headgate status", "headgate topics check"),
-    )
+            over = "Over: telemetry is fresh again."
+            state = partition_alerts.resolve(turn, state, kind, over)
+    if current is None:
+        return state
+    sentence = f"{blind.sentence} Verdicts are unknown: no promotion and no rollback until then."
+    return partition_alerts.fire(turn, state, current, Severity.CRITICAL, sentence)
 
 
 def watching(state: PartitionState) -> Watching:

@@ -14,9 +14,11 @@ from typing import Any
 
 from headgate.config import Settings
 from headgate.release.checkpoints import Loaded, thaw_newest
-from headgate.release.fold import Position, Unreadable, step
+from headgate.release.clocks import Position
+from headgate.release.fold import Unreadable, step
 from headgate.release.records import OutRecord, records_of
 from headgate.release.state import PartitionState
+from headgate.release.turn import Publish
 from headgate.replay.reading import TopicReader, TopicReadError
 from headgate.vocabulary import Topic
 from headgate.wire.codec import BadValueError
@@ -33,7 +35,8 @@ Recorded = dict[str, set[bytes]]
 class ReplayReport:
     """What a replay found; `ok` if every published record came out byte for byte.
 
-    `from_offsets` is where each ledger partition was folded from; `pending` counts records of the
+    `from_offsets` is where each ledger partition was folded from, `to_offsets` where it ended when
+    it was read; what govern publishes of later entries meanwhile is not looked at. `pending` counts records of the
     newest entries that no worker has published yet; `compacted` those that the control topic has
     let go of because a newer split replaced them.
     """
@@ -41,6 +44,7 @@ class ReplayReport:
     partitions: int = 0
     entries: int = 0
     from_offsets: dict[int, int] = field(default_factory=dict)
+    to_offsets: dict[int, int] = field(default_factory=dict)
     compared: dict[str, int] = field(default_factory=dict)
     different: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
@@ -92,12 +96,13 @@ def _fold(
             "replay from a checkpoint with --since"
         )
     report.from_offsets[partition] = state.next_offset
+    report.to_offsets[partition] = high
     for message in reader.read(ledger, {partition: state.next_offset}, {partition: high}):
         state, effects = step(state, _entry(message), _position(message))
         report.entries += 1
-        for record in records_of(effects, state):
-            if record.topic in COMPARED:
-                yield message.offset(), record
+        compared = [e for e in effects if isinstance(e, Publish) and e.topic in COMPARED]
+        for record in records_of(compared, state):
+            yield message.offset(), record
 
 
 def _entry(message: Any) -> Entry | Unreadable:
@@ -198,4 +203,5 @@ def _place(event_id: str) -> tuple[int, int]:
 
 def _is_in_range(event_id: str, report: ReplayReport) -> bool:
     partition, offset = _place(event_id)
-    return offset >= report.from_offsets.get(partition, 0)
+    begin, end = report.from_offsets.get(partition, 0), report.to_offsets.get(partition)
+    return offset >= begin and (end is None or offset < end)
