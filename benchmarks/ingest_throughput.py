@@ -160,9 +160,7 @@ def run_stock(wanted: int) -> None:
 def run(app: Any) -> None:
     app.conf.web_enabled = False
     worker = faust.Worker(app, redirect_stdouts=False, quiet=True, loglevel="ERROR")
-    import contextlib
-
-    with contextlib.suppress(SystemExit):
+    with suppress(SystemExit):
         worker.execute_from_commandline()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import cycle
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -26,6 +26,8 @@ _ARM_STYLES = ("yellow", "green", "cyan", "magenta")
 _BAR_CELLS = 40
 SHOWN_WINDOWS_S = (60, 0)
 COLUMNS = ("req/s", "requests", "p50 ms", "p95 ms", "errors", "rating", "halluc.", "unsafe", "$/1k")
+NARROW_COLUMNS = ("req/s", "p95 ms", "errors", "rating", "halluc.")
+ALL_COLUMNS_WIDTH = 104
 
 
 def model_view(
@@ -40,7 +42,7 @@ def model_view(
     windows in seconds that get a row per version, 0 for all that was ever counted.
     """
     now_ms = status.at_ms if now_ms is None else now_ms
-    parts: list[RenderableType] = [_summary(status, now_ms), _versions(status, windows)]
+    parts: list[RenderableType] = [_summary(status, now_ms), _Versions(status, windows)]
     if status.triggers:
         parts.append(_triggers(status, now_ms))
     parts.extend(_alerts(status, now_ms))
@@ -136,17 +138,26 @@ def _cells(row: WindowRow) -> tuple[str, ...]:
     )
 
 
-def _versions(status: ModelStatus, windows: Sequence[int]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), expand=True)
-    table.add_column("version", overflow="fold")
-    table.add_column("window", justify="right", no_wrap=True)
-    for name in COLUMNS:
-        table.add_column(name, justify="right", no_wrap=True)
-    shown = ""
-    for version, row in _rows(status, windows):
-        table.add_row(Text("" if version == shown else version), _window(row), *_cells(row))
-        shown = version
-    return table
+class _Versions:
+    """The versions' numbers; on a narrow terminal the columns that matter most."""
+
+    def __init__(self, status: ModelStatus, windows: Sequence[int]) -> None:
+        self._rows = list(_rows(status, windows))
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        columns = COLUMNS if options.max_width >= ALL_COLUMNS_WIDTH else NARROW_COLUMNS
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), expand=True)
+        table.add_column("version", overflow="fold")
+        table.add_column("window", justify="right", no_wrap=True)
+        for name in columns:
+            table.add_column(name, justify="right", no_wrap=True)
+        shown = ""
+        for version, row in self._rows:
+            cells = dict(zip(COLUMNS, _cells(row), strict=True))
+            label = Text("" if version == shown else version)
+            table.add_row(label, _window(row), *(cells[name] for name in columns))
+            shown = version
+        yield table
 
 
 def _triggers(status: ModelStatus, now_ms: int) -> Table:

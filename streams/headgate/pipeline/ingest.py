@@ -132,7 +132,7 @@ class Ingest:
     async def _open(self, tp: TP) -> _Source:
         """Begin where the group's commit stands: at the record that opened a pane."""
         state = SourcePartition(tp.partition, self._settings.max_pairs_per_pane)
-        state.next_offset = await self.app.consumer.start_offset(tp)
+        state.next_offset = await self.app.consumer.start_offset(tp, CONFIRM_TIMEOUT_S)
         source = self._sources[tp.partition] = _Source(tp, state, Continuity(self.app, tp))
         self.stats.panes_open = len(self._sources)
         log.info("source_partition_opened", partition=tp.partition, offset=state.next_offset)

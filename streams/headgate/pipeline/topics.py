@@ -215,7 +215,10 @@ def check_topics(settings: Settings) -> list[str]:
 
 
 def _problems(settings: Settings, spec: TopicSpec, existing: Mapping[str, TopicState]) -> list[str]:
-    mend = f"run: headgate topics apply --bootstrap-servers {settings.bootstrap_servers}"
+    mend = (
+        f"run: headgate topics apply --bootstrap-servers {settings.bootstrap_servers} "
+        f"--topic-prefix {settings.topic_prefix} --group-prefix {settings.group_prefix}"
+    )
     state = existing.get(spec.name)
     if state is None:
         return [f"topic {spec.name} is missing; {mend}"]

@@ -36,9 +36,9 @@ class ReplayReport:
     """What a replay found; `ok` if every published record came out byte for byte.
 
     `from_offsets` is where each ledger partition was folded from, `to_offsets` where it ended when
-    it was read; what govern publishes of later entries meanwhile is not looked at. `pending` counts records of the
-    newest entries that no worker has published yet; `compacted` those that the control topic has
-    let go of because a newer split replaced them.
+    it was read; what govern publishes of later entries meanwhile is not looked at. `pending`
+    counts records of the newest entries that no worker has published yet; `compacted` those that
+    the control topic has let go of because a newer split replaced them.
     """
 
     partitions: int = 0

@@ -1,0 +1,1 @@
+"""The Faust shell: transport, agents, checkpoints, clock. It holds no rule."""
