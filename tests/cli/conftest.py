@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
 import pytest
 from click.testing import Result
@@ -12,8 +11,7 @@ from typer.testing import CliRunner
 from headgate.cli.main import build_app
 from headgate.config import ENV_PREFIX, Settings
 from headgate.local.embedded import EmbeddedBroker
-
-Run = Callable[..., Result]
+from support.commands import Run
 
 
 @pytest.fixture(autouse=True)

@@ -22,8 +22,9 @@ from headgate.wire.status import ModelStatus
 NOWHERE = ("--bootstrap-servers", "127.0.0.1:1")
 
 
-def run(*words: str) -> Any:
-    return CliRunner().invoke(build_app(), list(words), env={"HEADGATE_CONFIG": None})
+def run(*words: str, servers: str | None = None) -> Any:
+    environ = {"HEADGATE_CONFIG": None, "HEADGATE_BOOTSTRAP_SERVERS": servers}
+    return CliRunner().invoke(build_app(), list(words), env=environ)
 
 
 @pytest.fixture
@@ -71,22 +72,25 @@ def test_the_version_and_help_are_fine() -> None:
         ("replay", "--since", "yesterday"),
     ],
 )
-def test_wrong_usage_ends_with_2(words: tuple[str, ...]) -> None:
-    result = run(*words)
+def test_wrong_usage_ends_with_2(words: tuple[str, ...], embedded: EmbeddedBroker) -> None:
+    result = run(*words, servers=embedded.bootstrap_servers)
     assert result.exit_code == 2, result.output
     assert result.stderr
 
 
-def test_a_bad_policy_is_told_in_full_before_anything_is_sent(tmp_path: Path) -> None:
+def test_a_bad_policy_is_told_in_full_before_anything_is_sent(
+    tmp_path: Path, broker: tuple[str, ...]
+) -> None:
     file = tmp_path / "p.yaml"
     file.write_text(
         "name: p\n"
         "triggers:\n"
-        "  - {name: e, metric: error_rate, limit: {abov: 1}, severity: critical, action: rollback}\n"
+        "  - {name: e, metric: error_rate, limit: {abov: 1},\n"
+        "     severity: critical, action: rollback}\n"
         "  - {name: t, metric: error_rate, limit: {above: 1}, severity: warning, action: alert,\n"
         "     windw: 1m, for: soon}\n"
     )
-    result = run("policy", "apply", "m", str(file), *NOWHERE)
+    result = run("policy", "apply", "m", str(file), *broker)
     assert result.exit_code == 2
     assert "Did you mean above?" in result.stderr
     assert "Did you mean window?" in result.stderr

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from conftest import Run
 from headgate.cli.failures import ExitCode
-from headgate.cli.requests import EXPIRES_AFTER_MS
+from headgate.cli.requests import EXPIRES_AFTER_MS, request_fields
+from headgate.cli.requests import ask as send
 from headgate.config import Settings
 from headgate.contract import contract_file
 from headgate.problems import read_yaml
@@ -15,6 +15,7 @@ from headgate.vocabulary import Mode, Topic
 from headgate.wire.audit import AuditRecord
 from headgate.wire.codec import encode
 from headgate.wire.requests import Adopt, AnyRequest, Defer, SetMode, SetWeight, StartRollout
+from support.commands import Run
 from support.responder import Responder, answer, publish
 from support.statuses import MODEL, canary, router
 
@@ -82,12 +83,15 @@ def test_without_a_router_it_says_that_none_has_acknowledged(ask: Run, settings:
     assert "No router has acknowledged revision 8 yet" in result.stdout
 
 
-def test_routers_that_do_not_obey_in_time_are_named(ask: Run, settings: Settings) -> None:
+def test_routers_that_do_not_obey_in_time_are_named(settings: Settings) -> None:
     status = canary(routers=(router("fast", 8), router("slow", 7), router("gone", 7, live=False)))
+    request = SetWeight(**request_fields(MODEL, "me"), weight=2500)
     with Responder(settings, lambda request: list(obey(request))[:1]):
         publish(settings, Topic.STATUS, (MODEL, encode(status)))
-        result = ask("rollout", "set-weight", MODEL, "2500")
-    assert "1 of 2 live routers obey revision 8; not yet: slow" in result.stdout
+        answered = send(settings, request, recovery_s=0.2)
+    assert answered.obedience is not None
+    assert not answered.obedience.complete
+    assert "1 of 2 live routers obey revision 8; not yet: slow" in answered.obedience.sentence
 
 
 def test_an_answer_to_somebody_else_is_not_taken(ask: Run, settings: Settings) -> None:

@@ -35,7 +35,7 @@ def await_obedience(
     """
     found = _recovery(audit, heard, accepted.decision_id, min(FIRST_S, timeout_s))
     if found is None and _live_routers(settings, accepted.model):
-        found = _recovery(audit, heard, accepted.decision_id, timeout_s - FIRST_S)
+        found = _recovery(audit, heard, accepted.decision_id, max(0.0, timeout_s - FIRST_S))
     if found is not None:
         return Obedience(True, found.sentence)
     routers = _live_routers(settings, accepted.model)

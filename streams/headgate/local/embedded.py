@@ -15,7 +15,7 @@ class EmbeddedBroker:
     """A broker that lives as long as this object. Use it as a context manager."""
 
     def __init__(self) -> None:
-        self._owner: Producer | None = Producer({"test.mock.num.brokers": 1})
+        self._owner: Producer | None = Producer({"test.mock.num.brokers": 1, "log_level": 3})
         metadata = self._owner.list_topics(timeout=10)
         broker = next(iter(metadata.brokers.values()))
         self.bootstrap_servers = f"{broker.host}:{broker.port}"

@@ -100,6 +100,18 @@ def forget_idle(tables: Tables, *, now_ms: int, keep: frozenset[str]) -> Tables:
     return replace(tables, coarse=coarse, totals=totals)
 
 
+def covered_ms(tables: Tables, version: str, *, now_ms: int, window_ms: int) -> int:
+    """How much of a window `version` has been heard in: from its first pane there until now."""
+    ring, grain_ms = _ring(tables, window_ms)
+    first_ms = (now_ms - window_ms) // grain_ms * grain_ms
+    heard = [
+        start_ms
+        for start_ms, cells in ring.items()
+        if start_ms >= first_ms and any(name == version for name, _ in cells)
+    ]
+    return now_ms - min(heard) if heard else 0
+
+
 def newest_pane_ms(tables: Tables) -> int | None:
     """The start of the newest pane that any source partition has reported."""
     return max((source.pane_start_ms for source in tables.sources.values()), default=None)
@@ -132,7 +144,13 @@ def read_window(
     moment; outcomes without a revision are judged by the moment alone. Windows up to 5 minutes
     are read to the pane, longer ones to the minute. A read of unchanged tables costs nothing.
     """
-    coarse = window_ms > FINE_SPAN_MS
-    grain_ms = MINUTE_MS if coarse else PANE_MS
+    _, grain_ms = _ring(tables, window_ms)
     first_ms = max(now_ms - window_ms, from_ms) // grain_ms * grain_ms
-    return _read(tables, version, first_ms, coarse, since_revision)
+    return _read(tables, version, first_ms, window_ms > FINE_SPAN_MS, since_revision)
+
+
+def _ring(tables: Tables, window_ms: int) -> tuple[Ring, int]:
+    """The ring that a window of that length is read from, and its grain."""
+    if window_ms > FINE_SPAN_MS:
+        return tables.coarse, MINUTE_MS
+    return tables.fine, PANE_MS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from headgate.measure.cells import Cell
 from headgate.measure.metrics import CallerFaults, error_count, read_all
-from headgate.measure.windows import read_window
+from headgate.measure.windows import covered_ms, read_window
 from headgate.release.acting import because
 from headgate.release.freshness import blindness
 from headgate.release.incidents import alert_of, find
@@ -72,14 +72,19 @@ def model_status(state: PartitionState, model: ModelState) -> ModelStatus:
     )
 
 
-def window_row(cell: Cell, window_s: int, faults: CallerFaults) -> WindowRow:
-    """One version's counts over one window; `window_s` 0 stands for all that was ever counted."""
+def window_row(
+    cell: Cell, window_s: int, faults: CallerFaults, covered_s: float = 0.0
+) -> WindowRow:
+    """One version's counts over one window; `window_s` 0 stands for all that was ever counted.
+
+    `covered_s` is how much of the window it has been heard in: what a rate is taken over.
+    """
     read = read_all(cell, _SHOWN, faults)
     return WindowRow(
         window_s=window_s,
         outcomes=cell.outcomes,
         requests=cell.requests,
-        requests_per_s=cell.requests / window_s if window_s else None,
+        requests_per_s=cell.requests / covered_s if covered_s else None,
         errors=error_count(cell, faults),
         ratings=cell.counts.get("rating_tenths", 0),
         hallucination_labels=cell.labelled.get("hallucination", 0),
@@ -110,14 +115,12 @@ def _versions(state: PartitionState, model: ModelState) -> tuple[VersionStatus, 
 def _windows(
     state: PartitionState, model: ModelState, version: str, faults: CallerFaults
 ) -> tuple[WindowRow, ...]:
-    rows = [
-        window_row(
-            read_window(model.tables, version, now_ms=state.time_ms, window_ms=window_s * 1000),
-            window_s,
-            faults,
-        )
-        for window_s in WINDOWS_S
-    ]
+    now_ms, rows = state.time_ms, []
+    for window_s in WINDOWS_S:
+        window_ms = window_s * 1000
+        cell = read_window(model.tables, version, now_ms=now_ms, window_ms=window_ms)
+        covered = covered_ms(model.tables, version, now_ms=now_ms, window_ms=window_ms)
+        rows.append(window_row(cell, window_s, faults, covered / 1000))
     return (*rows, window_row(model.tables.totals.get(version, Cell()), 0, faults))
 
 
