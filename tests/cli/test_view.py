@@ -10,7 +10,7 @@ from headgate.cli.live import LiveScreen, PlainScreen
 from headgate.cli.view import model_view, plain_lines, split_bar
 from headgate.vocabulary import AlertState, Mode, Verdict
 from headgate.wire.control import Weight
-from headgate.wire.status import ModelStatus, RolloutStatus
+from headgate.wire.status import ModelStatus, RolloutStatus, VersionStatus, WindowRow
 from support.statuses import (
     ALERT_ID,
     AT_MS,
@@ -20,6 +20,7 @@ from support.statuses import (
     canary,
     router,
     trigger,
+    window,
 )
 
 
@@ -108,9 +109,33 @@ def test_unknown_verdicts_are_never_called_good() -> None:
     assert "not known yet: 3 of 50 requests." in plain(nothing)
 
 
-def test_a_suspect_trigger_is_doubtful() -> None:
-    status = canary(triggers=(trigger("rating", Verdict.SUSPECT, "It sinks."),))
-    assert "doubtful: It sinks." in plain(status)
+def test_a_suspect_trigger_is_doubtful_and_no_time_for_more_traffic() -> None:
+    text = plain(canary(triggers=(trigger("rating", Verdict.SUSPECT, "It sinks."),)))
+    assert "doubtful: It sinks." in text
+    assert "if it lasts, rating becomes a breach" in text
+    assert "promote" not in text
+    assert f"headgate rollout rollback {MODEL}" in text
+
+
+def test_a_suspect_warning_stops_nobody() -> None:
+    row = trigger("cost", Verdict.SUSPECT, "It costs more.", severity="warning")
+    assert f"headgate rollout promote {MODEL}" in phrases.can_do(canary(triggers=(row,)))
+
+
+def test_in_observe_mode_nothing_happens_by_itself() -> None:
+    assert "nothing by itself: in observe mode" in plain(canary(mode=Mode.OBSERVE))
+
+
+def test_a_version_that_serves_nothing_any_more_takes_no_rows() -> None:
+    gone = VersionStatus(
+        version="v0",
+        role="",
+        lifecycle="staging",
+        windows=(WindowRow(window_s=60), window(0, requests=77)),
+    )
+    lines = [line for line in plain_lines(canary(versions=(gone,))) if "v0" in line]
+    assert len(lines) == 1
+    assert "requests 77" in lines[0]
 
 
 def test_a_held_rollout_says_that_nothing_happens() -> None:

@@ -103,11 +103,31 @@ def happens_next(status: ModelStatus, now_ms: int) -> str:
         return f"rollback to {status.rollout.stable} {when} unless {first.trigger} falls back"
     if status.recovering:
         return routers_wanted(status)
-    if status.rollout is not None and status.rollout.holding:
-        return "nothing: the rollout holds until both versions are well again"
-    if status.rollout is not None:
-        return "nothing by itself while all is well; you raise the weight or promote"
-    return "nothing until a rollout starts"
+    return _without_a_deadline(status)
+
+
+def _without_a_deadline(status: ModelStatus) -> str:
+    doubtful = _critical(status, Verdict.SUSPECT)
+    if status.rollout is None:
+        words = "nothing until a rollout starts"
+    elif status.rollout.holding:
+        words = "nothing: the rollout holds until both versions are well again"
+    elif status.mode is Mode.OBSERVE:
+        words = "nothing by itself: in observe mode Headgate judges and does not act"
+    elif doubtful:
+        words = f"if it lasts, {' and '.join(doubtful)} becomes a breach, and Headgate acts"
+    else:
+        words = "nothing by itself while all is well; you raise the weight or promote"
+    return words
+
+
+def _critical(status: ModelStatus, *verdicts: Verdict) -> list[str]:
+    """The critical triggers with one of these verdicts."""
+    return [
+        row.trigger
+        for row in status.triggers
+        if row.verdict in verdicts and row.severity == "critical"
+    ]
 
 
 def routers_wanted(status: ModelStatus) -> str:
@@ -135,7 +155,7 @@ def can_do(status: ModelStatus) -> list[str]:
     ]
     if rollout is not None:
         usual = [f"headgate rollout rollback {model}"]
-        if not status.alerts:
+        if not status.alerts and not _critical(status, Verdict.SUSPECT, Verdict.BREACH):
             usual = [*_more_traffic(model, rollout.weight), *usual]
         commands += [row for row in usual if not any(known.startswith(row) for known in commands)]
     elif status.production:

@@ -198,6 +198,12 @@ def topic_partitions(client: Any, name: str, servers: str) -> list[int]:
     return sorted(found.partitions)
 
 
+def require_topic(settings: Settings, topic: Topic) -> None:
+    """Raises `TopicMissingError` where the broker has no such topic."""
+    admin = AdminClient({**settings.librdkafka(), "log_level": 0})
+    topic_partitions(admin, settings.topic(topic), settings.bootstrap_servers)
+
+
 def read_to_end(settings: Settings, topic: Topic) -> list[Record]:
     """Every record of a topic as it stands, in order of time."""
     with TopicFollower(settings, [topic], "beginning") as follower:

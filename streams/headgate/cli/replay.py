@@ -11,10 +11,12 @@ import typer
 
 from headgate.cli.failures import ExitCode
 from headgate.cli.options import AsJson, examples, on_broker, print_json
+from headgate.cli.reading import require_topic
 from headgate.config import Settings
 from headgate.judge.durations import parse_duration_ms
 from headgate.replay.run import ReplayReport
 from headgate.replay.run import replay as fold_again
+from headgate.vocabulary import Topic
 
 NAMED = 10
 
@@ -47,8 +49,9 @@ def replay(
 
     Exit code 1 if anything comes out differently.
     """
-    now_ms = time.time_ns() // 1_000_000
-    report = fold_again(settings, None if since is None else moment_ms(since, now_ms))
+    since_ms = None if since is None else moment_ms(since, time.time_ns() // 1_000_000)
+    require_topic(settings, Topic.LEDGER)
+    report = fold_again(settings, since_ms)
     if as_json:
         print_json({**asdict(report), "ok": report.ok})
     else:

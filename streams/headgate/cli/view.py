@@ -115,7 +115,7 @@ def _summary(status: ModelStatus, now_ms: int) -> Table:
 def _rows(status: ModelStatus, windows: Sequence[int]) -> Iterable[tuple[str, WindowRow]]:
     for version in status.versions:
         for row in version.windows:
-            if row.window_s in windows:
+            if row.window_s in windows and (version.role or row.outcomes):
                 yield phrases.version_label(version), row
 
 

@@ -1,0 +1,83 @@
+"""The command as a whole: every command explains itself, and a bad configuration starts nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from headgate.cli.failures import ExitCode
+from headgate.cli.main import build_app
+from headgate.local.embedded import EmbeddedBroker
+from support.commands import Run
+
+PROMISED = (
+    *("demo", "worker", "fleet", "router", "adopt", "defer", "status", "watch", "tail", "replay"),
+    *("mode", "stop", "topics:apply", "topics:check", "topics:list", "policy:apply"),
+    *("rollout:start", "rollout:set-weight", "rollout:promote", "rollout:rollback"),
+)
+TALKS_TO_NO_BROKER = {"demo"}
+
+
+@pytest.mark.parametrize("words", PROMISED)
+def test_every_promised_command_has_help_with_an_example(run: Run, words: str) -> None:
+    result = run(*words.split(":"), "--help")
+    assert result.exit_code == ExitCode.FINE, result.output
+    assert "Examples:" in result.stdout
+    assert f"headgate {words.replace(':', ' ')}" in result.stdout
+
+
+@pytest.mark.parametrize("words", sorted(set(PROMISED) - TALKS_TO_NO_BROKER))
+def test_every_command_that_talks_to_a_broker_can_be_told_which(words: str) -> None:
+    command = typer.main.get_command(build_app())
+    for word in words.split(":"):
+        command = command.commands[word]  # type: ignore[attr-defined]  # a group by its name
+    flags = {flag for parameter in command.params for flag in parameter.opts}
+    assert {"--bootstrap-servers", "--topic-prefix", "--group-prefix", "--config"} <= flags
+
+
+def test_the_main_help_documents_every_exit_code(run: Run) -> None:
+    text = run("--help").stdout
+    for code in (0, 1, 2, 3, 4):
+        assert f"\n    {code}  " in text
+
+
+def test_a_worker_with_a_bad_configuration_tells_every_mistake_and_does_not_start(
+    run: Run, tmp_path: Path, embedded: EmbeddedBroker
+) -> None:
+    file = tmp_path / "headgate.yaml"
+    file.write_text("tick_interval_s: -1\nsnapshot_intervall_s: 1\nembedded: true\n")
+    result = run(
+        *("worker", "--config", str(file), "--agents", "ingest,judge", "--http-port", "70000"),
+        *("--bootstrap-servers", embedded.bootstrap_servers),
+    )
+    assert result.exit_code == ExitCode.USAGE
+    for said in (
+        "tick_interval_s = -1",
+        "snapshot_interval_s?",
+        "--agents = 'ingest,judge'",
+        "--http-port = 70000",
+    ):
+        assert said in result.stderr
+    assert "4 mistakes" in result.stderr
+
+
+def test_the_environment_is_a_source_of_mistakes_like_any_other(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADGATE_HTTP_PROT", "1")
+    result = run("status")
+    assert result.exit_code == ExitCode.USAGE
+    assert "Did you mean HEADGATE_HTTP_PORT?" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("topics", "check"), ("status",), ("stop",), ("replay",), ("tail", "audit")]
+)
+def test_a_broker_that_refuses_is_told_with_what_to_check(run: Run, words: tuple[str, ...]) -> None:
+    result = run(*words, "--bootstrap-servers", "127.0.0.1:1")
+    assert result.exit_code == ExitCode.UNREACHABLE
+    assert "127.0.0.1:1" in result.stderr
+    assert "--bootstrap-servers" in result.stderr
+    assert result.stdout == ""
