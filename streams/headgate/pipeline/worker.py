@@ -69,6 +69,7 @@ def run_worker(settings: Settings) -> int:
     try:
         worker.execute_from_commandline()
     except SystemExit as ended:
+        log.info("worker_stopped", worker=settings.worker_id, exit_code=ended.code or 0)
         return int(ended.code or 0)
     return 0
 

@@ -69,9 +69,6 @@ def open_breach(
     """The incident of a proven breach; its deadline starts now."""
     deadline_ms = turn.now_ms + trigger.act_within if trigger.action == "rollback" else None
     sentence = " ".join(part for part in (assessment.sentence, trigger.advice) if part)
-    if deadline_ms is not None and trigger.act_within:
-        would = "rolls back" if state.mode is Mode.ENFORCE else "would roll back"
-        sentence += f" Headgate {would} in {say_duration(trigger.act_within)} unless it falls back."
     return open_incident(
         turn,
         state,
@@ -157,7 +154,7 @@ def alert_of(state: ModelState, incident: Incident, alert_state: AlertState, at_
         state=alert_state,
         severity=incident.severity,
         model=state.model,
-        sentence=incident.sentence,
+        sentence=_sentence(state, incident, alert_state, at_ms),
         runbook=f"{RUNBOOK}{incident.kind}",
         at_ms=at_ms,
         versions=incident.versions,
@@ -167,6 +164,17 @@ def alert_of(state: ModelState, incident: Incident, alert_state: AlertState, at_
         numbers=incident.numbers,
         commands=() if alert_state is AlertState.RESOLVED else _commands(state, incident),
     )
+
+
+def _sentence(state: ModelState, incident: Incident, alert_state: AlertState, at_ms: int) -> str:
+    """What happened and, while a deadline lies ahead, what Headgate does when it comes."""
+    if alert_state is not AlertState.FIRING or incident.deadline_ms is None:
+        return incident.sentence
+    left_ms = incident.deadline_ms - at_ms
+    if left_ms <= 0:
+        return incident.sentence
+    does = "rolls back" if state.mode is Mode.ENFORCE else "would roll back"
+    return f"{incident.sentence} Headgate {does} in {say_duration(left_ms)} unless it falls back."
 
 
 def _commands(state: ModelState, incident: Incident) -> tuple[str, ...]:

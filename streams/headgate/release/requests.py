@@ -86,6 +86,8 @@ def _rollout(state: ModelState) -> Rollout:
 
 
 def _adopt(turn: Turn, state: ModelState, request: Adopt) -> tuple[ModelState, str]:
+    if state.production == request.version:
+        raise RefusedError(f"{state.production} is in production already.", "Nothing to do.")
     if state.production:
         raise RefusedError(
             f"{state.model} has {state.production} in production already; adopt is for the first.",
