@@ -124,6 +124,9 @@ class RealKafka:
     def start(cls, folder: Path | None = None, *, heap_mb: int = 512) -> RealKafka:
         """Format a folder (a temporary one by default), start and wait until it answers."""
         kafka_jars()
+        if shutil.which("java") is None:
+            package = DEBIAN_PACKAGES[0]
+            raise KafkaUnavailableError(f"a real Kafka needs Java 17+: install {package}")
         owns_folder = folder is None
         kafka = cls(
             folder or Path(tempfile.mkdtemp(prefix="headgate-kafka-")),

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from headgate.config import Settings
 
-POLL_S = 1.0
+POLL_S = 0.05
 BATCH = 1_000
-SILENT_POLLS = 30
+SILENT_POLLS = 600
+ANSWER_WITHIN_S = 10.0
+# What a broker says of a topic that it has just made, or whose leader is moving.
+_PASSING = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+    }
+)
 
 
 class TopicReadError(RuntimeError):
@@ -49,11 +59,17 @@ class TopicReader:
         return sorted(found.partitions)
 
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
-        """First offset that is kept, and the end."""
-        low, high = self._consumer.get_watermark_offsets(
-            TopicPartition(topic, partition), timeout=10
-        )
-        return int(low), int(high)
+        """First offset that is kept, and the end; raises `TopicReadError` without an answer."""
+        deadline_s = time.monotonic() + ANSWER_WITHIN_S
+        where = TopicPartition(topic, partition)
+        while True:
+            try:
+                low, high = self._consumer.get_watermark_offsets(where, timeout=ANSWER_WITHIN_S)
+                return int(low), int(high)
+            except KafkaException as error:
+                if error.args[0].code() not in _PASSING or time.monotonic() > deadline_s:
+                    raise TopicReadError(f"cannot read {topic}: {error}") from error
+                time.sleep(POLL_S)
 
     def read(
         self, topic: str, starts: Mapping[int, int], ends: Mapping[int, int]
