@@ -13,7 +13,8 @@ from jsonschema import Draft202012Validator
 from headgate.vocabulary import Topic
 from headgate.wire import messages
 from headgate.wire.codec import BadValueError, Codec, encode
-from headgate.wire.schemas import SCHEMA_NAMES, differences, main, rendered, schema_of
+from headgate.wire.messages import MESSAGE_NAMES
+from headgate.wire.schemas import differences, main, rendered, schema_of
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 EXAMPLES = SCHEMAS / "examples"
@@ -61,8 +62,8 @@ def test_a_schema_that_differs_is_missing_or_stray_is_told_by_name(tmp_path: Pat
 
 
 def test_every_topic_has_a_schema_and_examples_of_both_kinds() -> None:
-    assert set(SCHEMA_NAMES) == set(Topic)
-    for kind in SCHEMA_NAMES.values():
+    assert set(MESSAGE_NAMES) == set(Topic)
+    for kind in MESSAGE_NAMES.values():
         assert any(path.parent.name == kind for path in GOOD), kind
         assert any(path.parent.name == kind for path in BAD), kind
 

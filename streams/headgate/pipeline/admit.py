@@ -154,7 +154,7 @@ class Admit:
             value=encode(letter),
             headers=cloud_event_headers(
                 event_id=f"{place}-{record.offset}",
-                event_type="dead-letters",
+                event_type="dead-letter",
                 source=f"headgate/{self._settings.worker_id}",
                 time_ms=record.timestamp,
                 subject=place,

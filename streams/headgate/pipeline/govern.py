@@ -188,7 +188,7 @@ class Govern:
             value=encode(alert),
             headers=cloud_event_headers(
                 event_id=alert.alert_id,
-                event_type="alerts",
+                event_type="alert",
                 source=f"headgate/{self._settings.worker_id}",
                 time_ms=alert.at_ms,
                 subject=ANY_MODEL,

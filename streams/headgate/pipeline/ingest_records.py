@@ -85,7 +85,7 @@ class IngestRecords:
             value=encode(letter),
             headers=cloud_event_headers(
                 event_id=f"{place}-{record.offset}",
-                event_type="dead-letters",
+                event_type="dead-letter",
                 source=self._source,
                 time_ms=max(record.timestamp, 0),
                 subject=place,

@@ -12,6 +12,7 @@ from headgate.release.turn import Effect, Publish, StatusDue
 from headgate.vocabulary import Topic
 from headgate.wire.codec import encode
 from headgate.wire.headers import Headers, cloud_event_headers
+from headgate.wire.messages import MESSAGE_NAMES
 
 
 class OutRecord(Struct, frozen=True, kw_only=True):
@@ -50,7 +51,7 @@ def _record(effect: Publish) -> OutRecord:
         value=encode(effect.message),
         headers=cloud_event_headers(
             event_id=effect.event_id,
-            event_type=str(effect.topic),
+            event_type=MESSAGE_NAMES[effect.topic],
             source="headgate/govern",
             time_ms=effect.time_ms,
             subject=effect.key,

@@ -42,3 +42,17 @@ MESSAGE_TYPES: dict[Topic, Any] = {
     Topic.STATUS: ModelStatus,
     Topic.DEAD_LETTERS: DeadLetter,
 }
+
+# A message's short name: of its schema, its examples and its CloudEvents type.
+MESSAGE_NAMES: dict[Topic, str] = {
+    Topic.OUTCOMES: "outcome",
+    Topic.REQUESTS: "request",
+    Topic.ACKS: "ack",
+    Topic.LEDGER: "ledger",
+    Topic.CONTROL: "control",
+    Topic.ALERTS: "alert",
+    Topic.AUDIT: "audit",
+    Topic.REGISTRY: "registry",
+    Topic.STATUS: "status",
+    Topic.DEAD_LETTERS: "dead-letter",
+}

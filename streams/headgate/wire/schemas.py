@@ -19,32 +19,19 @@ import msgspec
 import orjson
 
 from headgate.vocabulary import Topic
-from headgate.wire.messages import MESSAGE_TYPES
+from headgate.wire.messages import MESSAGE_NAMES, MESSAGE_TYPES
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 BASE = "https://headgate.dev/schemas/"
 CHECKOUT = Path(__file__).resolve().parents[3] / "schemas"
 COMMAND = "python -m headgate.wire.schemas"
 
-SCHEMA_NAMES: dict[Topic, str] = {
-    Topic.OUTCOMES: "outcome",
-    Topic.REQUESTS: "request",
-    Topic.ACKS: "ack",
-    Topic.LEDGER: "ledger",
-    Topic.CONTROL: "control",
-    Topic.ALERTS: "alert",
-    Topic.AUDIT: "audit",
-    Topic.REGISTRY: "registry",
-    Topic.STATUS: "status",
-    Topic.DEAD_LETTERS: "dead-letter",
-}
-
 _TOPIC_PREFIX = re.compile(r"^`[^`]+`: ")
 
 
 def schema_file(topic: Topic) -> str:
     """The file name of a topic's schema, as `schemas/topics/*.yaml` name it."""
-    return f"{SCHEMA_NAMES[topic]}.v1.schema.json"
+    return f"{MESSAGE_NAMES[topic]}.v1.schema.json"
 
 
 def schema_of(topic: Topic) -> dict[str, Any]:
@@ -54,7 +41,7 @@ def schema_of(topic: Topic) -> dict[str, Any]:
     return {
         "$schema": DIALECT,
         "$id": f"{BASE}{schema_file(topic)}",
-        "title": SCHEMA_NAMES[topic],
+        "title": MESSAGE_NAMES[topic],
         "description": _about(kind),
         **_plain(body),
         "$defs": {name: _plain(found) for name, found in definitions.items()},
