@@ -157,6 +157,20 @@ def test_the_tables_equal_an_independent_single_pass(here: Installation, candida
         assert_same(totals[version], tally)
 
 
+def test_two_workers_share_the_partitions_of_the_outcomes(here: Installation) -> None:
+    shares: dict[str, set[int]] = {}
+    for entry in here.read(Topic.LEDGER):
+        if entry["type"] == "progress":
+            rows = {row["source_partition"] for row in entry["partitions"]}
+            shares[entry["worker"]] = rows  # the newest report of each worker
+    assert len(shares) == 2
+    one, other = shares.values()
+    assert one
+    assert other
+    assert one.isdisjoint(other)
+    assert one | other == set(range(8))
+
+
 def test_the_replay_confirms_every_decision(here: Installation) -> None:
     report = orjson.loads(_run(here, "replay", "--json").splitlines()[-1])
     assert report["ok"] is True
