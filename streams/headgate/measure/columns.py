@@ -7,6 +7,7 @@ inject rows. One bad value costs its own description and nothing else.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,26 +86,6 @@ def decode_values(values: Sequence[bytes | None]) -> Decoded:
     return Decoded(outcomes, bad, sum(sizes))
 
 
-def number_columns(outcomes: Sequence[Outcome]) -> npt.NDArray[np.float64]:
-    """Shape (10, len(outcomes)), rows as in `COLUMNS`; NaN where an outcome says nothing."""
-    columns: tuple[Sequence[float | None], ...] = (
-        [outcome.latency_ms for outcome in outcomes],
-        [outcome.ttft_ms for outcome in outcomes],
-        [outcome.cost_usd for outcome in outcomes],
-        [outcome.rating for outcome in outcomes],
-        [outcome.input_tokens for outcome in outcomes],
-        [outcome.output_tokens for outcome in outcomes],
-        [outcome.hallucination for outcome in outcomes],
-        [outcome.safety_violation for outcome in outcomes],
-        [outcome.task_success for outcome in outcomes],
-        [outcome.timestamp_ms for outcome in outcomes],
-    )
-    numbers = np.empty((len(columns), len(outcomes)))
-    for row, column in enumerate(columns):
-        numbers[row] = np.array(column, np.float64)
-    return numbers
-
-
 COLUMNS = (
     "latency_ms",
     "ttft_ms",
@@ -117,6 +98,50 @@ COLUMNS = (
     "task_success",
     "timestamp_ms",
 )
+
+
+_INTEGERS = frozenset(
+    {
+        "input_tokens",
+        "output_tokens",
+        "hallucination",
+        "safety_violation",
+        "task_success",
+        "timestamp_ms",
+    }
+)
+
+
+def number_columns(outcomes: Sequence[Outcome]) -> npt.NDArray[np.float64]:
+    """Shape (10, len(outcomes)), rows as in `COLUMNS`; NaN where an outcome says nothing."""
+    columns: tuple[list[float | None], ...] = (
+        [outcome.latency_ms for outcome in outcomes],
+        [outcome.ttft_ms for outcome in outcomes],
+        [outcome.cost_usd for outcome in outcomes],
+        [outcome.rating for outcome in outcomes],
+        [outcome.input_tokens for outcome in outcomes],
+        [outcome.output_tokens for outcome in outcomes],
+        [outcome.hallucination for outcome in outcomes],
+        [outcome.safety_violation for outcome in outcomes],
+        [outcome.task_success for outcome in outcomes],
+        [outcome.timestamp_ms for outcome in outcomes],
+    )
+    numbers = np.full((len(columns), len(outcomes)), np.nan)
+    for row, column in enumerate(columns):
+        absent = column.count(
+            _ABSENT
+        )  # one object stands for all: counting it costs next to nothing
+        if absent < len(column):
+            numbers[row] = _as_array(column, whole=not absent and COLUMNS[row] in _INTEGERS)
+    return numbers
+
+
+def _as_array(column: list[float | None], *, whole: bool) -> npt.NDArray[Any]:
+    """numpy reads a list of integers as such in a third of the time that it takes as floats."""
+    if whole:
+        with suppress(TypeError):  # an explicit null
+            return np.array(column, np.int64)
+    return np.array(column, np.float64)
 
 
 def _within_limits(values: Sequence[bytes | None]) -> list[bytes]:

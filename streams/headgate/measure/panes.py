@@ -78,13 +78,16 @@ class Pane:
             good = [place for place, row in enumerate(found) if row is not None]
             outcomes = [outcomes[place] for place in good]
             recorded_ms = [recorded_ms[place] for place in good]
+        error_types = [outcome.error_type for outcome in outcomes]
+        unsafe = self._tallies.flagged("safety_violation")
         if len(rows) < _BATCH_PAYS_FROM:
             for row, outcome, at_ms in zip(rows, outcomes, recorded_ms, strict=True):
                 self._tallies.add_one(row, outcome, at_ms)
         else:
-            self._tallies.add_many(rows, outcomes, recorded_ms)
-        self._count_errors(rows, outcomes)
-        self._keep_safety_ids(rows, outcomes)
+            self._tallies.add_many(rows, outcomes, error_types, recorded_ms)
+        self._count_errors(rows, error_types)
+        if self._tallies.flagged("safety_violation") > unsafe:
+            self._keep_safety_ids(rows, outcomes)
         return refused
 
     def snapshots(self, *, final: bool) -> list[Snapshot]:
@@ -128,12 +131,11 @@ class Pane:
         self._published.append(0)
         return row
 
-    def _count_errors(self, rows: Sequence[int], outcomes: Sequence[Outcome]) -> None:
+    def _count_errors(self, rows: Sequence[int], error_types: list[str | None]) -> None:
         """Per row and error type; types beyond the cap, in offset order, count as others."""
-        types = [outcome.error_type for outcome in outcomes]
-        if not any(types):
+        if error_types.count(None) == len(error_types):
             return
-        for (row, error_type), count in Counter(zip(rows, types, strict=True)).items():
+        for (row, error_type), count in Counter(zip(rows, error_types, strict=True)).items():
             if error_type is not None:
                 errors = self._errors[row]
                 known = error_type in errors or len(errors) < MAX_ERROR_TYPES

@@ -51,7 +51,7 @@ _PLAIN = [place for place, measure in enumerate(_MEASURES) if measure.field]
 _PLAIN_COLUMNS = [COLUMNS.index(_MEASURES[place].field) for place in _PLAIN]
 _PER_UNIT = np.array([[_MEASURES[place].per_unit] for place in _PLAIN], dtype=np.float64)
 _ONLY_SUCCESSES = [place for place, measure in enumerate(_MEASURES) if measure.successes_only]
-_LABEL_COLUMNS = slice(COLUMNS.index(LABELS[0]), COLUMNS.index(LABELS[-1]) + 1)
+_FIRST_LABEL = COLUMNS.index(LABELS[0])
 _SENT = COLUMNS.index("timestamp_ms")
 _LATENCY = COLUMNS.index("latency_ms")
 _ONE_BY_ONE = [
@@ -128,32 +128,40 @@ class Tallies:
             self._buckets[row * _ROW_BUCKETS + _STARTS[place] + bucket_index_of(value)] += 1
 
     def add_many(
-        self, rows: Sequence[int], outcomes: Sequence[Outcome], recorded_ms: Sequence[int]
+        self,
+        rows: Sequence[int],
+        outcomes: Sequence[Outcome],
+        error_types: Sequence[str | None],
+        recorded_ms: Sequence[int],
     ) -> None:
-        """Outcomes, the row of each, and the timestamp of each record."""
+        """Outcomes; the row, the error type and the record's timestamp of each."""
         numbers = number_columns(outcomes)
         present = ~np.isnan(numbers)
-        failed = np.array([outcome.error_type is not None for outcome in outcomes], bool)
+        failed = np.array([kind is not None for kind in error_types], bool)
         values, used = _scaled(numbers, present, failed, np.array(recorded_ms, np.int64))
         row_of = np.array(rows, np.int64)
-        added = np.empty((WIDTH, len(row_of)), np.int64)
-        added[OUTCOMES] = 1
-        added[REQUESTS] = present[_LATENCY] | failed
-        added[LABELLED:FLAGGED] = present[_LABEL_COLUMNS]
-        added[FLAGGED:SUMS] = numbers[_LABEL_COLUMNS] == 1
-        added[SUMS:COUNTS] = values
-        added[COUNTS:] = used
-        self._add_columns(row_of, added)
+        self._count(OUTCOMES, row_of)
+        self._count(REQUESTS, row_of[present[_LATENCY] | failed])
+        for label in range(len(LABELS)):
+            column = _FIRST_LABEL + label
+            self._count(LABELLED + label, row_of[present[column]])
+            self._count(FLAGGED + label, row_of[numbers[column] == 1])
+        for place in range(len(VALUES)):
+            rows_used = row_of[used[place]]
+            self._count(COUNTS + place, rows_used)
+            np.add.at(self._table[:, SUMS + place], rows_used, values[place][used[place]])
         sketched = used[:_SKETCHES]
         buckets = bucket_index(values[:_SKETCHES]) + _SKETCH_BASE + row_of * _ROW_BUCKETS
         np.add.at(self._counts, buckets[sketched], _ONE)
 
-    def _add_columns(self, row_of: npt.NDArray[np.int64], added: npt.NDArray[np.int64]) -> None:
-        """Sum the columns of `added` by row."""
-        order = row_of.argsort(kind="stable")
-        rows = row_of[order]
-        starts = np.flatnonzero(np.diff(rows, prepend=-1))
-        self._table[rows[starts]] += np.add.reduceat(added[:, order], starts, axis=1).T
+    def _count(self, column: int, rows: npt.NDArray[np.int64]) -> None:
+        """One more in `column` for each of `rows`."""
+        if len(rows):
+            np.add.at(self._table[:, column], rows, 1)
+
+    def flagged(self, label: str) -> int:
+        """How many outcomes of all rows have a label that is true."""
+        return int(self._table[: self.rows, FLAGGED + LABELS.index(label)].sum())
 
 
 def _known(number: Any) -> TypeGuard[int]:
