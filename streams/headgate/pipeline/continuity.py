@@ -41,6 +41,8 @@ class Continuity:
         first = records[0].offset
         if first <= expected:
             self._asked_from = None
+            if first == expected:
+                return records
             return [record for record in records if record.offset >= expected]
         if self._asked_from is None:
             self._asked_from, self._asked_at_s = first, time.monotonic()
