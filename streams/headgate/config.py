@@ -76,7 +76,6 @@ class Settings(BaseSettings):
     progress_interval_s: Seconds = 2.0
     tick_interval_s: Seconds = 0.5
     checkpoint_interval_s: Seconds = 15.0
-    status_interval_s: Seconds = 2.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"
     embedded: bool = False

@@ -17,11 +17,11 @@ from faust.types import TP
 
 from headgate.config import Settings
 from headgate.pipeline.app import make_app
+from headgate.pipeline.letters import letter_record
 from headgate.pipeline.partitions import ledger_partition
 from headgate.pipeline.sending import Record, send_confirmed
 from headgate.vocabulary import ANY_MODEL, Topic
 from headgate.wire.codec import BadValueError, encode
-from headgate.wire.deadletters import dead_letter
 from headgate.wire.headers import cloud_event_headers
 from headgate.wire.ledger import AdmittedAck, AdmittedRequest
 from headgate.wire.messages import ACK, REQUEST
@@ -81,7 +81,7 @@ class Admit:
                 entry = self._entry(tp, record)
             except BadValueError as error:
                 self.stats.bad += 1
-                bad.append(self._dead_letter(record, error))
+                bad.append(letter_record(self._settings, tp, record, error))
                 continue
             for partition, row in self._for_ledger(record, entry):
                 queues[partition].append(row)
@@ -137,29 +137,6 @@ class Admit:
     async def _send_in_order(self, queue: list[Record]) -> None:
         for row in queue:
             await send_confirmed(self.app, [row])
-
-    def _dead_letter(self, record: Any, error: BadValueError) -> Record:
-        place = f"{record.topic}-{record.partition}"
-        letter = dead_letter(
-            record.topic,
-            record.partition,
-            record.offset,
-            record.value,
-            path=error.path,
-            reason=error.reason,
-        )
-        return Record(
-            topic=self._settings.topic(Topic.DEAD_LETTERS),
-            key=place.encode(),
-            value=encode(letter),
-            headers=cloud_event_headers(
-                event_id=f"{place}-{record.offset}",
-                event_type="dead-letter",
-                source=f"headgate/{self._settings.worker_id}",
-                time_ms=record.timestamp,
-                subject=place,
-            ),
-        )
 
 
 def _text_headers(headers: Any) -> dict[str, str]:

@@ -23,6 +23,7 @@ from headgate.measure.source import SourcePartition
 from headgate.pipeline.app import make_app
 from headgate.pipeline.continuity import Continuity, HoleError
 from headgate.pipeline.ingest_records import IngestRecords
+from headgate.pipeline.letters import letter_record
 from headgate.pipeline.sending import CONFIRM_TIMEOUT_S, send, send_confirmed
 from headgate.vocabulary import Topic
 from headgate.wire.ledger import PartitionProgress
@@ -159,7 +160,7 @@ class Ingest:
         self, source: _Source, records: list[Any], bad: Iterable[BadRecord]
     ) -> None:
         for row in bad:
-            letter = self._records.dead_letter(source.tp, records[row.index], row.error)
+            letter = letter_record(self._settings, source.tp, records[row.index], row.error)
             source.letters.append(await send(self.app, letter))
             self.stats.bad += 1
             if len(source.letters) >= MAX_UNCONFIRMED_LETTERS:

@@ -1,18 +1,14 @@
-"""The records that ingest writes: snapshots and progress for the ledger, dead letters."""
+"""The records that ingest writes on the ledger: snapshots and progress."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-from faust.types import TP
 
 from headgate.config import Settings
 from headgate.pipeline.partitions import ledger_partition
 from headgate.pipeline.sending import Record
 from headgate.vocabulary import Topic
-from headgate.wire.codec import BadValueError, encode
-from headgate.wire.deadletters import dead_letter
+from headgate.wire.codec import encode
 from headgate.wire.headers import cloud_event_headers
 from headgate.wire.ledger import PartitionProgress, Progress, Snapshot
 
@@ -24,7 +20,6 @@ class IngestRecords:
         self._worker = settings.worker_id
         self._source = f"headgate/{settings.worker_id}"
         self._ledger = settings.topic(Topic.LEDGER)
-        self._dead_letters = settings.topic(Topic.DEAD_LETTERS)
         self._partitions = ledger_partitions
 
     def snapshot(self, snapshot: Snapshot, now_ms: int) -> Record:
@@ -67,27 +62,3 @@ class IngestRecords:
             )
             for partition in range(self._partitions)
         ]
-
-    def dead_letter(self, tp: TP, record: Any, error: BadValueError) -> Record:
-        """A bad record with its reason; its id is its place, so that a repeat is known."""
-        place = f"{tp.topic}-{tp.partition}"
-        letter = dead_letter(
-            tp.topic,
-            tp.partition,
-            record.offset,
-            record.value,
-            path=error.path,
-            reason=error.reason,
-        )
-        return Record(
-            topic=self._dead_letters,
-            key=place.encode(),
-            value=encode(letter),
-            headers=cloud_event_headers(
-                event_id=f"{place}-{record.offset}",
-                event_type="dead-letter",
-                source=self._source,
-                time_ms=max(record.timestamp, 0),
-                subject=place,
-            ),
-        )
