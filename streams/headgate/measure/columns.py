@@ -6,8 +6,8 @@ inject rows. One bad value costs its own description and nothing else.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,20 +128,19 @@ def number_columns(outcomes: Sequence[Outcome]) -> npt.NDArray[np.float64]:
     )
     numbers = np.full((len(columns), len(outcomes)), np.nan)
     for row, column in enumerate(columns):
-        absent = column.count(
-            _ABSENT
-        )  # one object stands for all: counting it costs next to nothing
+        absent = column.count(_ABSENT)  # one object stands for all: counting it is cheap
         if absent < len(column):
             numbers[row] = _as_array(column, whole=not absent and COLUMNS[row] in _INTEGERS)
     return numbers
 
 
 def _as_array(column: list[float | None], *, whole: bool) -> npt.NDArray[Any]:
-    """numpy reads a list of integers as such in a third of the time that it takes as floats."""
-    if whole:
-        with suppress(TypeError):  # an explicit null
-            return np.array(column, np.int64)
-    return np.array(column, np.float64)
+    """`struct` copies numbers out of a list three times faster than numpy does."""
+    try:
+        packed = struct.pack(f"{len(column)}{'q' if whole else 'd'}", *column)
+    except struct.error:  # an explicit null
+        return np.array(column, np.float64)
+    return np.frombuffer(packed, np.int64 if whole else np.float64)
 
 
 def _within_limits(values: Sequence[bytes | None]) -> list[bytes]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from operator import attrgetter
 
 from headgate.measure.columns import BadRecord
 from headgate.measure.measures import (
@@ -34,6 +35,7 @@ from headgate.wire.outcomes import Outcome
 # Revisions come from clients too: rows beyond this many per allowed pair are refused.
 REVISIONS_PER_PAIR = 4
 _BATCH_PAYS_FROM = 32
+_KEY = attrgetter("model", "version", "revision")
 
 
 class Pane:
@@ -69,8 +71,7 @@ class Pane:
         Returns those beyond a cap, by their place in `outcomes`; they do not count.
         """
         self.last_offset = last_offset
-        known = self._row_of.get
-        found = [known((o.model, o.version, o.revision)) for o in outcomes]
+        found = list(map(self._row_of.get, map(_KEY, outcomes)))
         refused = self._resolve(outcomes, found) if None in found else []
         rows = [row for row in found if row is not None]
         if refused:

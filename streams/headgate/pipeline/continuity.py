@@ -33,23 +33,21 @@ class Continuity:
         self._asked_from: int | None = None
         self._asked_at_s = 0.0
 
-    async def due(self, records: list[Any], expected: int) -> list[Any]:
-        """The records of a batch that come next; empty while a missing part is read again.
+    async def due(self, first: int, expected: int) -> bool:
+        """Whether a batch that begins at `first` has what comes next, be it after some repeats.
 
-        Raises `HoleError` when the broker itself has a hole before the batch.
+        False while a missing part is read again. Raises `HoleError` when the broker itself has a
+        hole before the batch.
         """
-        first = records[0].offset
         if first <= expected:
             self._asked_from = None
-            if first == expected:
-                return records
-            return [record for record in records if record.offset >= expected]
+            return True
         if self._asked_from is None:
             self._asked_from, self._asked_at_s = first, time.monotonic()
             await self._app.consumer.seek(self._tp, expected)
-            return []
+            return False
         # Batches fetched before the question begin later than the one that it was about.
         if first > self._asked_from and time.monotonic() - self._asked_at_s < ANSWERED_WITHIN_S:
-            return []
+            return False
         self._asked_from = None
         raise HoleError(expected, first)

@@ -104,12 +104,14 @@ class Govern:
         partition = message.partition
         owned = self._owned.get(partition) or await self._load(partition)
         try:
-            due = await owned.continuity.due(records, owned.state.next_offset)
+            if not await owned.continuity.due(records[0].offset, owned.state.next_offset):
+                return
         except HoleError as hole:
             await self._stop_at_hole(partition, hole)
             return
         started = time.perf_counter()
         state, effects = owned.state, []
+        due = (record for record in records if record.offset >= owned.state.next_offset)
         for number, record in enumerate(due):
             state, made = self._step(state, record)
             effects.extend(made)

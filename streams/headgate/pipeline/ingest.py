@@ -22,6 +22,7 @@ from headgate.measure.panes import Pane
 from headgate.measure.source import SourcePartition
 from headgate.pipeline.app import make_app
 from headgate.pipeline.continuity import Continuity, HoleError
+from headgate.pipeline.fetching import Batch
 from headgate.pipeline.ingest_records import IngestRecords
 from headgate.pipeline.letters import letter_record
 from headgate.pipeline.sending import CONFIRM_TIMEOUT_S, send, send_confirmed
@@ -81,7 +82,7 @@ class Ingest:
         self._outcomes = settings.topic(Topic.OUTCOMES)
         self._records = IngestRecords(settings, ledger_partitions)
         self._sources: dict[int, _Source] = {}
-        self.app = make_app(settings, "ingest", [self._outcomes], plain_topics=[self._outcomes])
+        self.app = make_app(settings, "ingest", fetched_topic=self._outcomes)
         self._wire_up()
 
     def _wire_up(self) -> None:
@@ -106,25 +107,23 @@ class Ingest:
                 self._fatal("ingest could not finish a batch", error)
             log.warning("unfinished_at_the_end", error=repr(error))
 
-    async def _take(self, message: Any, records: list[Any]) -> None:
+    async def _take(self, message: Any, batch: Batch) -> None:
         if message.generation_id != self.app.consumer_generation_id:
             return
         source = self._sources.get(message.partition) or await self._open(message.tp)
-        records = await self._due(source, records)
-        if not records:
+        if not await self._is_due(source, batch):
+            return
+        batch = batch.since(source.state.next_offset)
+        if not batch.offsets:
             return
         async with source.lock:
             started = time.perf_counter()
-            folded = source.state.fold(
-                [record.value for record in records],
-                [record.offset for record in records],
-                [record.timestamp for record in records],
-            )
+            folded = source.state.fold(batch.values, batch.offsets, batch.timestamps_ms)
             self.stats.fold_seconds += time.perf_counter() - started
             self.stats.batches += 1
             self.stats.outcomes += folded.outcomes
             self.stats.bytes += folded.bytes
-            await self._send_letters(source, records, folded.bad)
+            await self._send_letters(source, batch, folded.bad)
             for pane in folded.closed:
                 await self._publish(pane, final=True)
             if folded.closed:
@@ -139,15 +138,14 @@ class Ingest:
         log.info("source_partition_opened", partition=tp.partition, offset=state.next_offset)
         return source
 
-    async def _due(self, source: _Source, records: list[Any]) -> list[Any]:
-        """The records that come next; a hole of the log itself is counted and stepped over."""
-        expected = source.state.next_offset
+    async def _is_due(self, source: _Source, batch: Batch) -> bool:
+        """Whether the batch goes on here; a hole of the log itself is counted and stepped over."""
         try:
-            return await source.continuity.due(records, expected)
+            return await source.continuity.due(batch.offsets[0], source.state.next_offset)
         except HoleError as hole:
             self.stats.holes += 1
             log.warning("outcomes_missing", partition=source.tp.partition, what=str(hole))
-            return records
+            return True
 
     async def _mark(self, source: _Source) -> None:
         """Let the commit move to the open pane, once what came before it is confirmed."""
@@ -156,11 +154,10 @@ class Ingest:
         if pane is not None:
             self.app.consumer.mark_committable(source.tp, pane.first_offset)
 
-    async def _send_letters(
-        self, source: _Source, records: list[Any], bad: Iterable[BadRecord]
-    ) -> None:
+    async def _send_letters(self, source: _Source, batch: Batch, bad: Iterable[BadRecord]) -> None:
         for row in bad:
-            letter = letter_record(self._settings, source.tp, records[row.index], row.error)
+            record = batch.record(row.index)
+            letter = letter_record(self._settings, source.tp, record, row.error)
             source.letters.append(await send(self.app, letter))
             self.stats.bad += 1
             if len(source.letters) >= MAX_UNCONFIRMED_LETTERS:

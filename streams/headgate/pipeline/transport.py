@@ -1,28 +1,35 @@
 """Faust on batches: one event per fetched batch, and offsets that the agents themselves commit.
 
 A stock agent pays for every record; here a fetched batch of a partition is one event whose value
-is the list of aiokafka records. Nothing is committed but what an agent has marked: Faust's own
-bookkeeping of acknowledgements begins with a hole when a batch begins at offset 0, and the whole
-partition would be read again after a rebalance.
+is the list of aiokafka records, or the `Batch` that librdkafka read. Nothing is committed but
+what an agent has marked: Faust's own bookkeeping of acknowledgements begins with a hole when a
+batch begins at offset 0, and the whole partition would be read again after a rebalance.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
-from collections import OrderedDict
+import time
 from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from aiokafka.consumer.fetcher import FetchResult
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
+
+from headgate.pipeline.fetching import Batch, Fetching
 
 T = TypeVar("T")
 
 MAX_BATCH_RECORDS = 4000
 _MAX_BATCHES_IN_HAND = 4
 _BROKER_ANSWERS_WITHIN_S = 5.0
+_TIMESTAMP_TYPE = 1  # nobody reads a batch's
+
+log = structlog.get_logger(__name__)
 
 
 class _NoReadOffsets(dict[TP, int | None]):
@@ -30,27 +37,6 @@ class _NoReadOffsets(dict[TP, int | None]):
 
     def __getitem__(self, _: TP) -> None:
         return None
-
-
-class _FetchedAsRead(OrderedDict[Any, Any]):
-    """aiokafka's fetched results; those of `topics` keep their records as its C code reads them.
-
-    A `ConsumerRecord` costs as much again as reading; without it a record has `offset`,
-    `timestamp`, `key`, `value` and `headers`, and no topic and partition.
-    """
-
-    def __init__(self, topics: Collection[str]) -> None:
-        super().__init__()
-        self._topics = topics
-
-    def __setitem__(self, tp: Any, result: Any) -> None:
-        if tp.topic in self._topics and isinstance(result, FetchResult):
-            result._partition_records._consumer_record = _as_read
-        super().__setitem__(tp, result)
-
-
-def _as_read(_: Any, record: Any) -> Any:
-    return record
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
@@ -62,12 +48,22 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = transport.fetch_wait_ms
         return consumer
 
-    async def on_start(self) -> None:
-        """Start the client, and take records as they are read where agents can."""
-        await super().on_start()
-        fetcher = self._ensure_consumer()._fetcher
-        if fetcher is not None:
-            fetcher._records = _FetchedAsRead(self.transport.plain_topics)
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Leave the partitions that librdkafka reads to it."""
+        fetched = [TopicPartition(*tp) for tp in assigned if self.transport.is_fetched(tp)]
+        if fetched:
+            self._ensure_consumer().pause(*fetched)
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Faust would miss aiokafka's fetches of what librdkafka reads."""
+        if not self.transport.is_fetched(tp):
+            super().verify_event_path(now, tp)
+
+    def stay_a_member(self) -> None:
+        """aiokafka leaves a group from which nobody fetches for long."""
+        with self._ensure_consumer()._subscription.fetch_context():
+            pass
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         mine = {tp: offset for tp, offset in offsets.items() if tp in self.assignment()}
@@ -86,6 +82,7 @@ class BatchConsumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self._marked: dict[TP, int] = {}
         self._poisoned = False
+        self._fetching: Fetching | None = self.transport.fetching
         self._read_offset = _NoReadOffsets()
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
@@ -119,6 +116,28 @@ class BatchConsumer(driver.Consumer):
         await super().on_partitions_revoked(revoked)
         for tp in revoked:
             self._marked.pop(tp, None)
+        self._forget_fetched()
+
+    async def perform_seek(self) -> None:
+        """Everything is read from the commits again; Faust may have dropped what it fetched."""
+        await super().perform_seek()
+        self._forget_fetched()
+
+    async def on_stop(self) -> None:
+        """Finish what agents have in hand, then let go of the broker."""
+        await super().on_stop()
+        if self._fetching is not None:
+            self._fetching.close()
+
+    async def _seek(self, partition: TP, offset: int) -> None:
+        if self._fetching is not None and self.transport.is_fetched(partition):
+            await self._fetching.read(partition.partition, offset)
+        else:
+            await super()._seek(partition, offset)
+
+    def _forget_fetched(self) -> None:
+        if self._fetching is not None:
+            self._fetching.forget()
 
     async def _getmany(
         self,
@@ -134,6 +153,8 @@ class BatchConsumer(driver.Consumer):
             waited += 1
             if waited % 1000 == 0:
                 gc.collect()  # a batch that Faust skipped may live on in a cycle
+        if self._fetching is not None:
+            return await self._getmany_fetched(self._fetching, active_partitions, timeout)
         fetched = await super()._getmany(active_partitions, timeout)
         batched = self.transport.batch_topics
         return {
@@ -141,16 +162,45 @@ class BatchConsumer(driver.Consumer):
             for tp, records in fetched.items()
         }
 
+    async def _getmany_fetched(
+        self, fetching: Fetching, active_partitions: set[TP] | None, within_s: float
+    ) -> dict[TP, list[Batch]]:
+        """The next batch of each partition that is assigned, or nothing after `within_s`."""
+        self._thread.stay_a_member()
+        until_s = time.monotonic() + within_s
+        while self.flow_active and not self.should_stop and time.monotonic() < until_s:
+            await self._follow_assignment(fetching)
+            taken = {TP(fetching.topic, p): batch for p, batch in (await fetching.take()).items()}
+            for tp in [tp for tp in taken if active_partitions and tp not in active_partitions]:
+                await fetching.read(tp.partition, taken.pop(tp).offsets[0])
+            if taken:
+                return {tp: [batch] for tp, batch in taken.items()}
+        return {}
+
+    async def _follow_assignment(self, fetching: Fetching) -> None:
+        """Read every assigned partition, a new one from where the group left it."""
+        mine = {tp.partition: tp for tp in self.assignment() if self.transport.is_fetched(tp)}
+        for gone in fetching.partitions - mine.keys():
+            await fetching.drop(gone)
+        for partition in mine.keys() - fetching.partitions:
+            try:
+                await fetching.read(partition, await self.start_offset(mine[partition]))
+            except (TimeoutError, KafkaError) as error:
+                log.warning("start_unknown", partition=partition, error=repr(error))
+
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
-        if not isinstance(record, list):
+        if isinstance(record, Batch):
+            offset, timestamp_ms = record.offsets[-1], record.timestamps_ms[-1]
+        elif isinstance(record, list):
+            offset, timestamp_ms = record[-1].offset, record[-1].timestamp
+        else:
             return super()._to_message(tp, record)
-        last = record[-1]
         return ConsumerMessage(
             tp.topic,
             tp.partition,
-            last.offset,
-            last.timestamp / 1000.0,
-            last.timestamp_type,
+            offset,
+            timestamp_ms / 1000.0,
+            _TIMESTAMP_TYPE,
             [],
             None,
             record,
@@ -183,7 +233,7 @@ class BatchConsumer(driver.Consumer):
 class BatchTransport(driver.Transport):
     """Delivers the records of `batch_topics` in batches; other topics one by one.
 
-    Those of `plain_topics` are aiokafka's plain records, which know no topic and partition.
+    With `fetching` librdkafka reads that topic and its events are `Batch`es.
     """
 
     Consumer = BatchConsumer
@@ -194,13 +244,17 @@ class BatchTransport(driver.Transport):
         app: Any,
         *,
         batch_topics: Iterable[str],
-        plain_topics: Iterable[str] = (),
         fetch_wait_ms: int,
+        fetching: Fetching | None = None,
     ) -> None:
         super().__init__(url, app)
         self.batch_topics = frozenset(batch_topics)
-        self.plain_topics = frozenset(plain_topics)
         self.fetch_wait_ms = fetch_wait_ms
+        self.fetching = fetching
+
+    def is_fetched(self, tp: TP) -> bool:
+        """Whether librdkafka reads this partition."""
+        return self.fetching is not None and tp.topic == self.fetching.topic
 
 
 async def _awaited(question: Awaitable[T]) -> T:
