@@ -28,7 +28,9 @@ from confluent_kafka import Producer
 from headgate.config import Settings
 from headgate.local.kafka import RealKafka
 from headgate.pipeline.ingest import Ingest
+from headgate.pipeline.process import Process
 from headgate.pipeline.topics import apply_topics
+from headgate.pipeline.worker import now_ms
 from headgate.vocabulary import Topic
 
 LIMIT_PER_S = 200_000
@@ -128,9 +130,7 @@ def run_ingest(wanted: int) -> None:
         sys.stderr.write(f"{reason}: {error!r}\n")
         os._exit(70)
 
-    ingest = Ingest(
-        Settings(), ledger_partitions=4, now_ms=lambda: time.time_ns() // 1_000_000, fatal=end
-    )
+    ingest = Ingest(Process(Settings(), ledger_partitions=4, now_ms=now_ms, fatal=end))
     Watch(ingest.app, lambda: ingest.stats.outcomes, wanted, 120)
     run(ingest.app)
 

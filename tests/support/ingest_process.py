@@ -10,6 +10,7 @@ import faust
 
 from headgate.config import Settings
 from headgate.pipeline.ingest import Ingest
+from headgate.pipeline.process import Process
 
 
 def end(reason: str, error: BaseException | None) -> None:
@@ -20,12 +21,13 @@ def end(reason: str, error: BaseException | None) -> None:
 
 
 def main() -> None:
-    ingest = Ingest(
-        Settings(),
+    process = Process(
+        settings=Settings(),
         ledger_partitions=int(os.environ["LEDGER_PARTITIONS"]),
         now_ms=lambda: time.time_ns() // 1_000_000,
         fatal=end,
     )
+    ingest = Ingest(process)
     worker = faust.Worker(
         ingest.app, redirect_stdouts=False, quiet=True, loglevel=os.environ.get("LEVEL", "WARN")
     )

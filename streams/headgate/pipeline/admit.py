@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from faust.types import TP
 
-from headgate.config import Settings
 from headgate.pipeline.app import make_app
 from headgate.pipeline.letters import letter_record
 from headgate.pipeline.partitions import ledger_partition
+from headgate.pipeline.process import Process
 from headgate.pipeline.sending import Record, send_confirmed
 from headgate.vocabulary import ANY_MODEL, Topic
 from headgate.wire.codec import BadValueError, encode
@@ -40,21 +39,13 @@ class AdmitStats:
 
 
 class Admit:
-    """The Faust app on `requests` and `acks`. `fatal` ends the process and does not return."""
+    """The Faust app on `requests` and `acks`."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        ledger_partitions: int,
-        now_ms: Callable[[], int],
-        fatal: Callable[[str, BaseException | None], None],
-    ) -> None:
+    def __init__(self, process: Process) -> None:
         self.stats = AdmitStats()
-        self._settings = settings
-        self._ledger_partitions = ledger_partitions
-        self._now_ms = now_ms
-        self._fatal = fatal
+        self._settings = settings = process.settings
+        self._ledger_partitions = process.ledger_partitions
+        self._fatal = process.fatal
         self._requests = settings.topic(Topic.REQUESTS)
         self._acks = settings.topic(Topic.ACKS)
         self.app = make_app(settings, "admit", [self._requests, self._acks])

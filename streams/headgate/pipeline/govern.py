@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
 from faust.types import TP
 
-from headgate.config import Settings
 from headgate.pipeline.app import make_app
 from headgate.pipeline.checkpoint_store import CheckpointStore
 from headgate.pipeline.continuity import Continuity, HoleError
+from headgate.pipeline.process import Process
 from headgate.pipeline.sending import Record, send_confirmed
 from headgate.release.checkpoints import StateName
 from headgate.release.clocks import Position
@@ -59,25 +59,18 @@ class _Owned:
 
 
 class Govern:
-    """The Faust app that decides. `fatal` ends the process and does not return."""
+    """The Faust app that decides."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        ledger_partitions: int,
-        now_ms: Callable[[], int],
-        fatal: Callable[[str, BaseException | None], None],
-    ) -> None:
+    def __init__(self, process: Process) -> None:
         self.stats = GovernStats()
-        self._settings = settings
-        self._now_ms = now_ms
-        self._fatal = fatal
+        self._settings = settings = process.settings
+        self._now_ms = process.now_ms
+        self._fatal = process.fatal
         self._ledger = settings.topic(Topic.LEDGER)
         self._owned: dict[int, _Owned] = {}
         self._saving = asyncio.Lock()
         self.app = make_app(settings, "govern", [self._ledger])
-        self._store = CheckpointStore(self.app, ledger_partitions=ledger_partitions)
+        self._store = CheckpointStore(self.app, ledger_partitions=process.ledger_partitions)
         self._wire_up()
 
     def _wire_up(self) -> None:

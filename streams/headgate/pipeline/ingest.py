@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,6 @@ import structlog
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from headgate.config import Settings
 from headgate.measure.columns import BadRecord
 from headgate.measure.panes import Pane
 from headgate.measure.source import SourcePartition
@@ -25,6 +24,7 @@ from headgate.pipeline.continuity import Continuity, HoleError
 from headgate.pipeline.fetching import Batch
 from headgate.pipeline.ingest_records import IngestRecords
 from headgate.pipeline.letters import letter_record
+from headgate.pipeline.process import Process
 from headgate.pipeline.sending import CONFIRM_TIMEOUT_S, send, send_confirmed
 from headgate.vocabulary import Topic
 from headgate.wire.ledger import PartitionProgress
@@ -64,23 +64,15 @@ class _Source:
 
 
 class Ingest:
-    """The Faust app on `outcomes`. `fatal` ends the process and does not return."""
+    """The Faust app on `outcomes`."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        ledger_partitions: int,
-        now_ms: Callable[[], int],
-        fatal: Callable[[str, BaseException | None], None],
-    ) -> None:
+    def __init__(self, process: Process) -> None:
         self.stats = IngestStats()
-        self._settings = settings
-        self._ledger_partitions = ledger_partitions
-        self._now_ms = now_ms
-        self._fatal = fatal
+        self._settings = settings = process.settings
+        self._now_ms = process.now_ms
+        self._fatal = process.fatal
         self._outcomes = settings.topic(Topic.OUTCOMES)
-        self._records = IngestRecords(settings, ledger_partitions)
+        self._records = IngestRecords(settings, process.ledger_partitions)
         self._sources: dict[int, _Source] = {}
         self.app = make_app(settings, "ingest", fetched_topic=self._outcomes)
         self._wire_up()

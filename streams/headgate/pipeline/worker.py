@@ -19,6 +19,7 @@ from headgate.pipeline.govern import Govern
 from headgate.pipeline.http import HttpServer
 from headgate.pipeline.ingest import Ingest
 from headgate.pipeline.logs import configure_logs
+from headgate.pipeline.process import Process
 from headgate.pipeline.telemetry import Row, Table, one, per
 from headgate.pipeline.topics import check_topics, ledger_partitions
 
@@ -74,15 +75,21 @@ def run_worker(settings: Settings) -> int:
     return 0
 
 
-_AGENTS: dict[str, Callable[..., Agent]] = {"ingest": Ingest, "admit": Admit, "govern": Govern}
+_AGENTS: dict[str, Callable[[Process], Agent]] = {
+    "ingest": Ingest,
+    "admit": Admit,
+    "govern": Govern,
+}
 
 
 def _make_agents(settings: Settings) -> dict[str, Agent]:
-    count = ledger_partitions(settings)
-    return {
-        name: _AGENTS[name](settings, ledger_partitions=count, now_ms=now_ms, fatal=end_process)
-        for name in settings.agents
-    }
+    process = Process(
+        settings=settings,
+        ledger_partitions=ledger_partitions(settings),
+        now_ms=now_ms,
+        fatal=end_process,
+    )
+    return {name: _AGENTS[name](process) for name in settings.agents}
 
 
 def _is_ready(app: Any) -> bool:
