@@ -22,6 +22,9 @@ MATRIX = {
     "latency_p99": ("warning", "alert", 0, 300_000),
     "cost": ("warning", "alert", 0, 300_000),
     "tokens": ("warning", "alert", 0, 300_000),
+    "regression_errors": ("warning", "alert", 0, 300_000),
+    "regression_rating": ("warning", "alert", 0, 300_000),
+    "regression_success": ("warning", "alert", 0, 300_000),
 }
 LIMITS = {
     "error_rate": ("error_rate", {"above": 0.05}),
@@ -32,6 +35,9 @@ LIMITS = {
     "latency_p99": ("latency_p99_ms", {"above_stable_times": 2}),
     "cost": ("cost_mean_usd", {"above_stable_times": 2}),
     "tokens": ("tokens_mean", {"above_stable_times": 1.5}),
+    "regression_errors": ("error_rate", {"above_stable_times": 1.25}),
+    "regression_rating": ("rating_mean", {"below_stable_by": 0.1}),
+    "regression_success": ("task_failure_rate", {"above_stable_times": 1.25}),
 }
 
 

@@ -20,6 +20,7 @@ ERRORS: dict[str, Any] = {
     "limit": {"above": 0.05},
     "severity": "critical",
     "action": "rollback",
+    "proof": "threshold",
     "for": "10s",
     "min_samples": 50,
     "min_stable_samples": 50,

@@ -90,7 +90,7 @@ def test_evidence_that_falls_back_resolves_the_incident_before_its_deadline() ->
 
 def test_a_deadline_that_comes_without_a_breach_waits_until_it_is_one_again() -> None:
     bench = _rollout(_with_act_within("hallucination", "40s"))
-    bench.serve(60, v1=GOOD, v2=Traffic(hallucination_rate=0.2))
+    bench.serve(20, v1=GOOD, v2=Traffic(hallucination_rate=0.2))
     fired = next(a for a in bench.alerts if a.trigger == "hallucination")
     bench.tick(20)  # telemetry goes stale: unknown acts on nothing
     for _ in range(60):
@@ -149,7 +149,7 @@ def test_an_outage_of_both_arms_holds_and_alerts_and_rolls_nothing_back() -> Non
     assert bench.commands[-1].action is Action.SET_WEIGHTS
     assert bench.request(SetWeight, weight=9000).event == "refused"
     assert bench.request(Promote).event == "refused"
-    bench.serve(120, v1=GOOD, v2=GOOD)
+    bench.serve(330, v1=GOOD, v2=GOOD)
     assert bench.alerts[-1].state is AlertState.RESOLVED
     assert bench.request(SetWeight, weight=9000).event == "accepted"
 

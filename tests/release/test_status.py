@@ -10,12 +10,16 @@ from headgate.vocabulary import Verdict
 from headgate.wire.codec import encode
 from headgate.wire.messages import STATUS
 from headgate.wire.status import ModelStatus
-from support.ledger import LedgerBench, Traffic
+from support.ledger import LedgerBench, Traffic, policy_content
 
 
-def _status(seconds: float = 20, **arms: Traffic) -> tuple[LedgerBench, ModelStatus]:
+def _status(
+    seconds: float = 20, *, policy: str = "default", before: float = 0, **arms: Traffic
+) -> tuple[LedgerBench, ModelStatus]:
     bench = LedgerBench()
-    bench.adopt()
+    bench.adopt(policy_content(policy))
+    if before:
+        bench.serve(before, v1=Traffic(cost_usd=0.001))
     bench.start(weight=2500)
     bench.serve(seconds, **(arms or {"v1": Traffic(rating=4.2), "v2": Traffic()}))
     return bench, model_status(bench.state, bench.model)
@@ -48,9 +52,10 @@ def test_a_rate_is_taken_over_the_time_that_was_heard_and_not_over_the_whole_win
 
 
 def test_every_trigger_has_its_verdict_and_a_sentence() -> None:
-    _, status = _status(30, v1=Traffic(), v2=Traffic(error_rate=0.2))
+    bad = Traffic(error_rate=0.2)
+    _, status = _status(30, v1=Traffic(), v2=bad)
     assert status.triggers == ()  # rolled back: nothing is judged any more
-    _, status = _status(8, v1=Traffic(), v2=Traffic(error_rate=0.2))
+    _, status = _status(8, policy="threshold", v1=Traffic(), v2=bad)
     by_name = {row.trigger: row for row in status.triggers}
     assert by_name["error_rate"].verdict is Verdict.SUSPECT
     assert by_name["error_rate"].since_ms is not None
@@ -58,7 +63,7 @@ def test_every_trigger_has_its_verdict_and_a_sentence() -> None:
 
 
 def test_open_incidents_are_shown_as_their_alerts() -> None:
-    _, status = _status(30, v1=Traffic(cost_usd=0.001), v2=Traffic(cost_usd=0.01))
+    _, status = _status(30, before=20, v1=Traffic(cost_usd=0.001), v2=Traffic(cost_usd=0.01))
     assert [alert.trigger for alert in status.alerts] == ["cost"]
 
 

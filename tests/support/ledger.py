@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from headgate.measure.hdr import BUCKETS, bucket_index, encode_counts
+from headgate.measure.hdr import BUCKETS, bucket_index, bucket_index_of, encode_counts
 from headgate.release.clocks import Position
 from headgate.release.fold import Unreadable, step
 from headgate.release.records import OutRecord, records_of
@@ -65,6 +65,8 @@ class _Pane:
     errors: int = 0
     latency: Any = field(default_factory=lambda: np.zeros(BUCKETS, np.int64))
     ratings: Any = field(default_factory=lambda: np.zeros(BUCKETS, np.int64))
+    tokens: Any = field(default_factory=lambda: np.zeros(BUCKETS, np.int64))
+    cost: Any = field(default_factory=lambda: np.zeros(BUCKETS, np.int64))
     labelled: dict[str, int] = field(default_factory=dict)
     flagged: dict[str, int] = field(default_factory=dict)
     sums: dict[str, int] = field(default_factory=dict)
@@ -246,12 +248,20 @@ class LedgerBench:
             pane.unsafe.append(f"request-{self._outcome_offset}")
         if traffic.tokens is not None:
             _total(pane, "tokens", traffic.tokens * count, count)
+            pane.tokens[bucket_index_of(traffic.tokens)] += count
         if traffic.cost_usd is not None:
-            _total(pane, "cost_microusd", int(traffic.cost_usd * 1_000_000) * count, count)
+            micro = int(traffic.cost_usd * 1_000_000)
+            _total(pane, "cost_microusd", micro * count, count)
+            pane.cost[bucket_index_of(micro)] += count
 
 
 def _sketches(pane: _Pane) -> dict[str, str]:
-    dense = {"latency_us": pane.latency, "rating_tenths": pane.ratings}
+    dense = {
+        "latency_us": pane.latency,
+        "rating_tenths": pane.ratings,
+        "tokens": pane.tokens,
+        "cost_microusd": pane.cost,
+    }
     return {name: encode_counts(counts) for name, counts in dense.items() if counts.any()}
 
 

@@ -13,6 +13,8 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from headgate.judge.durations import DurationMs
+from headgate.judge.sequential.budget import MIN_PLANNED
+from headgate.judge.sequential.plan import plan_of
 from headgate.measure.metrics import METRICS, CallerFaults
 from headgate.measure.windows import COARSE_SPAN_MS
 from headgate.vocabulary import Severity, short_digest
@@ -25,18 +27,25 @@ class _Strict(BaseModel):
 
 
 class Limit(_Strict):
-    """Where a metric's good side ends: a number, or a multiple of the live stable arm's value."""
+    """Where a metric's good side ends: a number, or beside the live stable arm's value."""
 
     above: float | None = None
     below: float | None = None
     above_stable_times: Positive | None = None
+    below_stable_by: Positive | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        given = [self.above, self.below, self.above_stable_times]
+        given = [self.above, self.below, self.above_stable_times, self.below_stable_by]
         if sum(value is not None for value in given) != 1:
-            raise ValueError("give exactly one of above, below, above_stable_times")
+            names = "above, below, above_stable_times, below_stable_by"
+            raise ValueError(f"give exactly one of {names}")
         return self
+
+    @property
+    def beside_stable(self) -> bool:
+        """Whether there is no limit without a live stable arm."""
+        return self.above is None and self.below is None
 
 
 class BesideStable(_Strict):
@@ -60,8 +69,11 @@ class Trigger(_Strict):
     """One symptom: the row of the rollback decision matrix.
 
     `act_within` is the deadline that starts when a breach is confirmed, `recovered_within` the
-    time that routers have to obey the command. In threshold proof the metric over `window` is
-    suspect while it crosses `limit` from `min_samples` on, and a breach after `for`.
+    time that routers have to obey the command. In sequential proof `weight` is the trigger's share
+    (relative to the others') in what may be rolled back on; `proven_good` says whether promotion
+    needs the metric proven good; `quiet_when` names triggers whose breach says it all. In threshold
+    proof the metric over `window` is suspect while it crosses `limit` from `min_samples` on, and a
+    breach after `for`.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -72,7 +84,10 @@ class Trigger(_Strict):
     action: Literal["rollback", "alert"]
     act_within: DurationMs = 0
     recovered_within: DurationMs = 300_000
-    proof: Literal["threshold"] = "threshold"
+    proof: Literal["sequential", "threshold"] = "sequential"
+    weight: Annotated[float, Field(gt=0, le=1_000, allow_inf_nan=False)] = 1.0
+    proven_good: Literal["required", "when_reported", "no"] = "no"
+    quiet_when: tuple[str, ...] = ()
     window: DurationMs = 60_000
     lasting: DurationMs = Field(default=10_000, alias="for")
     min_samples: Annotated[int, Field(ge=1, le=1_000_000)] = 50
@@ -87,7 +102,16 @@ class Trigger(_Strict):
             raise ValueError("window must be above 0 and at most 1h")
         if self.action == "rollback" and self.severity is not Severity.CRITICAL:
             raise ValueError("a trigger that rolls back must be critical")
+        if self.proof == "sequential":
+            plan = plan_of(self)
+            if self.proven_good != "no" and not plan.provable:
+                raise ValueError(f"{self.metric} is unbounded and can't be proven good")
         return self
+
+    @property
+    def can_roll_back(self) -> bool:
+        """Whether a breach of it ends in a rollback."""
+        return self.action == "rollback"
 
 
 class CallerFaultRules(_Strict):
@@ -101,6 +125,23 @@ class CallerFaultRules(_Strict):
         return CallerFaults(match=self.match, except_for=self.except_for)
 
 
+Alpha = Annotated[float, Field(gt=0, le=0.5, allow_inf_nan=False)]
+
+
+class ProofSettings(_Strict):
+    """How sure a proof must be: chances of a false decision per phase, however often one looks.
+
+    `planned_requests` is how many candidate requests a phase is planned for; the evidence stays
+    sound beyond it, and finds what turns bad late a little slower.
+    """
+
+    false_rollback: Alpha = 0.01
+    false_promotion: Alpha = 0.05
+    false_warning: Alpha = 0.01
+    planned_requests: Annotated[int, Field(ge=MIN_PLANNED, le=10**12)] = 100_000
+    safety_checks: Annotated[int, Field(ge=0, le=1_000_000)] = 1_000
+
+
 class Policy(_Strict):
     """Everything that decides about a model's rollouts."""
 
@@ -108,6 +149,7 @@ class Policy(_Strict):
     description: str = ""
     caller_faults: CallerFaultRules = CallerFaultRules()
     recovered_within: DurationMs = 60_000
+    proof: ProofSettings = ProofSettings()
     triggers: tuple[Trigger, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -116,6 +158,9 @@ class Policy(_Strict):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"trigger names must differ; twice: {', '.join(twice)}")
+        unknown = sorted({name for t in self.triggers for name in t.quiet_when} - set(names))
+        if unknown:
+            raise ValueError(f"quiet_when names no trigger: {', '.join(unknown)}")
         return self
 
 

@@ -2,27 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from headgate.judge.looks import Look
-from headgate.judge.policy import Policy, Trigger
-from headgate.judge.threshold import assess_threshold
+from headgate.judge.policy import Policy
+from headgate.judge.sequential.state import Evidence
+from headgate.judge.sequential.verdicts import assess_sequential
+from headgate.judge.threshold import assess_threshold, blind
 from headgate.judge.verdicts import Assessment, Memory
 
-Proof = Callable[[Trigger, Look, Memory], tuple[Assessment, Memory]]
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What the proofs of a rollout remember: since when thresholds are crossed, and evidence."""
+
+    memories: Mapping[str, Memory]
+    evidence: Evidence | None = None
+
+
+Assessments = dict[str, Assessment]
+Proof = Callable[[Policy, Look, Remembered], tuple[Assessments, dict[str, Memory]]]
+
+
+def _by_threshold(
+    policy: Policy, look: Look, known: Remembered
+) -> tuple[Assessments, dict[str, Memory]]:
+    found: Assessments = {}
+    kept: dict[str, Memory] = {}
+    for trigger in policy.triggers:
+        if trigger.proof == "threshold":
+            memory = known.memories.get(trigger.name, Memory())
+            found[trigger.name], kept[trigger.name] = assess_threshold(trigger, look, memory)
+    return found, kept
+
+
+def _by_evidence(
+    policy: Policy, look: Look, known: Remembered
+) -> tuple[Assessments, dict[str, Memory]]:
+    rows = [trigger for trigger in policy.triggers if trigger.proof == "sequential"]
+    if look.blind or known.evidence is None:
+        return {trigger.name: blind(trigger, look) for trigger in rows}, {}
+    return assess_sequential(policy, known.evidence), {}
+
 
 PROOFS: dict[str, Proof] = {
-    "threshold": assess_threshold,
+    "sequential": _by_evidence,
+    "threshold": _by_threshold,
 }
 
 
-def assess(
-    policy: Policy, look: Look, memories: dict[str, Memory]
-) -> tuple[dict[str, Assessment], dict[str, Memory]]:
-    """The verdict of every trigger of the policy, and what to remember for the next look."""
-    assessments: dict[str, Assessment] = {}
+def assess(policy: Policy, look: Look, known: Remembered) -> tuple[Assessments, dict[str, Memory]]:
+    """The verdict of every trigger of the policy, and what thresholds remember for the next."""
+    assessments: Assessments = {}
     kept: dict[str, Memory] = {}
-    for trigger in policy.triggers:
-        memory = memories.get(trigger.name, Memory())
-        assessments[trigger.name], kept[trigger.name] = PROOFS[trigger.proof](trigger, look, memory)
+    for prove in PROOFS.values():
+        found, memories = prove(policy, look, known)
+        assessments |= found
+        kept |= memories
     return assessments, kept

@@ -34,7 +34,7 @@ def assess_threshold(trigger: Trigger, look: Look, memory: Memory) -> tuple[Asse
     Unknown forgets: time that nobody watched counts neither as crossed nor as clear.
     """
     if look.blind:
-        return _blind(trigger, look), Memory()
+        return blind(trigger, look), Memory()
     seen = _compare(trigger, look)
     if seen.missing is not None:
         return _unknown(trigger, seen), Memory()
@@ -49,7 +49,7 @@ def assess_threshold(trigger: Trigger, look: Look, memory: Memory) -> tuple[Asse
 
 def _compare(trigger: Trigger, look: Look) -> _Comparison:
     read = METRICS[trigger.metric].read
-    relative = trigger.limit.above_stable_times is not None
+    relative = trigger.limit.beside_stable
     arm = look.candidate.same_split if relative else look.candidate.window
     candidate = read(arm(trigger.window), look.faults)
     stable = read(look.stable.same_split(trigger.window), look.faults) if look.stable else None
@@ -69,13 +69,17 @@ def _compare(trigger: Trigger, look: Look) -> _Comparison:
 def _compare_with_baseline(
     trigger: Trigger, candidate: Reading, stable: Reading | None
 ) -> _Comparison:
-    times = trigger.limit.above_stable_times or 1.0
     if stable is None:
         return _Comparison(candidate, None, None, missing=Reason.NO_BASELINE)
     if stable.value is None or stable.samples < trigger.min_stable_samples:
         return _Comparison(candidate, stable, None, missing=Reason.TOO_FEW_STABLE_SAMPLES)
-    limit = times * stable.value
-    crossed = candidate.value is not None and candidate.value > limit
+    value = candidate.value if candidate.value is not None else stable.value
+    if trigger.limit.below_stable_by is not None:
+        limit = stable.value - trigger.limit.below_stable_by
+        crossed = value < limit
+    else:
+        limit = (trigger.limit.above_stable_times or 1.0) * stable.value
+        crossed = value > limit
     return _Comparison(candidate, stable, limit, crossed=crossed)
 
 
@@ -163,7 +167,8 @@ def _unknown(trigger: Trigger, seen: _Comparison) -> Assessment:
     )
 
 
-def _blind(trigger: Trigger, look: Look) -> Assessment:
+def blind(trigger: Trigger, look: Look) -> Assessment:
+    """Unknown, whatever the tables say: they can't be trusted now."""
     lagging = look.blind_because_lagging
     return Assessment(
         trigger=trigger.name,
@@ -175,7 +180,8 @@ def _blind(trigger: Trigger, look: Look) -> Assessment:
 
 def _words(trigger: Trigger, seen: _Comparison) -> str:
     row = METRICS[trigger.metric]
-    side = "under" if trigger.limit.below is not None else "over"
+    falls = trigger.limit.below is not None or trigger.limit.below_stable_by is not None
+    side = "under" if falls else "over"
     if not seen.crossed:
         side = {"under": "not under", "over": "within"}[side]
     if trigger.metric == "safety_violations":

@@ -21,6 +21,7 @@ class Assessment(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `hold` marks an absolute breach that stable shares: an outage, not the candidate's fault.
     `cleared` says that the evidence has fallen back for long enough to resolve an incident.
+    `proven_good` tells whether promotion could rest on it; None where that cannot be asked.
     """
 
     trigger: str
@@ -30,3 +31,4 @@ class Assessment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     evidence: dict[str, Any] = {}
     hold: bool = False
     cleared: bool = False
+    proven_good: bool | None = None

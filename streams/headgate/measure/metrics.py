@@ -62,6 +62,11 @@ def _label_rate(label: str) -> Metric:
     return read
 
 
+def _task_failures(cell: Cell, _: CallerFaults) -> Reading:
+    judged = cell.labelled.get("task_success", 0)
+    return _rate(judged - cell.flagged.get("task_success", 0), judged)
+
+
 def _safety_violations(cell: Cell, _: CallerFaults) -> Reading:
     hits = cell.flagged.get("safety_violation", 0)
     samples = cell.labelled.get("safety_violation", 0)
@@ -122,6 +127,9 @@ METRICS: dict[str, MetricRow] = {
     ),
     "success_rate": MetricRow(
         _label_rate("task_success"), "task success rate", "{value:.2%}", "judged tasks"
+    ),
+    "task_failure_rate": MetricRow(
+        _task_failures, "task failure rate", "{value:.2%}", "judged tasks"
     ),
     "safety_violations": MetricRow(
         _safety_violations, "safety violations", "{value:.0f}", "checked answers"

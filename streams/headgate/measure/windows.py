@@ -7,6 +7,7 @@ is heard of. A window is a merge at read; nothing is ever closed, so late snapsh
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,6 +19,7 @@ MINUTE_MS = 60_000
 FINE_SPAN_MS = 5 * MINUTE_MS
 COARSE_SPAN_MS = 60 * MINUTE_MS
 
+K = TypeVar("K")
 Row = tuple[str, int]  # version, revision (0: outcomes that carry none)
 Ring = dict[int, dict[Row, Cell]]  # start of the pane or minute in ms -> its cells
 
@@ -31,12 +33,18 @@ class SourcePane(Struct, frozen=True, kw_only=True):
 
 
 class Tables(Struct, frozen=True, kw_only=True, eq=False):
-    """All that is counted for one model."""
+    """All that is counted for one model.
+
+    `blocks` keeps, for an hour, the counts of each pane by version without distributions: what
+    bursts are estimated from. `fresh` is what has come since the last look took it.
+    """
 
     fine: Ring = {}
     coarse: Ring = {}
     totals: dict[str, Cell] = {}
     sources: dict[int, SourcePane] = {}
+    blocks: dict[int, dict[str, Cell]] = {}
+    fresh: dict[Row, Cell] = {}
 
 
 def add_snapshot(
@@ -78,10 +86,24 @@ def _add_delta(tables: Tables, row: Row, pane_start_ms: int, delta: Cell) -> Tab
         fine=_add_to_ring(tables.fine, pane_start_ms, row, delta, FINE_SPAN_MS),
         coarse=_add_to_ring(tables.coarse, minute_ms, row, delta, COARSE_SPAN_MS),
         totals={**tables.totals, version: merge([tables.totals.get(version, NOTHING), delta])},
+        blocks=_add_to_ring(tables.blocks, pane_start_ms, version, _light(delta), COARSE_SPAN_MS),
+        fresh={**tables.fresh, row: merge([tables.fresh.get(row, NOTHING), delta])},
     )
 
 
-def _add_to_ring(ring: Ring, start_ms: int, row: Row, delta: Cell, span_ms: int) -> Ring:
+def _light(cell: Cell) -> Cell:
+    """The counts alone."""
+    return replace(cell, sums={}, counts={}, sketches={}, safety_request_ids=())
+
+
+def without_fresh(tables: Tables) -> Tables:
+    """The tables after a look that took what was fresh."""
+    return replace(tables, fresh={}) if tables.fresh else tables
+
+
+def _add_to_ring(
+    ring: dict[int, dict[K, Cell]], start_ms: int, row: K, delta: Cell, span_ms: int
+) -> dict[int, dict[K, Cell]]:
     newest_ms = max([start_ms, *ring])
     if start_ms < newest_ms - span_ms:
         return ring
@@ -97,7 +119,12 @@ def forget_idle(tables: Tables, *, now_ms: int, keep: frozenset[str]) -> Tables:
     totals = {v: cell for v, cell in tables.totals.items() if v in heard or v in keep}
     if len(totals) == len(tables.totals):
         return tables
-    return replace(tables, coarse=coarse, totals=totals)
+    blocks = {
+        start_ms: {version: cell for version, cell in cells.items() if version in totals}
+        for start_ms, cells in tables.blocks.items()
+        if start_ms >= now_ms - COARSE_SPAN_MS
+    }
+    return replace(tables, coarse=coarse, totals=totals, blocks=blocks)
 
 
 def covered_ms(tables: Tables, version: str, *, now_ms: int, window_ms: int) -> int:

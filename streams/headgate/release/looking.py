@@ -9,12 +9,13 @@ from msgspec.structs import replace
 
 from headgate.judge.looks import Arm, Look
 from headgate.judge.policy import Policy, Trigger
-from headgate.judge.proofs import assess
+from headgate.judge.proofs import Remembered, assess
 from headgate.judge.verdicts import Assessment, Memory
 from headgate.measure.cells import Cell
-from headgate.measure.windows import read_window
+from headgate.measure.windows import read_window, without_fresh
 from headgate.release import incidents
 from headgate.release.acting import act
+from headgate.release.evidence import begin, take_fresh
 from headgate.release.freshness import Blindness
 from headgate.release.rollouts import policy_of
 from headgate.release.splits import weight_of
@@ -63,14 +64,20 @@ def judge(
     policy = policy_of(state)
     if policy is None or state.rollout is None:
         return {}, {}
-    return assess(policy, look_of(state, state.rollout, policy, now_ms, blind), state.memories)
+    known = Remembered(state.memories, state.evidence)
+    return assess(policy, look_of(state, state.rollout, policy, now_ms, blind), known)
 
 
 def look(turn: Turn, state: ModelState, blind: Blindness) -> ModelState:
     """One look: verdicts, incidents, and the action whose deadline has come."""
     policy = policy_of(state)
-    if policy is None or state.rollout is None:
-        return state
+    rollout = state.rollout
+    if policy is None or rollout is None:
+        tables = without_fresh(state.tables)
+        return state if tables is state.tables else replace(state, tables=tables)
+    if state.evidence is None:
+        state = replace(state, evidence=begin(state, rollout, policy, turn.now_ms))
+    state = take_fresh(state, policy, look_of(state, rollout, policy, turn.now_ms, blind))
     assessments, memories = judge(state, turn.now_ms, blind)
     if memories != state.memories:
         state = replace(state, memories=memories)

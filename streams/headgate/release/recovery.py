@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from headgate.judge.durations import say_duration
 from headgate.release import incidents
+from headgate.release.evidence import settle
 from headgate.release.splits import Change, give_split, republish
 from headgate.release.state import LIVE_ROUTER_MS, ModelState, Recovery, RouterState
 from headgate.release.turn import Turn
@@ -98,7 +99,7 @@ def _recovered(turn: Turn, state: ModelState, recovery: Recovery, routers: int) 
         or incident.kind is AlertKind.RECOVERY_MISSED
     ]
     state = incidents.resolve_all(turn, state, ended, sentence)
-    return replace(state, recovery=None)
+    return settle(replace(state, recovery=None), turn.now_ms)
 
 
 def _missed(turn: Turn, state: ModelState, recovery: Recovery, laggards: list[str]) -> ModelState:

@@ -11,6 +11,7 @@ from headgate.judge.durations import say_duration
 from headgate.judge.policy import PolicyError, digest_of, parse_policy
 from headgate.registry.lifecycle import TransitionError
 from headgate.release import incidents, rollouts
+from headgate.release.evidence import new_phase
 from headgate.release.state import Incident, ModelState, PolicyRecord, Rollout
 from headgate.release.turn import Turn
 from headgate.vocabulary import AlertKind, Mode
@@ -127,9 +128,11 @@ def _apply_policy(turn: Turn, state: ModelState, request: ApplyPolicy) -> tuple[
     gone = [kept for kept in state.incidents.values() if _is_gone(kept, known)]
     state = incidents.resolve_all(turn, state, gone, f"Policy {record.name} has no such trigger.")
     memories = {name: kept for name, kept in state.memories.items() if name in known}
-    return replace(state, policy=record, memories=memories), (
-        f"Policy {record.name} ({record.digest}) is in force for {state.model}."
-    )
+    state = replace(state, policy=record, memories=memories)
+    if state.evidence is not None:
+        planned = parse_policy(record.content).proof.planned_requests
+        state = replace(state, evidence=new_phase(state.evidence, turn.now_ms, planned))
+    return state, (f"Policy {record.name} ({record.digest}) is in force for {state.model}.")
 
 
 def _is_gone(incident: Incident, known: set[str]) -> bool:

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from headgate.judge.policy import Policy, parse_policy
 from headgate.registry.lifecycle import VersionRecord, move
+from headgate.release.evidence import begin, resplit
 from headgate.release.splits import Change, give_split, shared, whole
 from headgate.release.state import ModelState, Rollout
 from headgate.release.turn import Turn
@@ -88,7 +89,9 @@ def start(
         started_ms=turn.now_ms,
         first_revision=state.command.revision if state.command else 0,
     )
-    return replace(state, rollout=rollout, memories={})
+    policy = policy_of(state)
+    begun = begin(state, rollout, policy, turn.now_ms) if policy else None
+    return replace(state, rollout=rollout, memories={}, evidence=begun)
 
 
 def reweigh(
@@ -103,7 +106,12 @@ def reweigh(
         operator=operator,
     )
     split = shared(rollout.candidate, rollout.stable, weight)
-    return replace(give_split(turn, state, split, change), rollout=replace(rollout, weight=weight))
+    rose, rollout = weight > rollout.weight, replace(rollout, weight=weight)
+    state = replace(give_split(turn, state, split, change), rollout=rollout)
+    if state.evidence is None:
+        return state
+    told = resplit(state, rollout, state.evidence, turn.now_ms, rose=rose)
+    return replace(state, evidence=told)
 
 
 def roll_back(
@@ -132,7 +140,7 @@ def roll_back(
             set_status(turn, state, target, Status.PRODUCTION), production=target, previous=""
         )
     state = give_split(turn, state, whole(target), change)
-    return replace(state, rollout=None, memories={})
+    return replace(state, rollout=None, memories={}, evidence=None)
 
 
 def _mark_rolled_back(turn: Turn, state: ModelState, bad: str) -> ModelState:
@@ -162,6 +170,7 @@ def promote(turn: Turn, state: ModelState, rollout: Rollout, operator: str) -> M
         state,
         rollout=None,
         memories={},
+        evidence=None,
         production=rollout.candidate,
         previous=rollout.stable,
     )

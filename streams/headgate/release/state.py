@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from headgate.judge.sequential.state import Evidence
 from headgate.judge.verdicts import Memory
 from headgate.measure.windows import Tables
 from headgate.registry.lifecycle import VersionRecord
@@ -101,6 +102,7 @@ class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     rollout: Rollout | None = None
     tables: Tables = Tables()
     memories: dict[str, Memory] = {}
+    evidence: Evidence | None = None
     incidents: dict[str, Incident] = {}
     recovery: Recovery | None = None
     routers: dict[str, RouterState] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headgate.judge.verdicts import Memory
 from headgate.measure.cells import Cell
 from headgate.measure.metrics import CallerFaults, error_count, read_all
 from headgate.measure.windows import covered_ms, read_window
@@ -132,7 +133,7 @@ def _triggers(state: PartitionState, model: ModelState) -> tuple[TriggerStatus, 
     rows = []
     for trigger in policy.triggers:
         incident = find(model, AlertKind.BREACH, trigger.name)
-        memory = memories[trigger.name]
+        memory = memories.get(trigger.name, Memory())
         rows.append(
             TriggerStatus(
                 trigger=trigger.name,

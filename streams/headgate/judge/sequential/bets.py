@@ -1,0 +1,159 @@
+"""The bets: what one look's counts are worth against a null hypothesis, in logarithms.
+
+Every function returns the log-increment of each of the eight fixed bets, shape (..., 8), from
+counts of shape (...): one rollout, or a leading axis of simulated runs. Under its null hypothesis
+the exponential of an increment has an expectation of at most 1, given the past, as long as limits
+and references were fixed before the look. `side` is +1 to prove a breach, -1 to prove good.
+
+Sources: Ramdas, Grünwald, Vovk, Shafer, "Game-theoretic statistics and safe anytime-valid
+inference" (2023); Waudby-Smith and Ramdas, "Estimating means of bounded random variables by
+betting" (2024).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Counts = npt.ArrayLike
+
+# Alternatives: how many times the limit's odds (or the tolerated ratio) the truth may be.
+EFFECTS: Floats = np.array([1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0])
+# Shares of the stake, for means.
+FRACTIONS: Floats = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9])
+BETS = len(EFFECTS)
+
+LOWEST_RATING, HIGHEST_RATING = 1.0, 5.0
+CAP = 20.0  # values of unbounded measures count up to this multiple of the baseline
+
+BREACH, GOOD = 1, -1
+
+
+def rate_against_limit(hits: Counts, samples: Counts, limit: float, side: int) -> Floats:
+    """Likelihood ratio of binomial counts. Null hypothesis: rate <= `limit` (side +1), >= (-1).
+
+    The alternatives multiply the limit's odds by the effects (or divide, for side -1). `limit` lies
+    in (0, 1); `hits` <= `samples`, and both may be fractions after division by a design effect.
+    """
+    on_hit, on_miss = _rate_stakes(limit, side)
+    hit = np.asarray(hits, np.float64)[..., None]
+    missed = np.asarray(samples, np.float64)[..., None] - hit
+    return hit * on_hit + missed * on_miss
+
+
+@lru_cache(maxsize=256)
+def _rate_stakes(limit: float, side: int) -> tuple[Floats, Floats]:
+    odds = limit / (1 - limit) * EFFECTS**side
+    alternative = odds / (1 + odds)
+    return np.log(alternative / limit), np.log((1 - alternative) / (1 - limit))
+
+
+def ratio_of_rates(
+    hits: Counts,
+    samples: Counts,
+    stable_hits: Counts,
+    stable_samples: Counts,
+    *,
+    ratio: float,
+    side: int,
+) -> Floats:
+    """Which arm did each hit come from? Null hypothesis: rate <= `ratio` x stable's (side +1).
+
+    Given the hits of both arms, the candidate's share of them is binomial with
+    theta(r) = r n_c / (r n_c + n_s) where r is the true ratio of the rates (exact for Poisson
+    counts, conservative for binomial ones). Both arms have samples. With latencies, a hit is a
+    request above a value that was fixed before the look, and the null one of stochastic order.
+    """
+    effects, logs = _effects(side)
+    k_c = np.asarray(hits, np.float64)[..., None]
+    k_s = np.asarray(stable_hits, np.float64)[..., None]
+    n_c = ratio * np.asarray(samples, np.float64)[..., None]
+    n_s = np.asarray(stable_samples, np.float64)[..., None]
+    increment: Floats = k_c * logs - (k_c + k_s) * np.log((effects * n_c + n_s) / (n_c + n_s))
+    return increment
+
+
+@lru_cache(maxsize=2)
+def _effects(side: int) -> tuple[Floats, Floats]:
+    effects = EFFECTS**side
+    return effects, np.log(effects)
+
+
+def rating_against_limit(values: Counts, counts: Counts, limit: float, side: int) -> Floats:
+    """Betting on a bounded mean. Null hypothesis: mean rating >= `limit` (+1), <= (-1).
+
+    `values` (1 to 5) and how often each came, both of shape (..., values); `limit` in (1, 5).
+    """
+    away = (limit - np.asarray(values, np.float64)) * side
+    reach = (HIGHEST_RATING - limit) if side == BREACH else (limit - LOWEST_RATING)
+    return _stakes(counts, (away / reach)[..., None] * FRACTIONS)
+
+
+def rating_against_stable(
+    values: Counts,
+    counts: Counts,
+    stable_values: Counts,
+    stable_counts: Counts,
+    *,
+    reference: Counts,
+    margin: float,
+) -> Floats:
+    """Null hypothesis: the candidate's mean rating >= stable's - `margin`; breach only.
+
+    `reference` is stable's mean before the look, within (1, 5); stakes are balanced so that what
+    is won on one arm's drift is lost on the other's. Shapes as in `rating_against_limit`.
+    """
+    x = np.asarray(reference, np.float64)[..., None]
+    n_c = np.asarray(counts, np.float64).sum(-1)[..., None]
+    n_s = np.asarray(stable_counts, np.float64).sum(-1)[..., None]
+    largest = np.minimum(1 / (HIGHEST_RATING - x + margin), n_s / n_c / (x - LOWEST_RATING))
+    stake = FRACTIONS * largest
+    stable_stake = stake * n_c / n_s
+    won = (x - margin - np.asarray(values, np.float64))[..., None] * stake[..., None, :]
+    lost = (np.asarray(stable_values, np.float64) - x)[..., None] * stable_stake[..., None, :]
+    return _stakes(counts, won) + _stakes(stable_counts, lost)
+
+
+def mean_against_limit(values: Counts, counts: Counts, limit: Counts) -> Floats:
+    """Null hypothesis: the mean of a non-negative measure <= `limit` (> 0); breach only.
+
+    `values` are the lower edges of histogram bins, so that rounding never helps the alarm.
+    """
+    m = np.asarray(limit, np.float64)[..., None]
+    return _stakes(counts, (np.asarray(values, np.float64) / m - 1)[..., None] * FRACTIONS)
+
+
+def mean_against_stable(
+    values: Counts,
+    counts: Counts,
+    stable_values: Counts,
+    stable_counts: Counts,
+    *,
+    reference: Counts,
+    ratio: float,
+) -> Floats:
+    """Null hypothesis: the candidate's mean <= `ratio` x stable's, both capped; breach only.
+
+    `reference` (> 0) is stable's mean before the look; values count up to 20 times of it.
+    `values` are lower bin edges, `stable_values` upper ones.
+    """
+    x = np.asarray(reference, np.float64)[..., None]
+    n_c = np.asarray(counts, np.float64).sum(-1)[..., None]
+    n_s = np.asarray(stable_counts, np.float64).sum(-1)[..., None]
+    stake = FRACTIONS * np.minimum(1.0, n_s / n_c / (CAP - 1))
+    stable_stake = stake * n_c / n_s
+    above = np.minimum(np.asarray(values, np.float64) / ratio / x, CAP) - 1
+    below = 1 - np.minimum(np.asarray(stable_values, np.float64) / x, CAP)
+    won = above[..., None] * stake[..., None, :]
+    lost = below[..., None] * stable_stake[..., None, :]
+    return _stakes(counts, won) + _stakes(stable_counts, lost)
+
+
+def _stakes(counts: Counts, gains: Floats) -> Floats:
+    """Sum over values of count x ln(1 + gain); gains have shape (..., values, 8)."""
+    times = np.asarray(counts, np.float64)[..., None]
+    total: Floats = (times * np.log1p(gains)).sum(-2)
+    return total

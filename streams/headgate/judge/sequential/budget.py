@@ -1,0 +1,49 @@
+"""The budget: how much a look may add to an e-process, spent in requests, never above 1 in all.
+
+Under the null hypothesis E minus the budget spent is a supermartingale, so that the chance of ever
+seeing E >= 1/alpha is at most alpha while the whole budget is at most 1 (Shin, Ramdas, Rinaldo,
+"E-detectors", 2023). Counting looks instead of requests would break the bound.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from headgate.judge.sequential.bets import Counts, Floats
+
+FIRST = 0.5  # for a version that is bad from the start
+LATER = 0.25  # over the planned requests; then a half of it over twice as many, and so on
+MIN_PLANNED = 10_000
+
+
+def phase_budget(planned: int, before: Counts, now: Counts, first: Counts) -> Floats:
+    """What a look of a rollout phase may spend: it takes the candidate from `before` to `now`
+    requests. `first` marks the first look with candidate data. Never over 1 in all, whatever
+    the looks and however long the phase outlasts its `planned` requests.
+    """
+    spread = _spent(np.asarray(now, np.float64) / planned) - _spent(
+        np.asarray(before, np.float64) / planned
+    )
+    return np.where(np.asarray(first), FIRST, spread)
+
+
+def _spent(share: Floats) -> Floats:
+    """Of the later budget, after `share` times the planned requests: a quarter over the first
+    one, then a quarter times 2^-k over the next 2^k ones.
+    """
+    lap = np.floor(np.log2(np.maximum(share, 0.5) + 1))  # k such that 2^k - 1 <= share
+    begun = np.exp2(lap) - 1
+    over = LATER * (2 - np.exp2(1 - lap)) + LATER * np.exp2(-lap) * (share - begun) / np.exp2(lap)
+    result: Floats = np.where(share < 1, LATER * share, over)
+    return result
+
+
+def production_budget(requests_in_30_days: float, before: Counts, now: Counts) -> Floats:
+    """Shiryaev-Roberts: at most alpha false alarms in 30 days of requests, for ever."""
+    spent = np.asarray(now, np.float64) - np.asarray(before, np.float64)
+    return spent / max(requests_in_30_days, 1.0)
+
+
+def proof_budget(first: Counts) -> Floats:
+    """Proving good is a single bet per phase: everything at the first look, nothing later."""
+    return np.where(np.asarray(first), 1.0, 0.0)

@@ -1,0 +1,121 @@
+"""Bursts: outcomes come in correlated runs, so that a count is worth less than it looks.
+
+The design effect D >= 1 of an arm divides its counts. It is estimated from stable's closed blocks
+(10 s of pane time) alone and before the look, so that dividing by it keeps every bound.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import ceil, floor, log10
+
+import numpy as np
+import numpy.typing as npt
+
+from headgate.judge.sequential.bets import BREACH, Floats, rate_against_limit
+
+FLOOR = 0.005
+BLOCKS = 360  # an hour of panes
+MERGES = (1, 2, 4, 8, 16)
+_EXACT_UP_TO = 512  # beyond it the factor depends on n / D alone
+
+
+def correlation(samples: npt.ArrayLike, hits: npt.ArrayLike) -> Floats:
+    """An upper estimate of the correlation within blocks, shape (...) from shape (..., blocks).
+
+    Moments of the beta-binomial: sum (s - n p)^2 / (n p (1-p)) exceeds K - 1 by rho sum (n - 1);
+    one standard error is added. At least 0.005, also where there is too little to tell.
+    """
+    n, s = np.asarray(samples, np.float64), np.asarray(hits, np.float64)
+    used = n > 0
+    blocks, total = used.sum(-1), n.sum(-1)
+    rate = s.sum(-1) / np.maximum(total, 1)
+    variance = n * (rate * (1 - rate))[..., None]
+    squares = np.where(variance > 0, (s - n * rate[..., None]) ** 2, 0)
+    spread = (squares / np.where(variance > 0, variance, 1)).sum(-1)
+    freedom = np.maximum(blocks - 1, 0)
+    pairs = total - blocks
+    excess = (spread - freedom + np.sqrt(2 * freedom)) / np.maximum(pairs, 1)
+    known = (blocks >= 2) & (pairs >= 1) & (rate > 0) & (rate < 1)
+    found: Floats = np.clip(np.where(known, excess, FLOOR), FLOOR, 1.0)
+    return found
+
+
+def merged(counts: npt.ArrayLike, by: int) -> Floats:
+    """Sums of `by` neighbouring blocks, the oldest odd ones left out: (..., blocks // by)."""
+    array = np.asarray(counts, np.float64)
+    whole = array.shape[-1] // by
+    newest = array[..., array.shape[-1] - whole * by :]
+    total: Floats = newest.reshape((*array.shape[:-1], whole, by)).sum(-1)
+    return total
+
+
+def design_effect(
+    samples: npt.ArrayLike, hits: npt.ArrayLike, arm_samples: float, limit: float, side: int
+) -> float:
+    """D of an arm with `arm_samples` expected in a block, from stable's blocks (shape (blocks,)).
+
+    The largest over blocks and merged blocks of 1 + (n - 1) rho, each raised until no bet on
+    `limit` is expected to win under a beta-binomial on the limit.
+    """
+    largest = 1.0
+    for by in MERGES:
+        n, s = merged(samples, by), merged(hits, by)
+        if by > 1 and n.shape[-1] < 2:
+            break
+        rho = _round_up(float(correlation(n, s)))
+        block = _round_up(max(arm_samples, 1.0) * by)
+        largest = max(largest, sound_effect(block, limit, rho, side))
+    return largest
+
+
+@lru_cache(maxsize=4096)
+def sound_effect(samples: float, limit: float, rho: float, side: int = BREACH) -> float:
+    """The smallest D >= 1 + (n-1) rho under which every bet on `limit` has a factor <= 1.
+
+    Null hypothesis: blocks of `samples` are beta-binomial with mean `limit` and correlation `rho`.
+    """
+    scale = max(samples / _EXACT_UP_TO, 1.0)
+    block = max(round(samples / scale), 1)
+    low = 1 + (samples - 1) * rho
+    if block == 1 or _largest_factor(block, limit, rho, side, low / scale) <= 0:
+        return low
+    high = 2 * low
+    while _largest_factor(block, limit, rho, side, high / scale) > 0:
+        high *= 2
+    while high / low > 1.005:
+        middle = (low * high) ** 0.5
+        if _largest_factor(block, limit, rho, side, middle / scale) > 0:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _largest_factor(samples: int, limit: float, rho: float, side: int, effect: float) -> float:
+    """The logarithm of the largest expected factor of a block, over the bets."""
+    hits = np.arange(samples + 1)
+    increments = rate_against_limit(hits, samples, limit, side) / effect
+    exponents = _log_beta_binomial(samples, limit, rho)[:, None] + increments
+    top = exponents.max(0)
+    factors = top + np.log(np.exp(exponents - top).sum(0))
+    return float(factors.max()) - 1e-9
+
+
+@lru_cache(maxsize=512)
+def _log_beta_binomial(samples: int, mean: float, rho: float) -> Floats:
+    """Log-probabilities of 0..`samples` hits, from the ratio of neighbours."""
+    spread = (1 - rho) / rho
+    alpha, beta = mean * spread, (1 - mean) * spread
+    k = np.arange(samples)
+    steps = np.log(samples - k) - np.log(k + 1) + np.log(k + alpha) - np.log(samples - k - 1 + beta)
+    logs = np.concatenate([[0.0], np.cumsum(steps)])
+    top = logs.max()
+    result: Floats = logs - (top + np.log(np.exp(logs - top).sum()))
+    return result
+
+
+def _round_up(number: float) -> float:
+    """To two significant digits, upwards: few distinct values, so that results can be kept."""
+    digits = 1 - floor(log10(number)) if number > 0 else 0
+    return float(round(ceil(round(number * 10.0**digits, 6)) / 10.0**digits, max(digits, 0)))

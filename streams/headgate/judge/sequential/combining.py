@@ -1,0 +1,132 @@
+"""Combining: which evidence of many triggers is enough, to roll back or to promote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import exp, log
+
+from headgate.judge.policy import Policy, Trigger
+from headgate.judge.sequential.plan import plan_of
+from headgate.judge.sequential.state import Evidence, TriggerEvidence
+from headgate.judge.sequential.tester import log_evidence
+from headgate.vocabulary import Severity
+
+HIGHEST = 700.0  # the largest logarithm whose exponential is a number
+
+
+def e_value(log_e: float) -> float:
+    """The e-value of a logarithm, kept finite."""
+    return exp(min(log_e, HIGHEST))
+
+
+def is_beside(evidence: Evidence) -> bool:
+    """Whether a stable arm is live beside the candidate."""
+    return bool(evidence.splits) and evidence.splits[-1].stable > 0
+
+
+def weights_of(policy: Policy) -> dict[str, float]:
+    """The critical sequential triggers' weights; they sum to 1, with or without data."""
+    rows = [t for t in policy.triggers if t.proof == "sequential" and t.can_roll_back]
+    whole = sum(trigger.weight for trigger in rows)
+    return {trigger.name: trigger.weight / whole for trigger in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """What the evidence of all triggers amounts to.
+
+    `log_e` holds ln E of each trigger; `proven` names those that a breach rests on: the largest
+    weighted one when the sum is enough, and whichever is enough alone.
+    """
+
+    log_e: Mapping[str, float]
+    needed: Mapping[str, float]
+    total: float
+    proven: frozenset[str]
+
+
+def combine(policy: Policy, evidence: Evidence) -> Combined:
+    """Rollback on sum w_k E_k >= 1/alpha over critical triggers; a warning has its own alpha.
+
+    A weighted mean of e-processes is one itself, so that alpha holds for all of them together.
+    """
+    beside = is_beside(evidence)
+    weights = weights_of(policy)
+    log_e: dict[str, float] = {}
+    for trigger in policy.triggers:
+        if trigger.proof == "sequential":
+            known = evidence.triggers.get(trigger.name, TriggerEvidence())
+            log_e[trigger.name] = log_evidence(plan_of(trigger), known, beside=beside)
+    shares = {name: weight * e_value(log_e[name]) for name, weight in weights.items()}
+    enough = 1 / policy.proof.false_rollback
+    total = sum(shares.values())
+    proven = {name for name, share in shares.items() if share >= enough}
+    if shares and total >= enough:
+        proven.add(max(shares, key=lambda name: shares[name]))
+    needed = {name: enough / weight for name, weight in weights.items()}
+    for trigger in policy.triggers:
+        if trigger.name in log_e and trigger.name not in weights:
+            needed[trigger.name] = 1 / _alpha(policy, trigger)
+            if log_e[trigger.name] >= log(needed[trigger.name]):
+                proven.add(trigger.name)
+    return Combined(log_e, needed, total, frozenset(proven))
+
+
+def _alpha(policy: Policy, trigger: Trigger) -> float:
+    critical = trigger.severity is Severity.CRITICAL
+    return policy.proof.false_rollback if critical else policy.proof.false_warning
+
+
+def log_good(policy: Policy, trigger: Trigger, evidence: Evidence) -> float | None:
+    """ln E of *proven good*: beside stable the lesser of both tests; None where it has none."""
+    plan = plan_of(trigger)
+    known = evidence.triggers.get(trigger.name, TriggerEvidence())
+    tests = []
+    if plan.limit is not None and plan.provable:
+        tests.append(known.good_absolute.log_e)
+    if plan.good_ratio is not None and is_beside(evidence):
+        tests.append(known.good_relative.log_e)
+    return min(tests, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """Whether every required metric is proven good now; `lacking` says which is not, and why."""
+
+    proven: bool
+    lacking: tuple[str, ...]
+
+
+def promotion(policy: Policy, evidence: Evidence, *, safety_checked: int) -> Promotion:
+    """Promotion needs, now, min E_k(-) >= 1/alpha over the required metrics, no critical E_k >= 1
+    and no violation among the last `safety_checked` answers, which must be enough.
+
+    The minimum over required metrics needs no correction: it is below each of them.
+    """
+    needed = log(1 / policy.proof.false_promotion)
+    lacking = []
+    for trigger in policy.triggers:
+        if trigger.proof != "sequential" or not _is_required(trigger, evidence):
+            continue
+        good = log_good(policy, trigger, evidence)
+        if good is None or good < needed:
+            have = e_value(good) if good is not None else 0.0
+            lacking.append(f"{trigger.name}: evidence {have:.3g} of {e_value(needed):.3g}")
+    combined = combine(policy, evidence)
+    lacking += [
+        f"{name}: leans towards a breach, evidence {e_value(combined.log_e[name]):.3g}"
+        for name in weights_of(policy)
+        if combined.log_e[name] >= 0
+    ]
+    watched = any(trigger.metric == "safety_violations" for trigger in policy.triggers)
+    if watched and 0 < safety_checked < policy.proof.safety_checks:
+        lacking.append(f"safety: {safety_checked} of {policy.proof.safety_checks} checked answers")
+    return Promotion(not lacking, tuple(lacking))
+
+
+def _is_required(trigger: Trigger, evidence: Evidence) -> bool:
+    if trigger.proven_good == "when_reported":
+        known = evidence.triggers.get(trigger.name)
+        return known is not None and known.total.stable > 0
+    return trigger.proven_good == "required"

@@ -1,0 +1,69 @@
+"""Outage holds: bad absolutely, but stable is bad too, and nobody can say whose fault it is."""
+
+from __future__ import annotations
+
+from math import log
+
+from msgspec.structs import replace
+
+from headgate.judge.looks import Look
+from headgate.judge.policy import Policy, Trigger
+from headgate.judge.sequential.plan import plan_of
+from headgate.judge.sequential.state import Evidence, TriggerEvidence
+from headgate.measure.metrics import METRICS
+
+BEGINS_MS = 60_000
+ENDS_MS = 300_000
+_ENOUGH = 20
+
+
+def is_hold(policy: Policy, known: TriggerEvidence) -> bool:
+    """Absolute proven, relative not."""
+    proven = log(1 / policy.proof.false_rollback)
+    return known.absolute.log_e >= proven > known.relative.log_e
+
+
+def with_holds(policy: Policy, evidence: Evidence, look: Look) -> Evidence:
+    """Begin a hold where stable is over the limit too; end none: see `over`."""
+    stable = look.stable
+    if stable is None:
+        return evidence
+    begun = {
+        trigger.name: replace(known, holding_since_ms=look.now_ms)
+        for trigger, known in _pairs(policy, evidence)
+        if known.holding_since_ms is None
+        and is_hold(policy, known)
+        and _is_beyond(trigger, look, BEGINS_MS) is True
+    }
+    return replace(evidence, triggers={**evidence.triggers, **begun}) if begun else evidence
+
+
+def over(policy: Policy, evidence: Evidence, look: Look) -> frozenset[str]:
+    """The triggers whose hold ends: stable is within the limit again over five minutes."""
+    return frozenset(
+        trigger.name
+        for trigger, known in _pairs(policy, evidence)
+        if known.holding_since_ms is not None and _is_beyond(trigger, look, ENDS_MS) is False
+    )
+
+
+def _pairs(policy: Policy, evidence: Evidence) -> list[tuple[Trigger, TriggerEvidence]]:
+    return [
+        (trigger, evidence.triggers[trigger.name])
+        for trigger in policy.triggers
+        if trigger.proof == "sequential"
+        and trigger.name in evidence.triggers
+        and plan_of(trigger).needs_both
+    ]
+
+
+def _is_beyond(trigger: Trigger, look: Look, window_ms: int) -> bool | None:
+    """Whether stable itself is beyond the limit; None with too little to tell."""
+    if look.stable is None:
+        return None
+    reading = METRICS[trigger.metric].read(look.stable.window(window_ms), look.faults)
+    if reading.value is None or reading.samples < _ENOUGH:
+        return None
+    if trigger.limit.above is not None:
+        return reading.value > trigger.limit.above
+    return trigger.limit.below is not None and reading.value < trigger.limit.below

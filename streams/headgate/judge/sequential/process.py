@@ -1,0 +1,35 @@
+"""An e-process: a bank of eight bets whose mean is the evidence against a null hypothesis."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from headgate.judge.sequential.bets import BETS, Floats
+
+# Stands for the logarithm of zero: far below anything that matters, and no infinity in a state.
+NOTHING = -1e3
+
+
+def empty(runs: tuple[int, ...] = ()) -> Floats:
+    """Wealth of bets that have not begun, in logarithms: shape (*runs, 8)."""
+    return np.full((*runs, BETS), NOTHING)
+
+
+def advance(log_wealth: Floats, increment: Floats, budget: npt.ArrayLike) -> Floats:
+    """The wealth after a look: new money comes in first, then the look decides over all of it.
+
+    `increment` has shape (..., 8), `budget` shape (...). An increment that is no number (counts
+    that make no sense) leaves the wealth as it was.
+    """
+    with np.errstate(divide="ignore"):
+        new = np.maximum(np.log(np.asarray(budget, np.float64)), NOTHING)[..., None]
+    after = np.maximum(np.logaddexp(log_wealth, new) + increment, NOTHING)
+    return np.where(np.isfinite(after), after, log_wealth)
+
+
+def log_e_value(log_wealth: Floats) -> Floats:
+    """The logarithm of the e-value, the mean wealth: shape (...)."""
+    top: Floats = log_wealth.max(-1)
+    mean: Floats = top + np.log(np.exp(log_wealth - top[..., None]).mean(-1))
+    return mean

@@ -1,0 +1,103 @@
+"""What a metric gives a test to count: hits among samples, or a distribution of values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from msgspec import Struct
+
+from headgate.measure.cells import Cell
+from headgate.measure.metrics import CallerFaults, error_count
+from headgate.measure.sketch import EMPTY, Sketch
+
+
+class Family(StrEnum):
+    """Which of the bets a metric is proven by."""
+
+    RATE = "rate"
+    QUANTILE = "quantile"
+    RATING = "rating"
+    MEAN = "mean"
+
+
+class Sample(Struct, frozen=True, omit_defaults=True):
+    """`n` samples; for rates the `hits`, for values their integer `total` and their `sketch`."""
+
+    n: int = 0
+    hits: int = 0
+    total: int = 0
+    sketch: Sketch = EMPTY
+
+    def plus(self, other: Sample) -> Sample:
+        """Both together."""
+        if not other.n:
+            return self
+        return Sample(
+            n=self.n + other.n,
+            hits=self.hits + other.hits,
+            total=self.total + other.total,
+            sketch=Sketch.merge([self.sketch, other.sketch]),
+        )
+
+
+NO_SAMPLE = Sample()
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """How a metric is sampled. `measure` and `per_unit` (wire units per unit of the metric) are of
+    values, `share` of quantiles; `of_labels` come later than the request, some of them by hours.
+    """
+
+    family: Family
+    take: Callable[[Cell, CallerFaults], Sample]
+    measure: str = ""
+    per_unit: int = 1
+    share: float = 0.0
+    of_labels: bool = False
+
+
+def _errors(cell: Cell, faults: CallerFaults) -> Sample:
+    return Sample(cell.requests, error_count(cell, faults) if cell.errors else 0)
+
+
+def _flagged(label: str, *, inverse: bool = False) -> Callable[[Cell, CallerFaults], Sample]:
+    def take(cell: Cell, _: CallerFaults) -> Sample:
+        labelled, flagged = cell.labelled.get(label, 0), cell.flagged.get(label, 0)
+        return Sample(labelled, labelled - flagged if inverse else flagged)
+
+    return take
+
+
+def _values(measure: str) -> Callable[[Cell, CallerFaults], Sample]:
+    def take(cell: Cell, _: CallerFaults) -> Sample:
+        sketch = cell.sketches.get(measure)
+        if sketch is None:
+            return NO_SAMPLE
+        return Sample(sketch.total, 0, cell.sums.get(measure, 0), sketch)
+
+    return take
+
+
+def _quantile(measure: str, share: float) -> Sampled:
+    return Sampled(Family.QUANTILE, _values(measure), measure, 1000, share)
+
+
+SAMPLED: dict[str, Sampled] = {
+    "error_rate": Sampled(Family.RATE, _errors),
+    "hallucination_rate": Sampled(Family.RATE, _flagged("hallucination"), of_labels=True),
+    "task_failure_rate": Sampled(
+        Family.RATE, _flagged("task_success", inverse=True), of_labels=True
+    ),
+    "latency_p50_ms": _quantile("latency_us", 0.50),
+    "latency_p95_ms": _quantile("latency_us", 0.95),
+    "latency_p99_ms": _quantile("latency_us", 0.99),
+    "ttft_p95_ms": _quantile("ttft_us", 0.95),
+    "rating_mean": Sampled(
+        Family.RATING, _values("rating_tenths"), "rating_tenths", 10, of_labels=True
+    ),
+    "tokens_mean": Sampled(Family.MEAN, _values("tokens"), "tokens"),
+    "cost_mean_usd": Sampled(Family.MEAN, _values("cost_microusd"), "cost_microusd", 1_000_000),
+}

@@ -1,0 +1,137 @@
+"""Verdicts of sequential proof: the evidence of a trigger as a person reads it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import log
+from typing import Any
+
+from headgate.judge.policy import Policy, Trigger
+from headgate.judge.sequential import words
+from headgate.judge.sequential.combining import (
+    Combined,
+    combine,
+    e_value,
+    is_beside,
+    log_good,
+)
+from headgate.judge.sequential.holds import is_hold
+from headgate.judge.sequential.plan import Plan, plan_of
+from headgate.judge.sequential.state import Evidence, TriggerEvidence
+from headgate.judge.verdicts import Assessment
+from headgate.vocabulary import Reason, Verdict
+
+
+@lru_cache(maxsize=512)
+def assess_sequential(policy: Policy, evidence: Evidence) -> dict[str, Assessment]:
+    """The verdict of every sequential trigger; a read of unchanged evidence costs nothing."""
+    combined = combine(policy, evidence)
+    found = {
+        trigger.name: _assess(policy, trigger, evidence, combined)
+        for trigger in policy.triggers
+        if trigger.proof == "sequential"
+    }
+    loud = {name for name, seen in found.items() if seen.verdict is Verdict.BREACH or seen.hold}
+    for trigger in policy.triggers:
+        if trigger.name in found and loud.intersection(trigger.quiet_when):
+            found[trigger.name] = _said_elsewhere(found[trigger.name], trigger, loud)
+    return found
+
+
+def _assess(policy: Policy, trigger: Trigger, evidence: Evidence, combined: Combined) -> Assessment:
+    known = evidence.triggers.get(trigger.name, TriggerEvidence())
+    plan, beside = plan_of(trigger), is_beside(evidence)
+    missing = _missing(plan, known, beside=beside)
+    if missing is not None:
+        return Assessment(
+            trigger=trigger.name,
+            verdict=Verdict.UNKNOWN,
+            reason=missing,
+            sentence=words.unknown(trigger, plan, known, missing),
+        )
+    log_e = combined.log_e[trigger.name]
+    proven = trigger.name in combined.proven
+    held = known.holding_since_ms is not None and is_hold(policy, known)
+    good = log_good(policy, trigger, evidence)
+    if proven:
+        verdict, reason = Verdict.BREACH, Reason.PROVEN
+    elif held:
+        verdict, reason = Verdict.SUSPECT, Reason.NOT_WORSE_THAN_STABLE
+    elif log_e >= 0:
+        verdict, reason = Verdict.SUSPECT, Reason.NOT_PROVEN
+    else:
+        verdict, reason = Verdict.OK, Reason.WITHIN_LIMIT
+    numbers = _numbers(trigger, evidence, combined, good)
+    return Assessment(
+        trigger=trigger.name,
+        verdict=verdict,
+        reason=reason,
+        sentence=words.sentence(trigger, plan, known, reason, numbers),
+        evidence=numbers,
+        hold=held and not proven,
+        cleared=log_e < 0 and not held,
+        proven_good=None if good is None else good >= log(1 / policy.proof.false_promotion),
+    )
+
+
+def _missing(plan: Plan, known: TriggerEvidence, *, beside: bool) -> Reason | None:
+    """What a verdict lacks; unknown never promotes and never rolls back."""
+    if plan.limit is None and not beside:
+        return Reason.NO_BASELINE
+    if plan.limit is not None and not known.absolute.begun:
+        return Reason.TOO_FEW_SAMPLES
+    if plan.relative is not None and beside and not known.relative.begun:
+        return (
+            Reason.TOO_FEW_SAMPLES if not known.total.candidate else Reason.TOO_FEW_STABLE_SAMPLES
+        )
+    return None
+
+
+def _said_elsewhere(seen: Assessment, trigger: Trigger, loud: set[str]) -> Assessment:
+    names = ", ".join(name for name in trigger.quiet_when if name in loud)
+    if seen.verdict is not Verdict.BREACH:
+        return seen
+    return Assessment(
+        trigger=seen.trigger,
+        verdict=Verdict.SUSPECT,
+        reason=Reason.SAID_ELSEWHERE,
+        sentence=f"{seen.sentence} The breach of {names} says it all.",
+        evidence=seen.evidence,
+    )
+
+
+def _numbers(
+    trigger: Trigger, evidence: Evidence, combined: Combined, good: float | None
+) -> dict[str, Any]:
+    """The evidence as data: counts of both arms, the limit, the e-value and what it took."""
+    plan, known = plan_of(trigger), evidence.triggers[trigger.name]
+    counted = known.building if known.building.candidate else known.total
+    mine, stable = words.values(plan, counted)
+    needed = combined.needed[trigger.name]
+    numbers: dict[str, Any] = {
+        "proof": "sequential",
+        "metric": trigger.metric,
+        "candidate": _short(mine),
+        "candidate_samples": counted.candidate,
+        "stable": _short(stable),
+        "stable_samples": counted.stable,
+        "limit": _short(words.limit(plan, known)),
+        "e_value": _short(e_value(combined.log_e[trigger.name])),
+        "e_needed": _short(needed),
+        "e_absolute": _short(e_value(known.absolute.log_e)) if known.absolute.begun else None,
+        "e_relative": _short(e_value(known.relative.log_e)) if known.relative.begun else None,
+        "e_combined": _short(combined.total) if trigger.can_roll_back else None,
+        "e_good": _short(e_value(good)) if good is not None else None,
+        "took_ms": max(evidence.observed_ms - counted.since_ms, 0),
+        "since_ms": counted.since_ms,
+        "path": [[at_ms - evidence.started_ms, log_e] for at_ms, log_e in known.path],
+    }
+    if words.is_share(plan):
+        numbers["candidate_hits"] = counted.candidate_hits
+        numbers["stable_hits"] = counted.stable_hits
+    return {name: value for name, value in numbers.items() if value is not None}
+
+
+def _short(number: float | None) -> float | None:
+    """Five significant digits: what a person reads, and the same on every machine."""
+    return None if number is None else float(f"{number:.5g}")
