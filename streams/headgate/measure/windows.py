@@ -18,6 +18,7 @@ from headgate.vocabulary import PANE_MS
 MINUTE_MS = 60_000
 FINE_SPAN_MS = 5 * MINUTE_MS
 COARSE_SPAN_MS = 60 * MINUTE_MS
+_RARE = 50
 
 K = TypeVar("K")
 Row = tuple[str, int]  # version, revision (0: outcomes that carry none)
@@ -174,6 +175,22 @@ def read_window(
     _, grain_ms = _ring(tables, window_ms)
     first_ms = max(now_ms - window_ms, from_ms) // grain_ms * grain_ms
     return _read(tables, version, first_ms, window_ms > FINE_SPAN_MS, since_revision)
+
+
+def recent_requests(tables: Tables, version: str, requests: int) -> Cell:
+    """The last panes of `version` that have closed, up to about so many requests; five minutes of
+    them at the most, or an hour where the version is rare.
+    """
+    for ring in (tables.fine, tables.coarse):
+        found: list[Cell] = []
+        for start_ms in sorted(ring)[-2::-1]:
+            found += [cell for (name, _), cell in ring[start_ms].items() if name == version]
+            if sum(cell.requests for cell in found) >= requests:
+                break
+        cell = merge(found)
+        if cell.requests >= _RARE:
+            return cell
+    return cell
 
 
 def _ring(tables: Tables, window_ms: int) -> tuple[Ring, int]:

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from msgspec.structs import replace
 
 from headgate.judge.looks import Look
 from headgate.judge.policy import Policy
 from headgate.judge.sequential.arms import Observed
-from headgate.judge.sequential.effects import with_effects
+from headgate.judge.sequential.blocks import with_block, with_references
 from headgate.judge.sequential.holds import over, with_holds
 from headgate.judge.sequential.observing import observe
-from headgate.judge.sequential.reference import Stable
-from headgate.judge.sequential.samples import SAMPLED
 from headgate.judge.sequential.state import Evidence, Split, WarmUp
-from headgate.measure.windows import FINE_SPAN_MS, MINUTE_MS, covered_ms, read_window, without_fresh
+from headgate.measure.windows import (
+    MINUTE_MS,
+    covered_ms,
+    read_window,
+    recent_requests,
+    without_fresh,
+)
 from headgate.release.state import ModelState, Rollout
 from headgate.vocabulary import BASIS_POINTS
 
 MAX_IN_FLIGHT_MS = 60_000
+REFERENCE_REQUESTS = 2_000
 MAX_SPLITS = 64
 
 
 def begin(state: ModelState, rollout: Rollout, policy: Policy, now_ms: int) -> Evidence:
     """The evidence of a new phase: nothing yet, beside stable as it was until now."""
-    stable = read_window(state.tables, rollout.stable, now_ms=now_ms, window_ms=FINE_SPAN_MS)
     evidence = Evidence(
         started_ms=now_ms, planned=policy.proof.planned_requests, observed_ms=now_ms
     )
-    reference = Stable(evidence.reference).after([stable] if stable.outcomes else [])
-    evidence = replace(evidence, reference=reference)
+    recent = recent_requests(state.tables, rollout.stable, REFERENCE_REQUESTS)
+    evidence = with_references(policy, evidence, recent)
     return resplit(state, rollout, evidence, now_ms, rose=True)
 
 
@@ -46,8 +52,10 @@ def resplit(
     if rose:
         rate = _requests_per_s(state, rollout, now_ms)
         warm_up = WarmUp(
+            since_ms=now_ms,
             until_ms=now_ms + in_flight_ms(evidence),
             routed_per_s=rate * rollout.weight / BASIS_POINTS,
+            measured=evidence.p99_ms is not None,
         )
     splits = (*evidence.splits, split)[-MAX_SPLITS:]
     return replace(evidence, splits=splits, warm_up=warm_up, settled_ms=None)
@@ -56,14 +64,34 @@ def resplit(
 def new_phase(evidence: Evidence, now_ms: int, planned: int) -> Evidence:
     """Under another policy: what was proven against other limits proves nothing now."""
     return replace(
-        evidence, started_ms=now_ms, planned=planned, requests=0, triggers={}, effects_ms=-1
+        evidence,
+        started_ms=now_ms,
+        planned=planned,
+        requests=0,
+        wealth=b"",
+        triggers={},
+        block_ms=-1,
+        references={},
     )
 
 
 def in_flight_ms(evidence: Evidence) -> int:
     """How long requests are in flight: stable's p99 latency, at most a minute."""
-    p99_us = Stable(evidence.reference).value(SAMPLED["latency_p99_ms"])
-    return MAX_IN_FLIGHT_MS if p99_us is None else min(int(p99_us / 1000) + 1, MAX_IN_FLIGHT_MS)
+    p99_ms = evidence.p99_ms
+    return MAX_IN_FLIGHT_MS if p99_ms is None else min(p99_ms, MAX_IN_FLIGHT_MS)
+
+
+def _measured(evidence: Evidence, now_ms: int) -> Evidence:
+    """Where nothing was known of stable before, the warm-up ends after twice the p99 latency of
+    what it has served since: the first to finish are the fast ones.
+    """
+    warm_up = evidence.warm_up
+    if warm_up is None or warm_up.measured or now_ms >= warm_up.until_ms:
+        return evidence
+    p99_ms = evidence.p99_ms
+    if p99_ms is None or now_ms < warm_up.since_ms + 2 * p99_ms:
+        return evidence
+    return replace(evidence, warm_up=replace(warm_up, until_ms=now_ms, measured=True))
 
 
 def _requests_per_s(state: ModelState, rollout: Rollout, now_ms: int) -> float:
@@ -91,11 +119,16 @@ def take_fresh(state: ModelState, policy: Policy, look: Look) -> ModelState:
     fresh, evidence = state.tables.fresh, state.evidence
     if evidence is None or state.rollout is None:
         return state
-    after = evidence
+    after = _measured(evidence, look.now_ms)
     if fresh:
-        stable = state.rollout.stable
-        blocks = state.tables.blocks
-        after = with_effects(policy, after, blocks, stable=stable, faults=look.faults)
+        after = with_block(
+            policy,
+            after,
+            state.tables.blocks,
+            partial(recent_requests, state.tables, state.rollout.stable, REFERENCE_REQUESTS),
+            stable=state.rollout.stable,
+            faults=look.faults,
+        )
     seen = Observed(
         now_ms=look.now_ms,
         fresh=fresh,

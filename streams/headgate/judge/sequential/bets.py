@@ -38,14 +38,20 @@ def rate_against_limit(hits: Counts, samples: Counts, limit: float, side: int) -
     The alternatives multiply the limit's odds by the effects (or divide, for side -1). `limit` lies
     in (0, 1); `hits` <= `samples`, and both may be fractions after division by a design effect.
     """
-    on_hit, on_miss = _rate_stakes(limit, side)
+    return rate_increment(hits, samples, *rate_stakes(limit, side))
+
+
+def rate_increment(hits: Counts, samples: Counts, on_hit: Floats, on_miss: Floats) -> Floats:
+    """The same for stakes that were made ready: what each bet wins on a hit and on a miss."""
     hit = np.asarray(hits, np.float64)[..., None]
     missed = np.asarray(samples, np.float64)[..., None] - hit
-    return hit * on_hit + missed * on_miss
+    increment: Floats = hit * on_hit + missed * on_miss
+    return increment
 
 
 @lru_cache(maxsize=256)
-def _rate_stakes(limit: float, side: int) -> tuple[Floats, Floats]:
+def rate_stakes(limit: float, side: int) -> tuple[Floats, Floats]:
+    """What each of the eight bets on `limit` wins, in logarithms, on a hit and on a miss."""
     odds = limit / (1 - limit) * EFFECTS**side
     alternative = odds / (1 + odds)
     return np.log(alternative / limit), np.log((1 - alternative) / (1 - limit))
@@ -57,7 +63,7 @@ def ratio_of_rates(
     stable_hits: Counts,
     stable_samples: Counts,
     *,
-    ratio: float,
+    ratio: Counts,
     side: int,
 ) -> Floats:
     """Which arm did each hit come from? Null hypothesis: rate <= `ratio` x stable's (side +1).
@@ -70,7 +76,7 @@ def ratio_of_rates(
     effects, logs = _effects(side)
     k_c = np.asarray(hits, np.float64)[..., None]
     k_s = np.asarray(stable_hits, np.float64)[..., None]
-    n_c = ratio * np.asarray(samples, np.float64)[..., None]
+    n_c = (np.asarray(ratio) * np.asarray(samples, np.float64))[..., None]
     n_s = np.asarray(stable_samples, np.float64)[..., None]
     increment: Floats = k_c * logs - (k_c + k_s) * np.log((effects * n_c + n_s) / (n_c + n_s))
     return increment
@@ -154,6 +160,6 @@ def mean_against_stable(
 
 def _stakes(counts: Counts, gains: Floats) -> Floats:
     """Sum over values of count x ln(1 + gain); gains have shape (..., values, 8)."""
-    times = np.asarray(counts, np.float64)[..., None]
-    total: Floats = (times * np.log1p(gains)).sum(-2)
+    times = np.asarray(counts, np.float64)[..., None, :]
+    total: Floats = np.matmul(times, np.log(1 + gains))[..., 0, :]
     return total

@@ -7,7 +7,7 @@ The design effect D >= 1 of an arm divides its counts. It is estimated from stab
 from __future__ import annotations
 
 from functools import lru_cache
-from math import ceil, floor, log10
+from math import ceil, log
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from headgate.judge.sequential.bets import BREACH, Floats, rate_against_limit
 FLOOR = 0.005
 BLOCKS = 360  # an hour of panes
 MERGES = (1, 2, 4, 8, 16)
+_LOG_STEP = log(1.1)
 _EXACT_UP_TO = 512  # beyond it the factor depends on n / D alone
 
 
@@ -63,7 +64,7 @@ def design_effect(
         n, s = merged(samples, by), merged(hits, by)
         if by > 1 and n.shape[-1] < 2:
             break
-        rho = _round_up(float(correlation(n, s)))
+        rho = min(_round_up(float(correlation(n, s))), 1.0)
         block = _round_up(max(arm_samples, 1.0) * by)
         largest = max(largest, sound_effect(block, limit, rho, side))
     return largest
@@ -78,7 +79,7 @@ def sound_effect(samples: float, limit: float, rho: float, side: int = BREACH) -
     scale = max(samples / _EXACT_UP_TO, 1.0)
     block = max(round(samples / scale), 1)
     low = 1 + (samples - 1) * rho
-    if block == 1 or _largest_factor(block, limit, rho, side, low / scale) <= 0:
+    if block == 1 or rho >= 1 or _largest_factor(block, limit, rho, side, low / scale) <= 0:
         return low
     high = 2 * low
     while _largest_factor(block, limit, rho, side, high / scale) > 0:
@@ -116,6 +117,5 @@ def _log_beta_binomial(samples: int, mean: float, rho: float) -> Floats:
 
 
 def _round_up(number: float) -> float:
-    """To two significant digits, upwards: few distinct values, so that results can be kept."""
-    digits = 1 - floor(log10(number)) if number > 0 else 0
-    return float(round(ceil(round(number * 10.0**digits, 6)) / 10.0**digits, max(digits, 0)))
+    """To the next of few values, each a tenth above the one before, so that results can be kept."""
+    return float(1.1 ** ceil(round(log(number) / _LOG_STEP, 6)))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from math import exp, log
 
 from headgate.judge.policy import Policy, Trigger
+from headgate.judge.sequential.bank import Kind, bank_of
+from headgate.judge.sequential.observing import log_evidence
 from headgate.judge.sequential.plan import plan_of
-from headgate.judge.sequential.state import Evidence, TriggerEvidence
-from headgate.judge.sequential.tester import log_evidence
+from headgate.judge.sequential.process import log_e_value
+from headgate.judge.sequential.state import Evidence
 from headgate.vocabulary import Severity
 
 HIGHEST = 700.0  # the largest logarithm whose exponential is a number
@@ -36,10 +39,12 @@ def weights_of(policy: Policy) -> dict[str, float]:
 class Combined:
     """What the evidence of all triggers amounts to.
 
-    `log_e` holds ln E of each trigger; `proven` names those that a breach rests on: the largest
-    weighted one when the sum is enough, and whichever is enough alone.
+    `tests` holds ln E of each trigger's four tests, `log_e` that of a breach; `proven` names those
+    that a breach rests on: the largest weighted one when the sum is enough, and whichever is enough
+    alone.
     """
 
+    tests: Mapping[str, list[float]]
     log_e: Mapping[str, float]
     needed: Mapping[str, float]
     total: float
@@ -53,11 +58,12 @@ def combine(policy: Policy, evidence: Evidence) -> Combined:
     """
     beside = is_beside(evidence)
     weights = weights_of(policy)
-    log_e: dict[str, float] = {}
-    for trigger in policy.triggers:
-        if trigger.proof == "sequential":
-            known = evidence.triggers.get(trigger.name, TriggerEvidence())
-            log_e[trigger.name] = log_evidence(plan_of(trigger), known, beside=beside)
+    tests = log_e_values(policy, evidence)
+    bank = bank_of(policy)
+    log_e = {
+        trigger.name: log_evidence(plan, tests[trigger.name], beside=beside)
+        for trigger, plan in zip(bank.triggers, bank.plans, strict=True)
+    }
     shares = {name: weight * e_value(log_e[name]) for name, weight in weights.items()}
     enough = 1 / policy.proof.false_rollback
     total = sum(shares.values())
@@ -70,7 +76,15 @@ def combine(policy: Policy, evidence: Evidence) -> Combined:
             needed[trigger.name] = 1 / _alpha(policy, trigger)
             if log_e[trigger.name] >= log(needed[trigger.name]):
                 proven.add(trigger.name)
-    return Combined(log_e, needed, total, frozenset(proven))
+    return Combined(tests, log_e, needed, total, frozenset(proven))
+
+
+@lru_cache(maxsize=512)
+def log_e_values(policy: Policy, evidence: Evidence) -> dict[str, list[float]]:
+    """ln E of the four tests of each sequential trigger."""
+    bank = bank_of(policy)
+    rows = log_e_value(bank.wealth(evidence.wealth)).tolist()
+    return {trigger.name: row for trigger, row in zip(bank.triggers, rows, strict=True)}
 
 
 def _alpha(policy: Policy, trigger: Trigger) -> float:
@@ -81,12 +95,12 @@ def _alpha(policy: Policy, trigger: Trigger) -> float:
 def log_good(policy: Policy, trigger: Trigger, evidence: Evidence) -> float | None:
     """ln E of *proven good*: beside stable the lesser of both tests; None where it has none."""
     plan = plan_of(trigger)
-    known = evidence.triggers.get(trigger.name, TriggerEvidence())
+    log_e = log_e_values(policy, evidence)[trigger.name]
     tests = []
     if plan.limit is not None and plan.provable:
-        tests.append(known.good_absolute.log_e)
+        tests.append(log_e[Kind.GOOD_ABSOLUTE])
     if plan.good_ratio is not None and is_beside(evidence):
-        tests.append(known.good_relative.log_e)
+        tests.append(log_e[Kind.GOOD_RELATIVE])
     return min(tests, default=None)
 
 

@@ -8,6 +8,8 @@ from msgspec.structs import replace
 
 from headgate.judge.looks import Look
 from headgate.judge.policy import Policy, Trigger
+from headgate.judge.sequential.bank import Kind
+from headgate.judge.sequential.combining import log_e_values
 from headgate.judge.sequential.plan import plan_of
 from headgate.judge.sequential.state import Evidence, TriggerEvidence
 from headgate.measure.metrics import METRICS
@@ -17,10 +19,10 @@ ENDS_MS = 300_000
 _ENOUGH = 20
 
 
-def is_hold(policy: Policy, known: TriggerEvidence) -> bool:
-    """Absolute proven, relative not."""
+def is_hold(policy: Policy, log_e: list[float]) -> bool:
+    """Absolute proven, relative not; `log_e` of a trigger's tests."""
     proven = log(1 / policy.proof.false_rollback)
-    return known.absolute.log_e >= proven > known.relative.log_e
+    return log_e[Kind.ABSOLUTE] >= proven > log_e[Kind.RELATIVE]
 
 
 def with_holds(policy: Policy, evidence: Evidence, look: Look) -> Evidence:
@@ -28,11 +30,12 @@ def with_holds(policy: Policy, evidence: Evidence, look: Look) -> Evidence:
     stable = look.stable
     if stable is None:
         return evidence
+    tests = log_e_values(policy, evidence)
     begun = {
         trigger.name: replace(known, holding_since_ms=look.now_ms)
         for trigger, known in _pairs(policy, evidence)
         if known.holding_since_ms is None
-        and is_hold(policy, known)
+        and is_hold(policy, tests[trigger.name])
         and _is_beyond(trigger, look, BEGINS_MS) is True
     }
     return replace(evidence, triggers={**evidence.triggers, **begun}) if begun else evidence

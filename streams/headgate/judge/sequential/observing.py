@@ -2,43 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
 from msgspec.structs import replace
 
 from headgate.judge.policy import Policy
-from headgate.judge.sequential import looks
-from headgate.judge.sequential.arms import Observed, arms_of, label_delay_ms
-from headgate.judge.sequential.plan import plan_of
-from headgate.judge.sequential.process import empty
-from headgate.judge.sequential.reference import Stable
-from headgate.judge.sequential.state import NOT_COUNTED, Evidence, TriggerEvidence
-from headgate.judge.sequential.tester import Moment, Tester
+from headgate.judge.sequential.arms import Arms, Observed, arms_of, label_delay_ms
+from headgate.judge.sequential.bank import Bank, bank_of
+from headgate.judge.sequential.bets import Floats
+from headgate.judge.sequential.gathering import NO_EFFECT, Gatherer, Moment, counted
+from headgate.judge.sequential.looks import LOOK_MS
+from headgate.judge.sequential.plan import Plan
+from headgate.judge.sequential.process import log_e_value
+from headgate.judge.sequential.samples import Family
+from headgate.judge.sequential.state import NOT_COUNTED, UNTESTED, Evidence, TriggerEvidence
+from headgate.judge.sequential.table import LookTable, emptied
+from headgate.measure.metrics import CallerFaults
+
+PATH_POINTS = 48
+_PATH_STEP, _PATH_EVERY_MS = 0.7, 60_000  # ln 2: a doubling is worth a point
 
 
 def observe(policy: Policy, evidence: Evidence, seen: Observed) -> Evidence:
     """The evidence after a tick; the same object where nothing came and no look fell due."""
     if not seen.fresh and not seen.ended and not _is_due(evidence, seen.now_ms):
         return evidence
-    arms = arms_of(evidence, seen)
-    moment = _moment(evidence, seen.now_ms, arms.candidate.requests)
-    triggers = dict(evidence.triggers)
-    for trigger in policy.triggers:
-        if trigger.proof != "sequential":
-            continue
-        known = triggers.get(trigger.name, TriggerEvidence())
-        if trigger.name in seen.ended:
-            known = _anew(known)
-        plan = plan_of(trigger)
-        take, faults = plan.sampled.take, seen.faults
-        tester = Tester(plan, moment, evidence.effects.get(trigger.name, looks.NO_EFFECT))
-        pairs = {rev: (take(a, faults), take(b, faults)) for rev, (a, b) in arms.pairs.items()}
-        triggers[trigger.name] = tester.after(known, take(arms.candidate, faults), pairs)
-    stable = [cell for (version, _), cell in seen.fresh.items() if version == seen.stable]
+    bank, arms = bank_of(policy), arms_of(evidence, seen)
+    moment, table = _moment(evidence, seen.now_ms), LookTable(bank)
+    tick = _Tick(bank, evidence, arms, moment, table, seen.faults)
+    rows = [tick.gather(row) for row in range(len(bank))]
+    requests = evidence.requests + arms.candidate.requests
+    wealth = bank.wealth(evidence.wealth)
+    if seen.ended:
+        wealth = emptied(wealth, [bank.row_of[name] for name in sorted(seen.ended)])
+        rows = [
+            _anew(known) if trigger.name in seen.ended else known
+            for trigger, known in zip(bank.triggers, rows, strict=True)
+        ]
+    wealth, rows = _looked(table, wealth, rows, requests, evidence.planned)
+    rows = _told(bank, rows, wealth, moment)
     return replace(
         evidence,
-        requests=moment.requests,
+        requests=requests,
         observed_ms=seen.now_ms,
-        triggers=triggers,
-        reference=moment.reference.after(stable),
+        wealth=wealth.tobytes(),
+        triggers=dict(zip((trigger.name for trigger in bank.triggers), rows, strict=True)),
         label_delay_ms=label_delay_ms(evidence, seen),
     )
 
@@ -46,41 +55,108 @@ def observe(policy: Policy, evidence: Evidence, seen: Observed) -> Evidence:
 def _is_due(evidence: Evidence, now_ms: int) -> bool:
     """Whether an open look has both arms and its minute is over."""
     return any(
-        now_ms - look.opened_ms >= looks.LOOK_MS and look.candidate.n and look.stable.n
+        now_ms - look.opened_ms >= LOOK_MS and look.candidate.n and look.stable.n
         for trigger in evidence.triggers.values()
         for look in trigger.looks.values()
     )
 
 
-def _moment(evidence: Evidence, now_ms: int, completed: int) -> Moment:
+def _moment(evidence: Evidence, now_ms: int) -> Moment:
     warm_up = evidence.warm_up
     warming = warm_up is not None and evidence.observed_ms < warm_up.until_ms
     elapsed_ms = now_ms - max(evidence.observed_ms, evidence.started_ms)
     return Moment(
         now_ms=now_ms,
-        requests=evidence.requests + completed,
-        planned=evidence.planned,
         in_flight=warm_up.routed_per_s * elapsed_ms / 1000 if warm_up and warming else 0.0,
         warm_up=warm_up,
         warming=warming,
         splits={split.revision: split for split in evidence.splits},
         current=evidence.splits[-1].revision if evidence.splits else 0,
-        reference=Stable(evidence.reference),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Tick:
+    """What every trigger gathers from."""
+
+    bank: Bank
+    evidence: Evidence
+    arms: Arms
+    moment: Moment
+    table: LookTable
+    faults: CallerFaults
+
+    def gather(self, row: int) -> TriggerEvidence:
+        """One trigger's samples into the table. Of traffic that just started only failures tell."""
+        name, plan = self.bank.triggers[row].name, self.bank.plans[row]
+        known = self.evidence.triggers.get(name, UNTESTED)
+        if self.moment.warming and plan.sampled.family is not Family.RATE:
+            return known
+        take, faults = plan.sampled.take, self.faults
+        mine = take(self.arms.candidate, faults)
+        pairs = {
+            revision: (take(candidate, faults), take(stable, faults))
+            for revision, (candidate, stable) in self.arms.pairs.items()
+        }
+        effects = self.evidence.effects.get(name, NO_EFFECT)
+        reference = self.evidence.references.get(name, 0.0)
+        gatherer = Gatherer(row, plan, self.moment, self.table, effects, reference)
+        if plan.limit is not None and mine.n:
+            gatherer.absolute(mine)
+        if plan.relative is not None and (pairs or known.looks):
+            left = gatherer.relative(known.looks, pairs)
+            known = replace(known, looks=left, reference=reference or known.reference)
+        return counted(plan, known, mine, pairs, self.moment.now_ms)
+
+
+def _looked(
+    table: LookTable, wealth: Floats, rows: list[TriggerEvidence], requests: int, planned: int
+) -> tuple[Floats, list[TriggerEvidence]]:
+    """The wealth after the look, and every test's budget spent up to it."""
+    spent = np.array([known.spent for known in rows], np.int64)
+    wealth = table.after(wealth, spent, requests, planned)
+    now = np.where(table.looked(), requests, spent).tolist()
+    return wealth, [replace(known, spent=tuple(new)) for known, new in zip(rows, now, strict=True)]
+
+
+def _told(
+    bank: Bank, rows: list[TriggerEvidence], wealth: Floats, moment: Moment
+) -> list[TriggerEvidence]:
+    """Keep the path of the evidence; the counts begin anew while it is nothing."""
+    split = moment.splits.get(moment.current)
+    beside = split is not None and split.stable > 0
+    log_e = log_e_value(wealth).tolist()
+    told = []
+    for plan, known, values in zip(bank.plans, rows, log_e, strict=True):
+        now = log_evidence(plan, values, beside=beside)
+        calm = now < 0 and known.building.candidate
+        after = replace(known, building=NOT_COUNTED) if calm else known
+        told.append(_with_point(after, moment.now_ms, now))
+    return told
+
+
+def _with_point(known: TriggerEvidence, now_ms: int, now: float) -> TriggerEvidence:
+    path = known.path
+    if path:
+        last_ms, last = path[-1]
+        if abs(now - last) < _PATH_STEP and now_ms - last_ms < _PATH_EVERY_MS:
+            return known
+    elif not known.total.candidate:
+        return known
+    path = (*path, (now_ms, round(now, 3)))
+    if len(path) > PATH_POINTS:
+        path = (*path[:-1:2], path[-1])
+    return replace(known, path=path)
 
 
 def _anew(known: TriggerEvidence) -> TriggerEvidence:
-    """Dropping evidence keeps every bound; what was spent of the budget stays spent."""
-    zero = tuple(empty().tolist())
-    absolute, relative = known.absolute, known.relative
-    if absolute.begun:
-        absolute = replace(absolute, wealth=zero, log_e=-1e3)
-    if relative.begun:
-        relative = replace(relative, wealth=zero, log_e=-1e3)
-    return replace(
-        known,
-        absolute=absolute,
-        relative=relative,
-        building=NOT_COUNTED,
-        holding_since_ms=None,
-    )
+    """After a hold: what was spent of the budget stays spent."""
+    return replace(known, building=NOT_COUNTED, holding_since_ms=None)
+
+
+def log_evidence(plan: Plan, log_e: list[float], *, beside: bool) -> float:
+    """ln E of a breach: `beside` a live stable arm the lesser of both, else the test there is."""
+    absolute, relative = log_e[0], log_e[1]
+    if plan.limit is None:
+        return relative
+    return min(absolute, relative) if plan.needs_both and beside else absolute

@@ -6,11 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from msgspec import Struct
-
+from headgate.judge.sequential.state import NO_SAMPLE, Sample
 from headgate.measure.cells import Cell
 from headgate.measure.metrics import CallerFaults, error_count
-from headgate.measure.sketch import EMPTY, Sketch
 
 
 class Family(StrEnum):
@@ -20,29 +18,6 @@ class Family(StrEnum):
     QUANTILE = "quantile"
     RATING = "rating"
     MEAN = "mean"
-
-
-class Sample(Struct, frozen=True, omit_defaults=True):
-    """`n` samples; for rates the `hits`, for values their integer `total` and their `sketch`."""
-
-    n: int = 0
-    hits: int = 0
-    total: int = 0
-    sketch: Sketch = EMPTY
-
-    def plus(self, other: Sample) -> Sample:
-        """Both together."""
-        if not other.n:
-            return self
-        return Sample(
-            n=self.n + other.n,
-            hits=self.hits + other.hits,
-            total=self.total + other.total,
-            sketch=Sketch.merge([self.sketch, other.sketch]),
-        )
-
-
-NO_SAMPLE = Sample()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +51,7 @@ def _values(measure: str) -> Callable[[Cell, CallerFaults], Sample]:
         sketch = cell.sketches.get(measure)
         if sketch is None:
             return NO_SAMPLE
-        return Sample(sketch.total, 0, cell.sums.get(measure, 0), sketch)
+        return Sample(n=sketch.total, total=cell.sums.get(measure, 0), sketch=sketch)
 
     return take
 

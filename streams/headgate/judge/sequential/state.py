@@ -4,26 +4,34 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from headgate.judge.sequential.samples import NO_SAMPLE, Sample
-from headgate.measure.cells import NOTHING, Cell
-
-Wealth = tuple[float, ...]  # logarithms, one per bet; empty before the first look
+from headgate.measure.sketch import EMPTY, Sketch
 
 
-class Test(Struct, frozen=True, omit_defaults=True):
-    """One e-process: its bets and the candidate requests up to which its budget is spent."""
+class Sample(Struct, frozen=True, omit_defaults=True):
+    """`n` samples; of rates the `hits` (`reaching`: hits that rounding may have missed), of values
+    their integer `total` and, where a test needs it, their `sketch`.
+    """
 
-    wealth: Wealth = ()
-    spent_requests: int = 0
-    log_e: float = -1e3
+    n: int = 0
+    hits: int = 0
+    reaching: int = 0
+    total: int = 0
+    sketch: Sketch = EMPTY
 
-    @property
-    def begun(self) -> bool:
-        """Whether any look has been taken."""
-        return bool(self.wealth)
+    def plus(self, other: Sample) -> Sample:
+        """Both together."""
+        if not other.n or not self.n:
+            return self if self.n else other
+        return Sample(
+            n=self.n + other.n,
+            hits=self.hits + other.hits,
+            reaching=self.reaching + other.reaching,
+            total=self.total + other.total,
+            sketch=Sketch.merge([self.sketch, other.sketch]),
+        )
 
 
-UNTESTED = Test()
+NO_SAMPLE = Sample()
 
 
 class OpenLook(Struct, frozen=True, omit_defaults=True):
@@ -49,16 +57,16 @@ class Counted(Struct, frozen=True, omit_defaults=True):
     stable_hits: int = 0
     stable_total: int = 0
 
-    def plus(self, other: Counted) -> Counted:
-        """Both together, since the first of them began."""
+    def plus(self, candidate: Sample, stable: Sample, now_ms: int) -> Counted:
+        """With the samples of one more tick."""
         return Counted(
-            since_ms=self.since_ms or other.since_ms,
-            candidate=self.candidate + other.candidate,
-            candidate_hits=self.candidate_hits + other.candidate_hits,
-            candidate_total=self.candidate_total + other.candidate_total,
-            stable=self.stable + other.stable,
-            stable_hits=self.stable_hits + other.stable_hits,
-            stable_total=self.stable_total + other.stable_total,
+            self.since_ms or now_ms,
+            self.candidate + candidate.n,
+            self.candidate_hits + candidate.hits,
+            self.candidate_total + candidate.total,
+            self.stable + stable.n,
+            self.stable_hits + stable.hits,
+            self.stable_total + stable.total,
         )
 
 
@@ -66,16 +74,14 @@ NOT_COUNTED = Counted()
 
 
 class TriggerEvidence(Struct, frozen=True, omit_defaults=True):
-    """The tests of one trigger in this phase.
+    """One trigger in this phase, beside its wealth.
 
-    `building` counts since the evidence last began to build, `total` since the phase began.
-    `path` is the e-value over time as (ms, log e). `holding_since_ms` marks an outage hold.
+    `spent` is, per test, the candidate's requests up to which its budget is spent; -1 before its
+    first look. `building` counts since the evidence last began to build, `total` since the phase
+    began. `path` is the evidence over time as (ms, ln E). `holding_since_ms` marks an outage hold.
     """
 
-    absolute: Test = UNTESTED
-    relative: Test = UNTESTED
-    good_absolute: Test = UNTESTED
-    good_relative: Test = UNTESTED
+    spent: tuple[int, int, int, int] = (-1, -1, -1, -1)
     looks: dict[int, OpenLook] = {}
     reference: float = 0.0
     building: Counted = NOT_COUNTED
@@ -84,11 +90,7 @@ class TriggerEvidence(Struct, frozen=True, omit_defaults=True):
     holding_since_ms: int | None = None
 
 
-class Reference(Struct, frozen=True, omit_defaults=True):
-    """Stable's last 1,000 to 2,000 requests, in two generations."""
-
-    older: Cell = NOTHING
-    newer: Cell = NOTHING
+UNTESTED = TriggerEvidence()
 
 
 class Split(Struct, frozen=True):
@@ -104,28 +106,35 @@ class WarmUp(Struct, frozen=True):
     """Traffic that just started: until `until_ms` requests in flight count as good.
 
     `routed_per_s` is what the candidate is sent: its weight times the model's rate before.
+    `measured` is false where nothing was known of stable's latency at `since_ms`.
     """
 
+    since_ms: int
     until_ms: int
     routed_per_s: float
+    measured: bool = True
 
 
 class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     """All that is known about a candidate in this phase of its rollout.
 
-    `planned` is the budget's measure in candidate requests, frozen at the start; `effects` has the
-    design effects of both arms by trigger, estimated when the block at `effects_ms` closed.
+    `planned` is the budget's measure in candidate requests, frozen at the start; `wealth` holds the
+    logarithms of every bet (see `Bank`). When a block of stable's traffic closes (at `block_ms`),
+    `effects` (design effects of both arms by trigger) and `references` (stable's quantiles and
+    means by trigger, in wire units) are taken anew, with `p99_ms`, stable's p99 latency.
     """
 
     started_ms: int
     planned: int
     requests: int = 0
     observed_ms: int = 0
+    wealth: bytes = b""
     triggers: dict[str, TriggerEvidence] = {}
-    reference: Reference = Reference()
     splits: tuple[Split, ...] = ()
     warm_up: WarmUp | None = None
     settled_ms: int | None = None
     label_delay_ms: int = 0
+    block_ms: int = -1
     effects: dict[str, tuple[float, float]] = {}
-    effects_ms: int = -1
+    references: dict[str, float] = {}
+    p99_ms: int | None = None

@@ -8,6 +8,7 @@ from typing import Any
 
 from headgate.judge.policy import Policy, Trigger
 from headgate.judge.sequential import words
+from headgate.judge.sequential.bank import Kind
 from headgate.judge.sequential.combining import (
     Combined,
     combine,
@@ -17,7 +18,7 @@ from headgate.judge.sequential.combining import (
 )
 from headgate.judge.sequential.holds import is_hold
 from headgate.judge.sequential.plan import Plan, plan_of
-from headgate.judge.sequential.state import Evidence, TriggerEvidence
+from headgate.judge.sequential.state import UNTESTED, Evidence, TriggerEvidence
 from headgate.judge.verdicts import Assessment
 from headgate.vocabulary import Reason, Verdict
 
@@ -39,8 +40,9 @@ def assess_sequential(policy: Policy, evidence: Evidence) -> dict[str, Assessmen
 
 
 def _assess(policy: Policy, trigger: Trigger, evidence: Evidence, combined: Combined) -> Assessment:
-    known = evidence.triggers.get(trigger.name, TriggerEvidence())
+    known = evidence.triggers.get(trigger.name, UNTESTED)
     plan, beside = plan_of(trigger), is_beside(evidence)
+    tests = combined.tests[trigger.name]
     missing = _missing(plan, known, beside=beside)
     if missing is not None:
         return Assessment(
@@ -51,7 +53,7 @@ def _assess(policy: Policy, trigger: Trigger, evidence: Evidence, combined: Comb
         )
     log_e = combined.log_e[trigger.name]
     proven = trigger.name in combined.proven
-    held = known.holding_since_ms is not None and is_hold(policy, known)
+    held = known.holding_since_ms is not None and is_hold(policy, tests)
     good = log_good(policy, trigger, evidence)
     if proven:
         verdict, reason = Verdict.BREACH, Reason.PROVEN
@@ -78,9 +80,9 @@ def _missing(plan: Plan, known: TriggerEvidence, *, beside: bool) -> Reason | No
     """What a verdict lacks; unknown never promotes and never rolls back."""
     if plan.limit is None and not beside:
         return Reason.NO_BASELINE
-    if plan.limit is not None and not known.absolute.begun:
+    if plan.limit is not None and known.spent[Kind.ABSOLUTE] < 0:
         return Reason.TOO_FEW_SAMPLES
-    if plan.relative is not None and beside and not known.relative.begun:
+    if plan.relative is not None and beside and known.spent[Kind.RELATIVE] < 0:
         return (
             Reason.TOO_FEW_SAMPLES if not known.total.candidate else Reason.TOO_FEW_STABLE_SAMPLES
         )
@@ -105,6 +107,7 @@ def _numbers(
 ) -> dict[str, Any]:
     """The evidence as data: counts of both arms, the limit, the e-value and what it took."""
     plan, known = plan_of(trigger), evidence.triggers[trigger.name]
+    tests, spent = combined.tests[trigger.name], known.spent
     counted = known.building if known.building.candidate else known.total
     mine, stable = words.values(plan, counted)
     needed = combined.needed[trigger.name]
@@ -118,8 +121,8 @@ def _numbers(
         "limit": _short(words.limit(plan, known)),
         "e_value": _short(e_value(combined.log_e[trigger.name])),
         "e_needed": _short(needed),
-        "e_absolute": _short(e_value(known.absolute.log_e)) if known.absolute.begun else None,
-        "e_relative": _short(e_value(known.relative.log_e)) if known.relative.begun else None,
+        "e_absolute": _short(e_value(tests[0])) if spent[0] >= 0 else None,
+        "e_relative": _short(e_value(tests[1])) if spent[1] >= 0 else None,
         "e_combined": _short(combined.total) if trigger.can_roll_back else None,
         "e_good": _short(e_value(good)) if good is not None else None,
         "took_ms": max(evidence.observed_ms - counted.since_ms, 0),

@@ -1,0 +1,314 @@
+"""Single tests, look by look: cases, and the figures that each has to reach.
+
+Runs lie along a leading axis; Headgate's own bets, budget and e-process get the counts of one look
+after the other. Detection counts candidate requests at the first alarm, in multiples of a look.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from headgate.judge.sequential import bets
+from headgate.judge.sequential.bets import BREACH, GOOD, Floats
+from headgate.judge.sequential.budget import phase_budget, proof_budget
+from headgate.judge.sequential.process import advance, empty, log_e_value
+from headgate.measure.hdr import bucket_index, value_bounds
+
+LOOK = 50
+LOOKS = 2_000
+PLANNED = LOOK * LOOKS
+FALSE_ROLLBACK, FALSE_PROMOTION = 0.01, 0.05
+TOLERANCE = 1.25
+
+RATINGS = np.arange(1.0, 6.0)
+RATING_SHARES = {
+    4.2: [0.03, 0.05, 0.12, 0.29, 0.51],
+    3.8: [0.08, 0.09, 0.16, 0.29, 0.38],
+    3.5: [0.12, 0.12, 0.20, 0.26, 0.30],
+    3.2: [0.18, 0.14, 0.20, 0.26, 0.22],
+    3.0: [0.22, 0.16, 0.22, 0.20, 0.20],
+    2.5: [0.32, 0.22, 0.20, 0.16, 0.10],
+}
+MEDIAN_MS = 800.0
+
+Look = Callable[[np.random.Generator, int], Floats]  # increments of one look, shape (runs, 8)
+
+
+@dataclass
+class Case:
+    """One row: what is simulated, and the median and 95th percentile (or the share) to reach."""
+
+    name: str
+    look: Look
+    side: int = BREACH
+    runs: int = 2_000
+    reach: tuple[int, int] | None = None
+    at_most: float | None = None
+    looks: int = LOOKS
+    seed: int = 0
+
+
+@dataclass
+class Result:
+    case: Case
+    alarmed_at: Floats = field(repr=False)
+    seconds: float = 0.0
+
+    @property
+    def share(self) -> float:
+        return float(np.isfinite(self.alarmed_at).mean())
+
+    def requests(self, share: float) -> float:
+        return float(np.quantile(self.alarmed_at, share, method="higher"))
+
+    @property
+    def ok(self) -> bool:
+        if self.case.at_most is not None:
+            return self.share <= self.case.at_most
+        median, late = self.case.reach or (0, 0)
+        return self.requests(0.5) <= TOLERANCE * median and self.requests(0.95) <= TOLERANCE * late
+
+
+def simulate(case: Case, scale: float) -> Result:
+    """Run one case until every run has alarmed or the looks are over."""
+    began = time.perf_counter()
+    rng = np.random.Generator(np.random.PCG64(case.seed))
+    runs = max(int(case.runs * scale), 100)
+    alpha = FALSE_ROLLBACK if case.side == BREACH else FALSE_PROMOTION
+    wealth, alarmed_at = empty((runs,)), np.full(runs, np.inf)
+    left = np.arange(runs)
+    for number in range(case.looks):
+        before, now = number * LOOK, (number + 1) * LOOK
+        if case.side == BREACH:
+            budget = phase_budget(PLANNED, before, now, number == 0)
+        else:
+            budget = proof_budget(number == 0)
+        wealth = advance(wealth, case.look(rng, len(left)), budget)
+        alarms = log_e_value(wealth) >= np.log(1 / alpha)
+        alarmed_at[left[alarms]] = now
+        left, wealth = left[~alarms], wealth[~alarms]
+        if not len(left):
+            break
+    return Result(case, alarmed_at, time.perf_counter() - began)
+
+
+# What one look says, per question
+
+
+def rate(truth: float, limit: float, side: int = BREACH) -> Look:
+    return lambda rng, runs: bets.rate_against_limit(
+        rng.binomial(LOOK, truth, runs), LOOK, limit, side
+    )
+
+
+def ratio(truth: float, stable: float, allowed: float, times: int, side: int = BREACH) -> Look:
+    def look(rng: np.random.Generator, runs: int) -> Floats:
+        mine = rng.binomial(LOOK, truth, runs)
+        other = rng.binomial(times * LOOK, stable, runs)
+        return bets.ratio_of_rates(mine, LOOK, other, times * LOOK, ratio=allowed, side=side)
+
+    return look
+
+
+def rating(truth: float, limit: float, side: int = BREACH) -> Look:
+    def look(rng: np.random.Generator, runs: int) -> Floats:
+        counts = rng.multinomial(LOOK, RATING_SHARES[truth], runs)
+        return bets.rating_against_limit(RATINGS, counts, limit, side)
+
+    return look
+
+
+class RatingBeside:
+    """Ratings beside stable's; stable's mean so far is what the next look is measured by."""
+
+    def __init__(self, truth: float, stable: float, times: int, margin: float) -> None:
+        self.truth, self.stable, self.times, self.margin = truth, stable, times, margin
+
+    def __call__(self, rng: np.random.Generator, runs: int) -> Floats:
+        mine = rng.multinomial(LOOK, RATING_SHARES[self.truth], runs)
+        other = rng.multinomial(self.times * LOOK, RATING_SHARES[self.stable], runs)
+        return bets.rating_against_stable(
+            RATINGS, mine, RATINGS, other, reference=self.stable, margin=self.margin
+        )
+
+
+def lognormal(
+    rng: np.random.Generator, median: float, sigma: float, shape: tuple[int, int]
+) -> Floats:
+    values: Floats = rng.lognormal(np.log(median), sigma, shape)
+    return values
+
+
+class LatencyBeside:
+    """Latencies beside stable's: `reference` is stable's p95 as the looks before told it, or the
+    true one. Runs that have alarmed leave; the window of the others is kept in step.
+    """
+
+    def __init__(
+        self, slower: float, times: int, *, sigma: float = 0.6, known: bool = False
+    ) -> None:
+        self.slower, self.times, self.sigma, self.known = slower, times, sigma, known
+        self.true_p95 = MEDIAN_MS * np.exp(1.6448536 * sigma)
+
+    def side(self, side: int) -> Look:
+        reference: Floats | None = None
+
+        def look(rng: np.random.Generator, runs: int) -> Floats:
+            nonlocal reference
+            if reference is None or len(reference) > runs:
+                past = lognormal(rng, MEDIAN_MS, self.sigma, (runs, 2_000))
+                edges = _upper(np.quantile(past, 0.95, axis=1))
+                reference = np.full(runs, _upper(self.true_p95)) if self.known else edges
+            mine = lognormal(rng, MEDIAN_MS * self.slower, self.sigma, (runs, LOOK))
+            other = lognormal(rng, MEDIAN_MS, self.sigma, (runs, self.times * LOOK))
+            limit = 1.5 * reference[:, None]
+            if side == BREACH:
+                over = (_lower(mine) > limit).sum(1)
+            else:
+                over = (_upper(mine) > limit).sum(1)
+            stable_over = (_lower(other) > reference[:, None]).sum(1)
+            return bets.ratio_of_rates(
+                over, LOOK, stable_over, self.times * LOOK, ratio=1.0, side=side
+            )
+
+        return look
+
+
+def _bins(values: Floats) -> tuple[Floats, Floats]:
+    lower, upper = value_bounds(bucket_index(np.rint(np.asarray(values) * 1000).astype(np.int64)))
+    return lower / 1000, upper / 1000
+
+
+def _lower(values: Floats) -> Floats:
+    return _bins(values)[0]
+
+
+def _upper(values: Floats) -> Floats:
+    return _bins(values)[1]
+
+
+def mean_beside(times_mean: float, allowed: float, sigma: float, times: int) -> Look:
+    """Means of a log-normal measure beside stable's, whose mean is known from before."""
+    median = 1_000.0
+    mean = median * np.exp(sigma**2 / 2)
+
+    def look(rng: np.random.Generator, runs: int) -> Floats:
+        mine = _lower(lognormal(rng, median * times_mean, sigma, (runs, LOOK)))
+        other = _upper(lognormal(rng, median, sigma, (runs, times * LOOK)))
+        one = np.ones(())
+        return bets.mean_against_stable(
+            mine,
+            np.broadcast_to(one, mine.shape),
+            other,
+            np.broadcast_to(one, other.shape),
+            reference=np.full(runs, mean),
+            ratio=allowed,
+        )
+
+    return look
+
+
+def mean_limit(times_limit: float, sigma: float) -> Look:
+    """Means against a frozen limit."""
+    limit = 1_000.0
+    median = limit * times_limit / np.exp(sigma**2 / 2)
+
+    def look(rng: np.random.Generator, runs: int) -> Floats:
+        mine = _lower(lognormal(rng, median, sigma, (runs, LOOK)))
+        return bets.mean_against_limit(mine, np.broadcast_to(1.0, mine.shape), limit)
+
+    return look
+
+
+def detections() -> Iterator[Case]:
+    """Requests until the alarm: the rows of `Figures to reach`."""
+    for truth, reach in (
+        (0.5, (50, 50)),
+        (0.2, (50, 150)),
+        (0.1, (350, 700)),
+        (0.075, (1150, 2650)),
+    ):
+        yield Case(f"errors {truth:.1%} against 5 %", rate(truth, 0.05), reach=reach)
+    for truth, reach in ((0.1, (100, 250)), (0.04, (850, 1900)), (0.03, (2900, 6750))):
+        yield Case(f"hallucinations {truth:.0%} against 2 %", rate(truth, 0.02), reach=reach)
+    for mean, reach in ((2.5, (50, 100)), (3.0, (150, 250)), (3.2, (300, 600))):
+        yield Case(f"rating {mean} against 3.5", rating(mean, 3.5), reach=reach)
+    for mean, reach in ((3.2, (50, 50)), (3.8, (150, 300))):
+        beside = RatingBeside(mean, 4.2, 9, margin=0)
+        yield Case(f"rating {mean} beside 4.2, 1:9, margin 0", beside, runs=1_000, reach=reach)
+    for slower, times, reach in (
+        (2, 1, (500, 1050)),
+        (2, 9, (300, 550)),
+        (3, 1, (150, 200)),
+        (3, 9, (100, 150)),
+    ):
+        look = LatencyBeside(slower, times).side(BREACH)
+        yield Case(f"latency x {slower}, 1:{times}", look, runs=1_000, reach=reach)
+    for sigma, reach in ((1.0, (100, 250)), (1.5, (400, 850))):
+        yield Case(
+            f"cost x 3 (limit x 2), sigma {sigma}", mean_limit(1.5, sigma), runs=500, reach=reach
+        )
+    yield Case("tokens x 2.5 (limit x 1.5)", mean_limit(2.5 / 1.5, 0.7), runs=500, reach=(50, 100))
+    for truth, allowed, reach in (
+        (0.1, 1.0, (100, 200)),
+        (0.03, 1.0, (600, 1400)),
+        (0.1, 1.25, (100, 200)),
+        (0.03, 1.25, (900, 1950)),
+    ):
+        yield Case(
+            f"errors {truth:.0%} beside 1 %, 1:9, ratio <= {allowed}",
+            ratio(truth, 0.01, allowed, 9),
+            runs=1_000,
+            reach=reach,
+        )
+
+
+def promotions() -> Iterator[Case]:
+    """Requests until a healthy version is proven good."""
+    for truth, reach in ((0.01, (150, 350)), (0.02, (300, 750)), (0.03, (800, 1950))):
+        yield Case(
+            f"good: errors {truth:.0%} against 5 %",
+            rate(truth, 0.05, GOOD),
+            GOOD,
+            500,
+            reach=reach,
+        )
+    for mean, reach in ((4.2, (50, 100)), (3.8, (200, 400))):
+        yield Case(
+            f"good: rating {mean} against 3.5", rating(mean, 3.5, GOOD), GOOD, 500, reach=reach
+        )
+    for slower, reach in ((1.0, (200, 400)), (1.2, (400, 1050))):
+        look = LatencyBeside(slower, 9, known=True).side(GOOD)
+        yield Case(f"good: p95 x {slower} against 1.5, 1:9", look, GOOD, 500, reach=reach)
+
+
+def limits() -> Iterator[Case]:
+    """False alarms and false promotions exactly on the limit."""
+    yield Case("on the limit: errors 5 %", rate(0.05, 0.05), runs=4_000, at_most=0.01)
+    yield Case("on the limit: hallucinations 2 %", rate(0.02, 0.02), runs=4_000, at_most=0.01)
+    yield Case("on the limit: rating 3.5", rating(3.5, 3.5), runs=4_000, at_most=0.01)
+    look = LatencyBeside(1.5, 1).side(BREACH)
+    yield Case("on the limit: latency x 1.5, 1:1", look, runs=1_000, at_most=0.01)
+    look = LatencyBeside(1.5, 9).side(BREACH)
+    yield Case("on the limit: latency x 1.5, 1:9", look, runs=500, at_most=0.01)
+    yield Case("on the limit: cost x 2", mean_limit(1.0, 1.0), runs=500, at_most=0.01)
+    yield Case("on the limit: tokens x 1.5", mean_limit(1.0, 0.7), runs=500, at_most=0.01)
+    yield Case("identical arms, ratio <= 1", ratio(0.01, 0.01, 1.0, 9), runs=2_000, at_most=0.01)
+    yield Case(
+        "on the limit: proven good, errors 5 %",
+        rate(0.05, 0.05, GOOD),
+        GOOD,
+        4_000,
+        at_most=0.05,
+    )
+    yield Case(
+        "on the limit: proven good, rating 3.5",
+        rating(3.5, 3.5, GOOD),
+        GOOD,
+        4_000,
+        at_most=0.05,
+    )

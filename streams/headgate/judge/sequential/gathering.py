@@ -1,0 +1,140 @@
+"""Gathering: one trigger's samples of a tick go into the table, now or when their look closes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from headgate.judge.sequential import looks
+from headgate.judge.sequential.bank import Kind
+from headgate.judge.sequential.bets import BREACH, GOOD
+from headgate.judge.sequential.plan import Plan
+from headgate.judge.sequential.samples import Family
+from headgate.judge.sequential.state import (
+    NO_SAMPLE,
+    OpenLook,
+    Sample,
+    Split,
+    TriggerEvidence,
+    WarmUp,
+)
+from headgate.judge.sequential.table import LookTable
+
+MAX_OPEN_REVISIONS = 16
+NO_EFFECT = (1.0, 1.0)
+Pairs = Mapping[int, tuple[Sample, Sample]]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One observation, and what its looks may know beforehand.
+
+    `in_flight` is how many requests were sent to the candidate since the last observation while its
+    traffic warms up, `splits` the phase's splits by revision, `current` the one in force.
+    """
+
+    now_ms: int
+    in_flight: float
+    warm_up: WarmUp | None
+    warming: bool
+    splits: Mapping[int, Split]
+    current: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gatherer:
+    """Puts the samples of one trigger (`row` of the bank) into the table.
+
+    `effects` are the design effects of both arms, `reference` stable's quantile or mean beforehand.
+    """
+
+    row: int
+    plan: Plan
+    moment: Moment
+    table: LookTable
+    effects: tuple[float, float]
+    reference: float
+
+    def absolute(self, mine: Sample) -> None:
+        """The candidate's samples against its limit."""
+        plan, moment = self.plan, self.moment
+        if not looks.is_rate_like(plan):
+            increment = looks.absolute_increment(plan, mine.sketch, BREACH)
+            self.table.add(self.row, Kind.ABSOLUTE, increment)
+            if plan.provable and not moment.warming:
+                good = looks.absolute_increment(plan, mine.sketch, GOOD)
+                self.table.add(self.row, Kind.GOOD_ABSOLUTE, good)
+            return
+        if plan.sampled.family is Family.QUANTILE:
+            mine = looks.over(mine, (plan.limit or 0.0) * plan.sampled.per_unit)
+        effect = self.effects[0]
+        samples = mine.n if plan.sampled.of_labels else max(mine.n, moment.in_flight)
+        self.table.rate(self.row, BREACH, mine.hits / effect, samples / effect)
+        if not moment.warming:
+            hits = max(mine.hits, mine.reaching)
+            self.table.rate(self.row, GOOD, hits / effect, mine.n / effect)
+
+    def relative(self, known: Mapping[int, OpenLook], pairs: Pairs) -> dict[int, OpenLook]:
+        """The looks that stay open, after adding to those of every revision and closing some."""
+        moment, plan, left = self.moment, self.plan, dict(known)
+        for revision, (mine, stable) in pairs.items():
+            if mine.n or stable.n:
+                look = left.get(revision) or self._opened()
+                if look is not None:
+                    left[revision] = looks.added(plan, look, mine, stable)
+        for revision, look in list(left.items()):
+            current, split = revision == moment.current, moment.splits.get(revision)
+            if split is None:
+                del left[revision]
+            elif looks.is_closed(plan, look, split, now_ms=moment.now_ms, current=current):
+                self._close(look, current=current)
+                del left[revision]
+        for revision in sorted(left)[:-MAX_OPEN_REVISIONS]:
+            del left[revision]
+        return left
+
+    def _opened(self) -> OpenLook | None:
+        """A new look with stable's value as it is now; None while too little is known of it."""
+        if self.plan.sampled.family is not Family.RATE and not self.reference:
+            return None
+        return OpenLook(self.moment.now_ms, self.reference)
+
+    def _close(self, look: OpenLook, *, current: bool) -> None:
+        plan, moment = self.plan, self.moment
+        if not looks.is_rate_like(plan):
+            increment = looks.relative_increment(plan, look)
+            self.table.add(self.row, Kind.RELATIVE, increment)
+            return
+        mine, stable = look.candidate, look.stable
+        effect, stable_effect = self.effects
+        beside = (stable.hits / stable_effect, stable.n / stable_effect)
+        samples: float = mine.n
+        if moment.warm_up is not None and current and not plan.sampled.of_labels:
+            warm_ms = max(min(moment.now_ms, moment.warm_up.until_ms) - look.opened_ms, 0)
+            samples = max(samples, moment.warm_up.routed_per_s * warm_ms / 1000)
+        self.table.ratio(self.row, BREACH, (mine.hits / effect, samples / effect), beside)
+        if not moment.warming:
+            hits = max(mine.hits, mine.reaching)
+            self.table.ratio(self.row, GOOD, (hits / effect, mine.n / effect), beside)
+
+
+def counted(
+    plan: Plan, known: TriggerEvidence, mine: Sample, pairs: Pairs, now_ms: int
+) -> TriggerEvidence:
+    """The trigger with the counts behind its explanation."""
+    stable = NO_SAMPLE
+    for _, sample in pairs.values():
+        stable = stable.plus(sample)
+    if not mine.n and not stable.n:
+        return known
+    if plan.sampled.family is Family.QUANTILE:
+        absolute = (plan.limit or 0.0) * plan.sampled.per_unit
+        mine = looks.over(mine, plan.relative * known.reference if plan.relative else absolute)
+        stable = looks.over(stable, known.reference)
+    return replace(
+        known,
+        building=known.building.plus(mine, stable, now_ms),
+        total=known.total.plus(mine, stable, now_ms),
+    )
