@@ -111,6 +111,7 @@ def test_a_deadline_can_be_put_off_once_with_a_reason() -> None:
     again = bench.request(Defer, alert_id=alert.alert_id, minutes=5, reason="more")
     assert again.event == "refused"
     assert bench.alerts[-1].deadline_ms == (alert.deadline_ms or 0) + 300_000
+    assert "Put off by 5 min: demo day. Headgate rolls back" in bench.alerts[-1].sentence
     bench.serve(120, v1=GOOD, v2=Traffic(hallucination_rate=0.2))
     assert bench.commands[-1].action is Action.SET_WEIGHTS
     bench.serve(240, v1=GOOD, v2=Traffic(hallucination_rate=0.2))

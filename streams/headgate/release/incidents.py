@@ -139,7 +139,7 @@ def defer(
         incident,
         deferred=True,
         deadline_ms=incident.deadline_ms + minutes * 60_000,
-        sentence=f"{incident.sentence} Put off by {minutes} min: {reason}",
+        sentence=f"{incident.sentence} Put off by {minutes} min: {reason.rstrip('.')}.",
     )
     turn.alert(alert_of(state, later, AlertState.FIRING, turn.now_ms))
     return _keep(state, later)
