@@ -93,12 +93,18 @@ def test_an_unknown_name_is_a_mistake_with_the_name_that_was_meant(tmp_path: Pat
     assert "HEADGATE_BOOTSTRAP_SERVERS?" in found["HEADGATE_BOOTSTRAP_SERVER"].remedy
 
 
+def test_an_unknown_name_like_no_other_is_shown_with_its_value(tmp_path: Path) -> None:
+    row = _problems(_file(tmp_path, "nonsense: 3\n"), {}, {})["nonsense"]
+    assert row.value == "3"
+    assert "Known: agents" in row.remedy
+
+
 def test_variables_that_kubernetes_makes_of_a_service_are_no_mistakes() -> None:
     environ = {"HEADGATE_SERVICE_HOST": "10.0.0.1", "HEADGATE_PORT_9092_TCP": "tcp://10.0.0.1:1"}
     assert load_settings(None, {}, environ).http_port == 8086
 
 
-@pytest.mark.parametrize("key", ["sasl_password", "sasl_pasword", "saslpassword"])
+@pytest.mark.parametrize("key", ["sasl_password", "sasl_pasword", "saslpassword", "kafka_pwd"])
 def test_a_secret_is_never_shown_not_even_under_a_wrong_name(tmp_path: Path, key: str) -> None:
     file = _file(tmp_path, f"{key}: [hunter2]\nhttp_port: x\n")
     with pytest.raises(ConfigError) as caught:

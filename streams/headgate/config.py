@@ -185,7 +185,7 @@ def _unknown(name: str, row: _Given) -> Problem:
     if row.source == "environment":
         known = {f"{ENV_PREFIX}{field.upper()}": field for field in known}
     remedy = did_you_mean(row.path, known)
-    if "sasl_password" in remedy.lower():
+    if remedy.startswith("Did you mean") and "sasl_password" in remedy.lower():
         row = replace(row, value=HIDDEN)
     return row.problem("no such setting", remedy)
 

@@ -14,6 +14,7 @@ from headgate.cli.main import build_app
 from headgate.config import load_settings
 from headgate.local.demo import touch_topics
 from headgate.local.embedded import EmbeddedBroker
+from headgate.local.kafka import RealKafka
 from headgate.vocabulary import Action, Mode, Topic, split_bucket
 from headgate.wire.codec import encode
 from headgate.wire.control import Command, Weight
@@ -97,10 +98,36 @@ def test_a_bad_policy_is_told_in_full_before_anything_is_sent(
     assert "triggers.1.for = 'soon'" in result.stderr
 
 
+def test_every_mistake_of_a_trigger_is_told_at_once_in_plain_words_and_nothing_else(
+    tmp_path: Path, broker: tuple[str, ...]
+) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text(
+        "name: p\n"
+        "triggers:\n"
+        "  - {name: e, metric: eror_rate, limit: {above: 1}, severity: bad, action: rollback}\n"
+    )
+    result = run("policy", "apply", "m", str(file), *broker)
+    assert result.exit_code == 2
+    assert "2 mistakes" in result.stderr
+    assert "triggers.0.metric = 'eror_rate'" in result.stderr
+    assert "must be 'critical' or 'warning'" in result.stderr
+
+
 def test_an_absent_broker_ends_with_3() -> None:
     result = run("tail", "audit", "--from-beginning", "--exit", *NOWHERE)
     assert result.exit_code == 3
     assert "127.0.0.1:1" in result.stderr
+
+
+@pytest.mark.kafka
+def test_too_few_brokers_for_the_copies_names_the_flag_that_helps(
+    kafka: RealKafka, topic_prefix: str
+) -> None:
+    place = ("--bootstrap-servers", kafka.bootstrap_servers, "--topic-prefix", topic_prefix)
+    result = run("topics", "apply", *place)
+    assert result.exit_code == 3
+    assert "give --replication-factor" in result.stderr
 
 
 def test_no_outcome_in_time_ends_with_4(broker: tuple[str, ...]) -> None:

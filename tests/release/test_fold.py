@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from headgate.release.clocks import Position
 from headgate.release.fold import MAX_VERSIONS, Unreadable, step
+from headgate.release.state import PartitionState
+from headgate.release.turn import StatusDue
 from headgate.vocabulary import AlertKind, AlertState, Mode
 from headgate.wire.acks import Ack
 from headgate.wire.ledger import AdmittedAck, AdmittedRequest, Snapshot, Tick
@@ -219,6 +221,25 @@ def test_every_ledger_partition_beats_its_heart_every_10_s() -> None:
     assert 5 <= len(bench.heartbeats) <= 7
     assert bench.heartbeats[-1].sources[0].lag == 0
     assert bench.heartbeats[-1].newest_pane_age_ms is not None
+
+
+def test_entries_between_ticks_hold_back_no_heartbeat_and_no_status() -> None:
+    bench = LedgerBench()
+    bench.adopt()
+    bench.start()
+    bench.tick(0.25)
+    begin = len(bench.entries)
+    for _ in range(120):
+        bench.now_ms += 490
+        bench.progress()  # every whole second is reached by one of these, never by a tick
+        bench.tick(0.01)
+    assert 5 <= len(bench.heartbeats) <= 7
+    state, statuses = PartitionState(ledger_partition=0), 0
+    for entry, at in bench.entries:
+        state, effects = step(state, entry, at)
+        due = [effect for effect in effects if isinstance(effect, StatusDue)]
+        statuses += len(due) if at.offset >= begin else 0
+    assert 28 <= statuses <= 32
 
 
 def test_all_models_go_into_observe_at_once_and_new_ones_are_born_in_it() -> None:

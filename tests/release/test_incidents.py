@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from headgate.release.incidents import alert_of
 from headgate.vocabulary import Action, AlertKind, AlertState, Mode, Severity
 from headgate.wire.requests import Defer, Promote, Rollback, SetMode, SetWeight
 from support.ledger import LedgerBench, Traffic, policy_content, sentences
@@ -111,10 +113,21 @@ def test_a_deadline_can_be_put_off_once_with_a_reason() -> None:
     again = bench.request(Defer, alert_id=alert.alert_id, minutes=5, reason="more")
     assert again.event == "refused"
     assert bench.alerts[-1].deadline_ms == (alert.deadline_ms or 0) + 300_000
+    assert "Put off by 5 min: demo day. Headgate rolls back" in bench.alerts[-1].sentence
     bench.serve(120, v1=GOOD, v2=Traffic(hallucination_rate=0.2))
     assert bench.commands[-1].action is Action.SET_WEIGHTS
     bench.serve(240, v1=GOOD, v2=Traffic(hallucination_rate=0.2))
     assert bench.commands[-1].action is Action.ROLLBACK
+
+
+def test_commands_to_paste_quote_a_name_that_a_shell_would_read_otherwise() -> None:
+    bench = _rollout(_with_act_within("hallucination", "1m"))
+    bench.serve(60, v1=GOOD, v2=Traffic(hallucination_rate=0.2))
+    (incident,) = bench.model.incidents.values()
+    hostile = replace(bench.model, model="a; rm -rf b")
+    alert = alert_of(hostile, incident, AlertState.FIRING, bench.now_ms)
+    assert len(alert.commands) == 3
+    assert all(shlex.split(command).count("a; rm -rf b") == 1 for command in alert.commands)
 
 
 def test_an_unknown_alert_cannot_be_put_off() -> None:

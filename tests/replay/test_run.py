@@ -146,6 +146,19 @@ def test_a_replay_may_begin_at_a_checkpoint(log: Log) -> None:
     assert whole.from_offsets[0] == 0
 
 
+def test_a_replay_may_begin_at_a_checkpoint_that_govern_has_deleted(log: Log) -> None:
+    half = log.bench.state
+    log.bench.serve(10, v1=Traffic())
+    log.write(log.bench.records)
+    log.write_checkpoint(half)
+    key, _ = freeze_marker(half, ())
+    log.producer.produce(CHANGELOG, key=key, value=None, partition=0)
+    log.producer.flush(10)
+    report = replay(log.settings, since_ms=half.time_ms + 1)
+    assert report.ok, report
+    assert report.from_offsets[0] == half.next_offset
+
+
 def test_every_entry_survives_the_wire(log: Log) -> None:
     from headgate.wire.messages import ENTRY
 

@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import Any
 
 import typer
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from typer.core import TyperGroup
 
 from headgate.pipeline.topics import BrokerUnreachableError
@@ -30,7 +30,7 @@ class ExitCode(IntEnum):
 EXIT_CODES = """Exit codes:
   0  done
   1  refused, or the answer is no
-  2  wrong usage or configuration
+  2  wrong usage or configuration, or a worker without its topics
   3  no broker answers, or a topic is missing
   4  nothing came back in time"""
 
@@ -71,5 +71,8 @@ class GuardedGroup(TyperGroup):
 
 def _words(error: Exception) -> str:
     if isinstance(error, KafkaException):
+        if error.args[0].code() == KafkaError.INVALID_REPLICATION_FACTOR:
+            few = "give --replication-factor, at most the number of brokers"
+            return f"Kafka refused: {error.args[0].str()} On a small cluster {few}"
         return f"Kafka refused: {error.args[0].str()}; check --bootstrap-servers and the settings"
     return str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -146,7 +147,7 @@ def acted(alert: Alert) -> bool:
 
 def can_do(status: ModelStatus) -> list[str]:
     """Commands that make sense now, to paste."""
-    model, rollout = status.model, status.rollout
+    model, rollout = shlex.quote(status.model), status.rollout
     commands = [
         command
         for alert in status.alerts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from headgate.judge.policy import (
 )
 from headgate.problems import ConfigError, Problem, did_you_mean, show_value, value_at
 
+_ENUM_MEMBER = re.compile(r"<\w+\.\w+: ('\w+')>")
 _PARTS: dict[object, type[BaseModel]] = {
     "triggers": Trigger,
     "limit": Limit,
@@ -55,6 +57,7 @@ def _problem(path: Path, content: dict[str, Any], where: str, rule: str) -> Prob
 def _plain(rule: str) -> str:
     if rule.startswith("Extra inputs"):
         return "no such key"
+    rule = _ENUM_MEMBER.sub(r"\1", rule)
     return rule.removeprefix("Value error, ").replace("Input should be", "must be")
 
 

@@ -10,7 +10,14 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from headgate.judge.durations import DurationMs
 from headgate.judge.sequential.budget import MIN_PLANNED
@@ -94,10 +101,15 @@ class Trigger(_Strict):
     min_stable_samples: Annotated[int, Field(ge=1, le=1_000_000)] = 50
     advice: str = ""
 
+    @field_validator("metric")
+    @classmethod
+    def _known(cls, metric: str) -> str:
+        if metric not in METRICS:
+            raise ValueError(f"metric {metric!r} is unknown; known: {', '.join(METRICS)}")
+        return metric
+
     @model_validator(mode="after")
     def _sound(self) -> Self:
-        if self.metric not in METRICS:
-            raise ValueError(f"metric {self.metric!r} is unknown; known: {', '.join(METRICS)}")
         if not 0 < self.window <= COARSE_SPAN_MS:
             raise ValueError("window must be above 0 and at most 1h")
         if self.action == "rollback" and self.severity is not Severity.CRITICAL:
@@ -187,9 +199,18 @@ def parse_policy(content: dict[str, Any]) -> Policy:
     try:
         return _parse(canonical(content))
     except ValidationError as error:
+        rows = error.errors()
+        own = [row for row in rows if _is_own(row, rows)]
         raise PolicyError(
-            [(".".join(map(str, row["loc"])) or "$", row["msg"]) for row in error.errors()]
+            [(".".join(map(str, row["loc"])) or "$", row["msg"]) for row in own]
         ) from error
+
+
+def _is_own(row: Any, rows: list[Any]) -> bool:
+    """Whether a problem is no mere consequence: a list is not empty because its items are bad."""
+    loc = row["loc"]
+    inside = any(len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in rows)
+    return not (row["type"] == "too_short" and inside)
 
 
 @lru_cache(maxsize=256)

@@ -52,14 +52,13 @@ def step(
     """The state after `entry` and what is to be written; an entry seen before changes nothing."""
     if at.offset < state.next_offset:
         return state, []
-    before_ms = state.time_ms
     clock_ms = entry.clock_ms if isinstance(entry, Tick | Progress) else None
     state = advance(state, at, clock_ms)
     turn = Turn(ledger_partition=state.ledger_partition, offset=at.offset, now_ms=state.time_ms)
     state = watch_clocks(turn, state, at, clock_ms)
     made = len(turn.effects)
     try:
-        return _apply(turn, state, entry, before_ms), turn.effects
+        return _apply(turn, state, entry), turn.effects
     except Exception as error:
         del turn.effects[made:]
         _not_applied(turn, entry, error)
@@ -77,13 +76,11 @@ def _not_applied(turn: Turn, entry: Entry | Unreadable, error: Exception) -> Non
     )
 
 
-def _apply(
-    turn: Turn, state: PartitionState, entry: Entry | Unreadable, before_ms: int
-) -> PartitionState:
+def _apply(turn: Turn, state: PartitionState, entry: Entry | Unreadable) -> PartitionState:
     if isinstance(entry, Unreadable):
         raise ValueError(f"{entry.path}: {entry.reason}")
     if isinstance(entry, Tick):
-        return _tick(turn, state, before_ms)
+        return _tick(turn, state)
     return _APPLY[type(entry)](turn, state, entry)
 
 
@@ -186,8 +183,13 @@ def _ack(turn: Turn, state: PartitionState, entry: AdmittedAck) -> PartitionStat
     return _with_model(turn, fresh, recovery.hear(turn, model, entry.ack))
 
 
-def _tick(turn: Turn, state: PartitionState, before_ms: int) -> PartitionState:
-    """Time has passed: look at every rollout, act on deadlines, beat the heart."""
+def _tick(turn: Turn, state: PartitionState) -> PartitionState:
+    """Time has passed: look at every rollout, act on deadlines, beat the heart.
+
+    What is due every so often is counted from the tick before: other entries let time pass too.
+    """
+    before_ms = state.ticked_ms
+    state = replace(state, ticked_ms=turn.now_ms)
     blind = blindness(state)
     state = alert_blindness(turn, state, blind)
     for model in tuple(state.models.values()):

@@ -7,6 +7,7 @@ person ends it, or when every live router obeys the action.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from typing import Any
 
@@ -139,7 +140,7 @@ def defer(
         incident,
         deferred=True,
         deadline_ms=incident.deadline_ms + minutes * 60_000,
-        sentence=f"{incident.sentence} Put off by {minutes} min: {reason}",
+        sentence=f"{incident.sentence} Put off by {minutes} min: {reason.rstrip('.')}.",
     )
     turn.alert(alert_of(state, later, AlertState.FIRING, turn.now_ms))
     return _keep(state, later)
@@ -179,7 +180,7 @@ def _sentence(state: ModelState, incident: Incident, alert_state: AlertState, at
 
 def _commands(state: ModelState, incident: Incident) -> tuple[str, ...]:
     """What a person can do now, to paste into a shell."""
-    model = state.model
+    model = shlex.quote(state.model)
     commands = [f"headgate status {model}"]
     if incident.acted:
         return (*commands, "headgate tail audit --from-beginning --exit")

@@ -126,14 +126,15 @@ class SourceProgress(Struct, frozen=True, kw_only=True):
 class PartitionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All models of one ledger partition, its time, and how fresh its view is.
 
-    `began_ms` is the ledger time of the first entry; `seen` holds the highest source offset applied
-    per `topic-partition` of requests and acks.
+    `began_ms` is the ledger time of the first entry, `ticked_ms` of the newest tick; `seen` holds
+    the highest source offset applied per `topic-partition` of requests and acks.
     """
 
     ledger_partition: int
     next_offset: int = 0
     began_ms: int = 0
     time_ms: int = 0
+    ticked_ms: int = 0
     writer_clock_ms: int = 0
     mode: Mode = Mode.ENFORCE
     seen: dict[str, int] = {}

@@ -68,7 +68,7 @@ def replay(settings: Settings, since_ms: int | None = None) -> ReplayReport:
         ledger = settings.topic(Topic.LEDGER)
         partitions = reader.partitions(ledger)
         report.partitions = len(partitions)
-        table = _read_table(settings, reader) if since_ms is not None else {}
+        table = _read_checkpoints(settings, reader) if since_ms is not None else {}
         replayed: list[tuple[int, OutRecord]] = []
         for partition in partitions:
             loaded = thaw_newest(table, partition, before_ms=since_ms) if table else None
@@ -116,16 +116,15 @@ def _position(message: Any) -> Position:
     return Position(offset=message.offset(), timestamp_ms=message.timestamp()[1])
 
 
-def _read_table(settings: Settings, reader: TopicReader) -> dict[bytes, bytes]:
-    """The checkpoint table out of its changelog: last write wins, a null deletes."""
+def _read_checkpoints(settings: Settings, reader: TopicReader) -> dict[bytes, bytes]:
+    """Every checkpoint that the changelog still has, those that govern has deleted included.
+
+    Govern keeps two, half a minute of them. A checkpoint is never overwritten, so an older one
+    that compaction has not reached yet is as good.
+    """
     topic = f"{settings.group_prefix}govern-checkpoints-changelog"
-    table: dict[bytes, bytes] = {}
-    for message in _read_all(reader, topic):
-        if message.value() is None:
-            table.pop(message.key(), None)
-        else:
-            table[message.key()] = message.value()
-    return table
+    kept = (message for message in _read_all(reader, topic) if message.value() is not None)
+    return {message.key(): message.value() for message in kept}
 
 
 def _read_all(reader: TopicReader, topic: str) -> Iterator[Any]:
