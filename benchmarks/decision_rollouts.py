@@ -198,3 +198,139 @@ class Rollout:
 def replace_light(counts: Cell) -> Cell:
     """The counts without distributions, as blocks keep them."""
     return msgspec.structs.replace(counts, sums={}, counts={}, sketches={})
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Many rollouts of one kind; `at_most` or `at_least` is the share that may, or must, alarm."""
+
+    name: str
+    rollout: Callable[[int], Rollout]
+    runs: int
+    at_most: float | None = None
+    at_least: float | None = None
+
+    def alarms(self, scale: float) -> list[int | None]:
+        """The tick of the first alarm of each run."""
+        runs = max(int(self.runs * scale), 20)
+        return [self.rollout(1_000 + run).run() for run in range(runs)]
+
+
+def _all_metrics(rng: np.random.Generator, requests: int) -> Served:
+    shares = [0.03, 0.05, 0.12, 0.29, 0.51]
+    return Served(
+        requests,
+        int(rng.binomial(requests, 0.01)),
+        int(rng.binomial(requests, 0.005)),
+        tuple(rng.multinomial(requests, shares)),
+        1.0,
+    )
+
+
+def healthy(rng: np.random.Generator, _: int) -> tuple[Served, Served]:
+    """Identical healthy arms with every metric, 1:9."""
+    return _all_metrics(rng, 50), _all_metrics(rng, 450)
+
+
+def _ramp(seed: int) -> Rollout:
+    """From 10 % to 50 % while both arms get three times worse."""
+
+    def serve(rng: np.random.Generator, tick: int) -> tuple[Served, Served]:
+        step = max(min(tick // 40, 4), 0)
+        candidate = 50 * (step + 1)
+        rate = 0.02 * (1 + 2 * step / 4)
+        return (
+            Served(candidate, int(rng.binomial(candidate, rate))),
+            Served(500 - candidate, int(rng.binomial(500 - candidate, rate))),
+        )
+
+    splits = {40 * step: 1_000 * (step + 1) for step in range(1, 5)}
+    return Rollout(seed, serve, 400, splits=splits)
+
+
+class Bursts:
+    """A rate per block from a Beta with a mean and a correlation, shared by both arms or not."""
+
+    def __init__(self, mean: float, rho: float, *, shared: bool, requests: tuple[int, int]) -> None:
+        spread = (1 - rho) / rho
+        self.shape = (mean * spread, (1 - mean) * spread)
+        self.shared, self.requests = shared, requests
+        self.block: int | None = None
+        self.rates = (mean, mean)
+
+    def __call__(self, rng: np.random.Generator, tick: int) -> tuple[Served, Served]:
+        block = tick * TICK_MS // BLOCK_MS
+        if block != self.block:
+            mine, other = rng.beta(*self.shape, 2)
+            self.block, self.rates = block, (mine, mine if self.shared else other)
+        (mine_n, other_n), (mine_p, other_p) = self.requests, self.rates
+        return (
+            Served(mine_n, int(rng.binomial(mine_n, mine_p))),
+            Served(other_n, int(rng.binomial(other_n, other_p))),
+        )
+
+
+def _bursts(
+    mean: float, rho: float, *, shared: bool, beside: bool = True
+) -> Callable[[int], Rollout]:
+    def build(seed: int) -> Rollout:
+        serve = Bursts(mean, rho, shared=shared, requests=(5, 45))
+        return Rollout(seed, serve, 2_000, before_ticks=3_600, beside=beside)
+
+    return build
+
+
+class Cutover:
+    """Traffic that starts at tick 0: successes of a median of 8 s, failures at once."""
+
+    def __init__(self, rate: float, per_tick: int = 50) -> None:
+        self.rate, self.per_tick = rate, per_tick
+        self.due: dict[int, int] = {}
+
+    def __call__(self, rng: np.random.Generator, tick: int) -> tuple[Served, Served]:
+        stable = Served(self.per_tick, int(rng.binomial(self.per_tick, self.rate)), slower=10.0)
+        if tick < 0:
+            return Served(0), stable
+        sent = self.per_tick
+        failed = int(rng.binomial(sent, self.rate))
+        latency_s = rng.lognormal(np.log(8.0), 0.6, sent - failed)
+        for late in (tick + (latency_s / (TICK_MS / 1000)).astype(int)).tolist():
+            self.due[late] = self.due.get(late, 0) + 1
+        done = self.due.pop(tick, 0)
+        return Served(done + failed, failed), stable
+
+
+def _cutover(rate: float) -> Callable[[int], Rollout]:
+    def build(seed: int) -> Rollout:
+        return Rollout(
+            seed,
+            Cutover(rate),
+            240,
+            weight=10_000,
+            warm_up=True,
+            rate_per_s=100,
+            beside=False,
+        )
+
+    return build
+
+
+def scenarios() -> list[Scenario]:
+    """Every scenario in which nothing may happen, and one in which much must."""
+    return [
+        Scenario(
+            "identical healthy arms, all triggers", lambda s: Rollout(s, healthy, 300), 400, 0.005
+        ),
+        Scenario("ramp while both arms worsen", _ramp, 400, 0.005),
+        Scenario("shared outage bursts, rho .1", _bursts(0.05, 0.1, shared=True), 200, 0.005),
+        Scenario("bursts rho .1 at 60 % of the limit", _bursts(0.03, 0.1, shared=False), 200, 0.02),
+        Scenario(
+            "bursts rho .03 at 60 % of the limit, no stable",
+            _bursts(0.03, 0.03, shared=False, beside=False),
+            200,
+            0.02,
+        ),
+        Scenario("cutover, slow successes, 1 % errors", _cutover(0.01), 400, 0.005),
+        Scenario("cutover, slow successes, 3 % errors", _cutover(0.03), 400, 0.005),
+        Scenario("cutover to 50 % errors", _cutover(0.5), 100, at_least=1.0),
+    ]
