@@ -61,9 +61,9 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             super().verify_event_path(now, tp)
 
     def stay_a_member(self) -> None:
-        """aiokafka leaves a group from which nobody fetches for long."""
-        with self._ensure_consumer()._subscription.fetch_context():
-            pass
+        """aiokafka leaves a group from which nobody fetches for long, and never joins it again."""
+        if self._consumer is not None:
+            self._consumer._subscription._last_fetch_ended = time.monotonic()
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         mine = {tp: offset for tp, offset in offsets.items() if tp in self.assignment()}
@@ -135,6 +135,11 @@ class BatchConsumer(driver.Consumer):
         else:
             await super()._seek(partition, offset)
 
+    async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109  # Faust's name
+        """Fetch, or wait for partitions: a member that has none is to take over one day."""
+        self._thread.stay_a_member()
+        return await super()._wait_next_records(timeout)
+
     def _forget_fetched(self) -> None:
         if self._fetching is not None:
             self._fetching.forget()
@@ -166,7 +171,6 @@ class BatchConsumer(driver.Consumer):
         self, fetching: Fetching, active_partitions: set[TP] | None, within_s: float
     ) -> dict[TP, list[Batch]]:
         """The next batch of each partition that is assigned, or nothing after `within_s`."""
-        self._thread.stay_a_member()
         until_s = time.monotonic() + within_s
         while self.flow_active and not self.should_stop and time.monotonic() < until_s:
             await self._follow_assignment(fetching)
