@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 from aiokafka.errors import KafkaError
+from faust.exceptions import ProducerSendError
 from faust.types import TP
 
 from headgate.measure.columns import BadRecord
@@ -74,7 +75,7 @@ class Ingest:
         self._outcomes = settings.topic(Topic.OUTCOMES)
         self._records = IngestRecords(settings, process.ledger_partitions)
         self._sources: dict[int, _Source] = {}
-        self.app = make_app(settings, "ingest", fetched_topic=self._outcomes)
+        self.app = make_app(settings, "ingest", fetched_topic=self._outcomes, fatal=process.fatal)
         self._wire_up()
 
     def _wire_up(self) -> None:
@@ -191,7 +192,7 @@ class Ingest:
                 continue
             try:
                 await self._report()
-            except (TimeoutError, KafkaError) as error:
+            except (TimeoutError, KafkaError, ProducerSendError) as error:
                 log.warning("progress_not_written", error=repr(error))
 
     async def _report(self) -> None:
