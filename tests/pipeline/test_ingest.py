@@ -209,6 +209,18 @@ def test_kill_after_kill_ends_in_the_same_tables(log: OutcomeLog) -> None:
     stop(last)
 
 
+def test_a_log_that_ends_below_the_commit_is_read_from_its_beginning(log: OutcomeLog) -> None:
+    rows = [traffic(partition, 3_000) for partition in range(PARTITIONS)]
+    for partition, records in enumerate(rows):
+        log.produce(partition, [(row.value, row.timestamp_ms) for row in records])
+    log.commit(0, 50_000)
+    worker = log.start_worker()
+    wait_until(lambda: all_read(log, rows), "everything read")
+    assert_counted_once(log, rows)
+    stop(worker)
+    assert 0 < log.committed()[0] < 3_000
+
+
 def test_a_worker_that_had_nothing_to_do_for_long_still_takes_over(
     kafka: RealKafka, topic_prefix: str
 ) -> None:

@@ -105,11 +105,18 @@ class BatchConsumer(driver.Consumer):
         return {TP(*tp): offset for tp, offset in found.items()}
 
     async def start_offset(self, tp: TP, within_s: float = _BROKER_ANSWERS_WITHIN_S) -> int:
-        """Where reading of a partition starts: at the commit, or where the log begins."""
+        """Where reading of a partition starts: at the commit, or where the log begins.
+
+        A log that ends below the commit is another log: it was deleted and made again, or cut.
+        """
         consumer = self._thread._ensure_consumer()
-        committed = await self._thread.ask(consumer.committed(tp), within_s)
-        begins = await self._thread.ask(consumer.beginning_offsets([tp]), within_s)
-        return max(int(committed or 0), *map(int, begins.values()))
+        committed = int(await self._thread.ask(consumer.committed(tp), within_s) or 0)
+        found = await self._thread.ask(consumer.beginning_offsets([tp]), within_s)
+        begin, end = int(found[tp]), (await self.end_offsets([tp], within_s))[tp]
+        if committed > end:
+            log.warning("log_was_reset", partition=tp.partition, committed=committed, end=end)
+            return begin
+        return max(committed, begin)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Agents commit in the callback; marks of a former assignment mean nothing after it."""
@@ -229,6 +236,10 @@ class BatchConsumer(driver.Consumer):
         self._acked[tp].clear()
         self._acked_index[tp].clear()
         return self._marked.get(tp)
+
+    def _should_commit(self, tp: TP, offset: int) -> bool:
+        """Whatever differs, a lower offset too: a log that was reset begins again."""
+        return bool(offset != self._committed_offset[tp])
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Gaps between batches mean nothing here."""
