@@ -9,6 +9,7 @@ import json
 import random
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from subprocess import Popen
 
@@ -206,3 +207,38 @@ def test_kill_after_kill_ends_in_the_same_tables(log: OutcomeLog) -> None:
     wait_until(lambda: all_read(log, rows), "everything read")
     assert_counted_once(log, rows)
     stop(last)
+
+
+def test_a_log_that_ends_below_the_commit_is_read_from_its_beginning(log: OutcomeLog) -> None:
+    rows = [traffic(partition, 3_000) for partition in range(PARTITIONS)]
+    for partition, records in enumerate(rows):
+        log.produce(partition, [(row.value, row.timestamp_ms) for row in records])
+    log.commit(0, 50_000)
+    worker = log.start_worker()
+    wait_until(lambda: all_read(log, rows), "everything read")
+    assert_counted_once(log, rows)
+    stop(worker)
+    assert 0 < log.committed()[0] < 3_000
+
+
+def test_a_worker_that_had_nothing_to_do_for_long_still_takes_over(
+    kafka: RealKafka, topic_prefix: str
+) -> None:
+    log = OutcomeLog(kafka.bootstrap_servers, topic_prefix, partitions=1)
+    rows = [traffic(0, 2_000)]
+    records = [(row.value, row.timestamp_ms) for row in rows[0]]
+    try:
+        for _ in range(2):
+            log.start_worker(BROKER_MAX_POLL_INTERVAL="3")
+            log.produce(0, [records.pop(0) for _ in range(500)])
+        wait_until(lambda: log.progress().get(0, (0, 0))[0] == 1_000, "the first outcomes")
+        time.sleep(10)  # the second has joined, and has been idle for longer than it may be
+        last = log.read(Topic.LEDGER)[-1]
+        owner = next(w for w in range(2) if wrote(f"w{w}", last))
+        log.workers[owner].kill()
+        log.produce(0, records)
+        wait_until(lambda: all_read(log, rows), "everything read")
+        assert_counted_once(log, rows)
+        stop(log.workers[1 - owner])
+    finally:
+        log.stop_workers()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -77,3 +78,18 @@ def test_faust_never_drops_a_batch_for_its_read_offsets(consumer: Any) -> None:
     consumer._read_offset.update({TWO: 6_000})
     assert consumer._read_offset[ONE] is None
     assert consumer._read_offset[TWO] is None
+
+
+@pytest.mark.parametrize("where", ["fetcher", "consumer", "thread"])
+def test_whatever_crashes_inside_faust_ends_the_process(where: str) -> None:
+    ended: list[BaseException | None] = []
+
+    async def crash() -> None:
+        app: Any = make_app(
+            Settings(), "ingest", [TOPIC], fatal=lambda _, error: ended.append(error)
+        )
+        parts = {"fetcher": app._fetcher, "consumer": app.consumer, "thread": app.consumer._thread}
+        await parts[where].crash(RuntimeError("the broker refused"))
+
+    asyncio.run(crash())
+    assert [str(error) for error in ended] == ["the broker refused"]

@@ -131,6 +131,15 @@ class OutcomeLog:
         consumer.close()
         return found
 
+    def commit(self, partition: int, offset: int) -> None:
+        """Let the group of the workers begin there."""
+        consumer = Consumer(
+            {"bootstrap.servers": self.servers, "group.id": f"{self.prefix[:-1]}-ingest"}
+        )
+        place = TopicPartition(self.prefix + Topic.OUTCOMES, partition, offset)
+        consumer.commit(offsets=[place], asynchronous=False)
+        consumer.close()
+
     def read(self, topic: Topic) -> list[Message]:
         """Every record of a topic up to its present end, per partition in order."""
         left = {partition: end for partition, end in self.ends(topic).items() if end}

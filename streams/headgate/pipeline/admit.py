@@ -48,7 +48,7 @@ class Admit:
         self._fatal = process.fatal
         self._requests = settings.topic(Topic.REQUESTS)
         self._acks = settings.topic(Topic.ACKS)
-        self.app = make_app(settings, "admit", [self._requests, self._acks])
+        self.app = make_app(settings, "admit", [self._requests, self._acks], fatal=process.fatal)
         self._wire_up()
 
     def _wire_up(self) -> None:

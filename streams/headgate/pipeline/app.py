@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import ssl
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ from yarl import URL
 
 from headgate.config import Settings
 from headgate.pipeline.fetching import Fetching
+from headgate.pipeline.process import Fatal
 from headgate.pipeline.transport import MAX_BATCH_RECORDS, BatchTransport
 
 _REQUEST_TIMEOUT_S = 30.0
@@ -23,6 +25,19 @@ _COLLECT_SELDOM = (100_000, 20, 20)
 
 class AgentApp(faust.App):
     """A Faust app that keeps nothing on disk: its tables live in memory and in Kafka."""
+
+    fatal: Fatal | None = None
+
+    def _crash(self, reason: BaseException) -> None:
+        """End the process when any service of the app has crashed.
+
+        Faust only marks them all as crashed; the process would live on as a member of its group,
+        keep its partitions and work on none of them.
+        """
+        super()._crash(reason)
+        stopping = self._stopped.is_set() or isinstance(reason, asyncio.CancelledError)
+        if self.fatal is not None and not stopping:
+            self.fatal(f"a service of {self.conf.id} crashed", reason)
 
     def _create_directories(self) -> None:
         """Faust would make its data folder here."""
@@ -41,12 +56,14 @@ def make_app(
     batch_topics: Iterable[str] = (),
     *,
     fetched_topic: str | None = None,
+    fatal: Fatal | None = None,
 ) -> faust.App:
     """The Faust app of one agent; the events of `batch_topics` are lists of aiokafka records.
 
     Those of `fetched_topic` are read by librdkafka, several times as fast, and come as a
     `headgate.pipeline.fetching.Batch`. `app.consumer` is a
-    `headgate.pipeline.transport.BatchConsumer`: it commits marked offsets only.
+    `headgate.pipeline.transport.BatchConsumer`: it commits marked offsets only. `fatal` is called
+    when anything inside Faust has crashed.
     """
     group = f"{settings.group_prefix}{agent_name}"
     session_s = float(settings.session_timeout_s)
@@ -72,6 +89,7 @@ def make_app(
         table_standby_replicas=0,
         recovery_buffer_size=16,
     )
+    app.fatal = fatal
     app.transport = BatchTransport(
         app.conf.broker_consumer,
         app,

@@ -42,12 +42,13 @@ class Continuity:
         if first <= expected:
             self._asked_from = None
             return True
-        if self._asked_from is None:
+        if self._asked_from is not None and first <= self._asked_from:
+            self._asked_from = None
+            raise HoleError(expected, first)
+        # Batches fetched before the question begin later than the one that it was about. So does
+        # the answer, if the log has lost more meanwhile: then only a new question finds the hole.
+        unanswered = time.monotonic() - self._asked_at_s >= ANSWERED_WITHIN_S
+        if self._asked_from is None or unanswered:
             self._asked_from, self._asked_at_s = first, time.monotonic()
             await self._app.consumer.seek(self._tp, expected)
-            return False
-        # Batches fetched before the question begin later than the one that it was about.
-        if first > self._asked_from and time.monotonic() - self._asked_at_s < ANSWERED_WITHIN_S:
-            return False
-        self._asked_from = None
-        raise HoleError(expected, first)
+        return False

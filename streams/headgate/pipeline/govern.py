@@ -69,7 +69,7 @@ class Govern:
         self._ledger = settings.topic(Topic.LEDGER)
         self._owned: dict[int, _Owned] = {}
         self._saving = asyncio.Lock()
-        self.app = make_app(settings, "govern", [self._ledger])
+        self.app = make_app(settings, "govern", [self._ledger], fatal=process.fatal)
         self._store = CheckpointStore(self.app, ledger_partitions=process.ledger_partitions)
         self._wire_up()
 

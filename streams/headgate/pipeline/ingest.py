@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 from aiokafka.errors import KafkaError
+from faust.exceptions import ProducerSendError
 from faust.types import TP
 
 from headgate.measure.columns import BadRecord
@@ -74,7 +75,7 @@ class Ingest:
         self._outcomes = settings.topic(Topic.OUTCOMES)
         self._records = IngestRecords(settings, process.ledger_partitions)
         self._sources: dict[int, _Source] = {}
-        self.app = make_app(settings, "ingest", fetched_topic=self._outcomes)
+        self.app = make_app(settings, "ingest", fetched_topic=self._outcomes, fatal=process.fatal)
         self._wire_up()
 
     def _wire_up(self) -> None:
@@ -191,7 +192,7 @@ class Ingest:
                 continue
             try:
                 await self._report()
-            except (TimeoutError, KafkaError) as error:
+            except (TimeoutError, KafkaError, ProducerSendError) as error:
                 log.warning("progress_not_written", error=repr(error))
 
     async def _report(self) -> None:
@@ -199,7 +200,12 @@ class Ingest:
         mine = sorted(tp for tp in consumer.assignment() if tp.topic == self._outcomes)
         if not mine:
             return
+        known = tuple(self._sources.values())
+        folded = [(source, source.state.next_offset) for source in known]
         ends = await consumer.end_offsets(mine)
+        for read, next_offset in folded:
+            if ends.get(read.tp, next_offset) < next_offset:
+                await self._begin_again(read)
         rows = []
         for tp in mine:
             source = self._sources.get(tp.partition)
@@ -213,6 +219,14 @@ class Ingest:
             rows.append(row)
         self.stats.lag = {row.source_partition: row.end_offset - row.next_offset for row in rows}
         await send_confirmed(self.app, self._records.progress(rows, self._now_ms()))
+
+    async def _begin_again(self, source: _Source) -> None:
+        """The log ends below what was read of it, so it was reset: what it has now is new."""
+        if self._sources.get(source.tp.partition) is source:
+            log.warning("outcomes_reset", partition=source.tp.partition)
+            del self._sources[source.tp.partition]
+            start = await self.app.consumer.start_offset(source.tp)
+            await self.app.consumer.seek(source.tp, start)
 
     async def _on_revoked(self, _: Any, revoked: Iterable[TP], **__: Any) -> None:
         """Faust has waited for the batch in hand: commit what is marked, drop what was open."""

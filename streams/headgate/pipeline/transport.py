@@ -61,9 +61,9 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             super().verify_event_path(now, tp)
 
     def stay_a_member(self) -> None:
-        """aiokafka leaves a group from which nobody fetches for long."""
-        with self._ensure_consumer()._subscription.fetch_context():
-            pass
+        """aiokafka leaves a group from which nobody fetches for long, and never joins it again."""
+        if self._consumer is not None:
+            self._consumer._subscription._last_fetch_ended = time.monotonic()
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         mine = {tp: offset for tp, offset in offsets.items() if tp in self.assignment()}
@@ -105,11 +105,18 @@ class BatchConsumer(driver.Consumer):
         return {TP(*tp): offset for tp, offset in found.items()}
 
     async def start_offset(self, tp: TP, within_s: float = _BROKER_ANSWERS_WITHIN_S) -> int:
-        """Where reading of a partition starts: at the commit, or where the log begins."""
+        """Where reading of a partition starts: at the commit, or where the log begins.
+
+        A log that ends below the commit is another log: it was deleted and made again, or cut.
+        """
         consumer = self._thread._ensure_consumer()
-        committed = await self._thread.ask(consumer.committed(tp), within_s)
-        begins = await self._thread.ask(consumer.beginning_offsets([tp]), within_s)
-        return max(int(committed or 0), *map(int, begins.values()))
+        committed = int(await self._thread.ask(consumer.committed(tp), within_s) or 0)
+        found = await self._thread.ask(consumer.beginning_offsets([tp]), within_s)
+        begin, end = int(found[tp]), (await self.end_offsets([tp], within_s))[tp]
+        if committed > end:
+            log.warning("log_was_reset", partition=tp.partition, committed=committed, end=end)
+            return begin
+        return max(committed, begin)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Agents commit in the callback; marks of a former assignment mean nothing after it."""
@@ -134,6 +141,11 @@ class BatchConsumer(driver.Consumer):
             await self._fetching.read(partition.partition, offset)
         else:
             await super()._seek(partition, offset)
+
+    async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109  # Faust's name
+        """Fetch, or wait for partitions: a member that has none is to take over one day."""
+        self._thread.stay_a_member()
+        return await super()._wait_next_records(timeout)
 
     def _forget_fetched(self) -> None:
         if self._fetching is not None:
@@ -166,7 +178,6 @@ class BatchConsumer(driver.Consumer):
         self, fetching: Fetching, active_partitions: set[TP] | None, within_s: float
     ) -> dict[TP, list[Batch]]:
         """The next batch of each partition that is assigned, or nothing after `within_s`."""
-        self._thread.stay_a_member()
         until_s = time.monotonic() + within_s
         while self.flow_active and not self.should_stop and time.monotonic() < until_s:
             await self._follow_assignment(fetching)
@@ -225,6 +236,10 @@ class BatchConsumer(driver.Consumer):
         self._acked[tp].clear()
         self._acked_index[tp].clear()
         return self._marked.get(tp)
+
+    def _should_commit(self, tp: TP, offset: int) -> bool:
+        """Whatever differs, a lower offset too: a log that was reset begins again."""
+        return bool(offset != self._committed_offset[tp])
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Gaps between batches mean nothing here."""
