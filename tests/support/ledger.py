@@ -89,7 +89,7 @@ class LedgerBench:
         self.rng = np.random.default_rng(self.seed)
         self._sources = {Topic.REQUESTS: 0, Topic.ACKS: 0}
         self._panes: dict[tuple[str, int, int], _Pane] = {}
-        self._outcome_offset = 0
+        self.outcome_offset = 0
 
     def feed(self, entry: Entry | Unreadable) -> None:
         """Append one entry at the present time."""
@@ -146,8 +146,8 @@ class LedgerBench:
         """Ingest reports that it has read all but `lag` outcomes."""
         row = PartitionProgress(
             source_partition=0,
-            next_offset=self._outcome_offset,
-            end_offset=self._outcome_offset + lag,
+            next_offset=self.outcome_offset,
+            end_offset=self.outcome_offset + lag,
             pane_time_ms=self.now_ms,
         )
         self.feed(Progress(worker="w", clock_ms=self.now_ms, partitions=(row,)))
@@ -201,9 +201,9 @@ class LedgerBench:
         revision = command.revision if command else 0
         pane_ms = self.now_ms // PANE_MS * PANE_MS
         self._panes = {key: pane for key, pane in self._panes.items() if key[2] == pane_ms}
-        first = min([pane.first_offset for pane in self._panes.values()] or [self._outcome_offset])
+        first = min([pane.first_offset for pane in self._panes.values()] or [self.outcome_offset])
         pane = self._panes.setdefault((version, revision, pane_ms), _Pane(first_offset=first))
-        self._outcome_offset += traffic.requests
+        self.outcome_offset += traffic.requests
         self._add(pane, traffic)
         self.feed(
             Snapshot(
@@ -213,7 +213,7 @@ class LedgerBench:
                 source_partition=0,
                 pane_start_ms=pane_ms,
                 first_offset=first,
-                last_offset=self._outcome_offset - 1,
+                last_offset=self.outcome_offset - 1,
                 outcomes=pane.outcomes,
                 requests=pane.outcomes,
                 errors={traffic.error_type: pane.errors} if pane.errors else {},
@@ -245,7 +245,7 @@ class LedgerBench:
             _label(pane, "hallucination", count, bad)
         if traffic.safety_violations:
             _label(pane, "safety_violation", count, traffic.safety_violations)
-            pane.unsafe.append(f"request-{self._outcome_offset}")
+            pane.unsafe.append(f"request-{self.outcome_offset}")
         if traffic.tokens is not None:
             _total(pane, "tokens", traffic.tokens * count, count)
             pane.tokens[bucket_index_of(traffic.tokens)] += count

@@ -32,6 +32,14 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    # A parsed policy is one object for as long as it is used: what is made ready for it is kept by
+    # identity, since comparing every field at every look costs more than the look.
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return object.__hash__(self)
+
 
 class Limit(_Strict):
     """Where a metric's good side ends: a number, or beside the live stable arm's value."""

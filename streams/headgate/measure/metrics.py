@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from headgate.measure.cells import Cell
 
@@ -21,9 +22,14 @@ class CallerFaults:
 
     def holds(self, error_type: str) -> bool:
         """Whether the caller, not the model, is at fault."""
-        if error_type in self.except_for:
-            return False
-        return any(fnmatchcase(error_type, pattern) for pattern in self.match)
+        return _holds(self, error_type)
+
+
+@lru_cache(maxsize=4096)
+def _holds(faults: CallerFaults, error_type: str) -> bool:
+    if error_type in faults.except_for:
+        return False
+    return any(fnmatchcase(error_type, pattern) for pattern in faults.match)
 
 
 @dataclass(frozen=True, slots=True)
