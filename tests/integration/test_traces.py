@@ -158,12 +158,15 @@ def test_the_tables_equal_an_independent_single_pass(here: Installation, candida
 
 
 def test_two_workers_share_the_partitions_of_the_outcomes(here: Installation) -> None:
-    shares: dict[str, set[int]] = {}
-    for entry in here.read(Topic.LEDGER):
-        if entry["type"] == "progress":
-            rows = {row["source_partition"] for row in entry["partitions"]}
-            shares[entry["worker"]] = rows  # the newest report of each worker
-    assert len(shares) == 2
+    reports = [
+        (entry["worker"], {row["source_partition"] for row in entry["partitions"]})
+        for entry in here.read(Topic.LEDGER)
+        if entry["type"] == "progress"
+    ]
+    last = {worker: place for place, (worker, _) in enumerate(reports)}
+    assert len(last) == 2
+    # When the first of them stopped: after that the other has them all.
+    shares = dict(reports[: min(last.values()) + 1])
     one, other = shares.values()
     assert one
     assert other

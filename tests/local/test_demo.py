@@ -96,6 +96,8 @@ def test_ctrl_c_takes_the_whole_tree_down(sent: signal.Signals) -> None:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            # A test run in the background of a script ignores Ctrl-C, and so would the demo.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
         deadline = time.monotonic() + 60
         while not leftovers(folder) and time.monotonic() < deadline:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from headgate.measure.cells import Cell
 from headgate.measure.metrics import CallerFaults
+
+if TYPE_CHECKING:
+    from headgate.judge.routing import Answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class Arm:
 class Look:
     """One evaluation at ledger time `now_ms`. `stable` is None without a live stable arm.
 
+    `answered` tells how many of the candidate's last choices have outcomes, where routers report.
     `blind` tells why nothing that the tables say can be trusted now (stale or lagging telemetry).
     """
 
@@ -36,3 +41,4 @@ class Look:
     faults: CallerFaults
     blind: str = ""
     blind_because_lagging: bool = False
+    answered: Answered | None = None

@@ -22,7 +22,7 @@ from pydantic import (
 from headgate.judge.durations import DurationMs
 from headgate.judge.sequential.budget import MIN_PLANNED
 from headgate.judge.sequential.plan import plan_of
-from headgate.measure.metrics import METRICS, CallerFaults
+from headgate.measure.metrics import ANSWERED, METRICS, CallerFaults
 from headgate.measure.windows import COARSE_SPAN_MS
 from headgate.vocabulary import Severity, short_digest
 
@@ -99,7 +99,7 @@ class Trigger(_Strict):
     action: Literal["rollback", "alert"]
     act_within: DurationMs = 0
     recovered_within: DurationMs = 300_000
-    proof: Literal["sequential", "threshold"] = "sequential"
+    proof: Literal["sequential", "threshold", "choices"] = "sequential"
     weight: Annotated[float, Field(gt=0, le=1_000, allow_inf_nan=False)] = 1.0
     proven_good: Literal["required", "when_reported", "no"] = "no"
     quiet_when: tuple[str, ...] = ()
@@ -122,6 +122,10 @@ class Trigger(_Strict):
             raise ValueError("window must be above 0 and at most 1h")
         if self.action == "rollback" and self.severity is not Severity.CRITICAL:
             raise ValueError("a trigger that rolls back must be critical")
+        if (self.proof == "choices") != (self.metric == ANSWERED):
+            raise ValueError(f"the metric {ANSWERED} and `proof: choices` go together")
+        if self.proof == "choices" and self.limit.below is None:
+            raise ValueError(f"{ANSWERED} needs `below` as its limit")
         if self.proof == "sequential":
             plan = plan_of(self)
             if self.proven_good != "no" and not plan.provable:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from headgate.judge.looks import Look
 from headgate.judge.policy import Policy
+from headgate.judge.routing import assess_answers
 from headgate.judge.sequential.state import Evidence
 from headgate.judge.sequential.verdicts import assess_sequential
 from headgate.judge.threshold import assess_threshold, blind
@@ -46,7 +47,14 @@ def _by_evidence(
     return assess_sequential(policy, known.evidence), {}
 
 
+def _by_choices(policy: Policy, look: Look, _: Remembered) -> tuple[Assessments, dict[str, Memory]]:
+    rows = [trigger for trigger in policy.triggers if trigger.proof == "choices"]
+    judge = blind if look.blind else assess_answers
+    return {trigger.name: judge(trigger, look) for trigger in rows}, {}
+
+
 PROOFS: dict[str, Proof] = {
+    "choices": _by_choices,
     "sequential": _by_evidence,
     "threshold": _by_threshold,
 }

@@ -99,6 +99,14 @@ def _mean(measure: str, per_unit: int) -> Metric:
     return read
 
 
+def _counted_elsewhere(_: Cell, __: CallerFaults) -> Reading:
+    """Choices are in no cell: routers report them."""
+    return Reading(None, 0)
+
+
+ANSWERED = "answered_share"
+
+
 @dataclass(frozen=True, slots=True)
 class MetricRow:
     """How a metric is read and how a person reads it: `{value}` in the units of `template`."""
@@ -144,6 +152,7 @@ METRICS: dict[str, MetricRow] = {
     "cost_mean_usd": MetricRow(
         _mean("cost_microusd", 1_000_000), "cost per request", "${value:.5f}", "requests"
     ),
+    ANSWERED: MetricRow(_counted_elsewhere, "share of answered choices", "{value:.1%}", "choices"),
     "telemetry_delay_ms": MetricRow(
         _mean("delay_ms", 1), "telemetry delay", "{value:,.0f} ms", "outcomes"
     ),

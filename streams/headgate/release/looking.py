@@ -18,6 +18,7 @@ from headgate.release.acting import act
 from headgate.release.evidence import begin, take_fresh
 from headgate.release.freshness import Blindness
 from headgate.release.rollouts import policy_of
+from headgate.release.routing import answered_now, follow
 from headgate.release.splits import weight_of
 from headgate.release.state import Incident, ModelState, Rollout
 from headgate.release.turn import Turn
@@ -36,6 +37,7 @@ def look_of(
         faults=policy.caller_faults.rules(),
         blind=blind.sentence,
         blind_because_lagging=blind.lagging,
+        answered=answered_now(state, now_ms),
     )
 
 
@@ -78,6 +80,7 @@ def look(turn: Turn, state: ModelState, blind: Blindness) -> ModelState:
     if state.evidence is None:
         state = replace(state, evidence=begin(state, rollout, policy, turn.now_ms))
     state = take_fresh(state, policy, look_of(state, rollout, policy, turn.now_ms, blind))
+    state = follow(turn, state)
     assessments, memories = judge(state, turn.now_ms, blind)
     if memories != state.memories:
         state = replace(state, memories=memories)

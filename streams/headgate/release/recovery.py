@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from headgate.judge.durations import say_duration
 from headgate.release import incidents
 from headgate.release.evidence import settle
+from headgate.release.routing import count_choices, known_choices
 from headgate.release.splits import Change, give_split, republish
 from headgate.release.state import LIVE_ROUTER_MS, ModelState, Recovery, RouterState
 from headgate.release.turn import Turn
@@ -27,10 +28,16 @@ def live_routers(state: ModelState, now_ms: int) -> dict[str, RouterState]:
 
 def hear(turn: Turn, state: ModelState, ack: Ack) -> ModelState:
     """Take one acknowledgement in, and publish the split again where the router lacks it."""
+    before = state.routers.get(ack.router_id)
+    state = count_choices(state, before, ack)
     routers = {name: known for name, known in state.routers.items() if name != ack.router_id}
     if ack.state == "live":
-        heard = RouterState(revision=ack.revision, heard_ms=turn.now_ms, choices=ack.choices)
-        routers[ack.router_id] = heard
+        routers[ack.router_id] = RouterState(
+            revision=ack.revision,
+            heard_ms=turn.now_ms,
+            started_at_ms=ack.started_at_ms,
+            choices=known_choices(before, ack),
+        )
     state = replace(state, routers=routers)
     if ack.state == "live" and state.command is not None:
         state = _mend(turn, state, ack)

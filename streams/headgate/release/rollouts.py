@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from headgate.judge.policy import Policy, parse_policy
+from headgate.judge.routing import Point
 from headgate.registry.lifecycle import VersionRecord, move
 from headgate.release.evidence import begin, resplit
 from headgate.release.splits import Change, give_split, shared, whole
@@ -91,7 +92,14 @@ def start(
     )
     policy = policy_of(state)
     begun = begin(state, rollout, policy, turn.now_ms) if policy else None
-    return replace(state, rollout=rollout, memories={}, evidence=begun)
+    return replace(
+        state,
+        rollout=rollout,
+        memories={},
+        evidence=begun,
+        choices={},
+        routing=(Point(turn.now_ms),),
+    )
 
 
 def reweigh(

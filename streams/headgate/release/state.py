@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from headgate.judge.routing import History
 from headgate.judge.sequential.state import Evidence
 from headgate.judge.verdicts import Memory
 from headgate.measure.windows import Tables
@@ -78,14 +79,16 @@ class RouterState(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     revision: int
     heard_ms: int
+    started_at_ms: int = 0
     choices: tuple[Choices, ...] = ()
 
 
 class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One model: split, rollout, tables, what proofs remember, incidents and routers.
 
-    `changed_offset` is the ledger offset of the last entry that changed anything here;
-    `split_since_revision` the first revision with the weights in force.
+    `choices` counts what routers chose, by version, since the rollout began, and `routing` keeps
+    how that and the outcomes grew. `changed_offset` is the ledger offset of the last entry that
+    changed anything here; `split_since_revision` the first revision with the weights in force.
     """
 
     model: str
@@ -103,6 +106,8 @@ class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tables: Tables = Tables()
     memories: dict[str, Memory] = {}
     evidence: Evidence | None = None
+    choices: dict[str, int] = {}
+    routing: History = ()
     incidents: dict[str, Incident] = {}
     recovery: Recovery | None = None
     routers: dict[str, RouterState] = {}

@@ -45,6 +45,8 @@ def observe(policy: Policy, evidence: Evidence, seen: Observed) -> Evidence:
     return replace(
         evidence,
         requests=requests,
+        stable_requests=evidence.stable_requests
+        + sum(cell.requests for (version, _), cell in seen.fresh.items() if version == seen.stable),
         observed_ms=seen.now_ms,
         wealth=wealth.tobytes(),
         triggers=dict(zip((trigger.name for trigger in bank.triggers), rows, strict=True)),

@@ -127,6 +127,7 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     started_ms: int
     planned: int
     requests: int = 0
+    stable_requests: int = 0
     observed_ms: int = 0
     wealth: bytes = b""
     triggers: dict[str, TriggerEvidence] = {}

@@ -1,0 +1,128 @@
+"""Routing: what routers chose beside what was heard of it.
+
+Routers report their choices, fleets the outcomes. A candidate that swallows its requests has no bad
+outcomes to show; arms of which unequal parts are heard cannot be compared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from msgspec import Struct
+
+from headgate.judge.looks import Look
+from headgate.judge.policy import Trigger
+from headgate.judge.verdicts import Assessment
+from headgate.vocabulary import Reason, Verdict
+
+EVERY_MS = 5_000
+POINTS = 64
+GRACE_MS = 10_000  # beyond stable's p99 latency
+ENOUGH_TO_COMPARE = 500
+TOLERATED = 0.05
+
+
+class Point(Struct, frozen=True, array_like=True):
+    """Counts since the rollout began: choices by routers and outcomes as requests, of both arms."""
+
+    at_ms: int
+    candidate_choices: int = 0
+    stable_choices: int = 0
+    candidate_outcomes: int = 0
+    stable_outcomes: int = 0
+
+
+History = tuple[Point, ...]
+
+
+def with_point(history: History, point: Point) -> History:
+    """The history with one more point, at most one every 5 s, for about five minutes."""
+    if history and point.at_ms - history[-1].at_ms < EVERY_MS:
+        return history
+    return (*history[-POINTS + 1 :], point)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Of the candidate's last `choices` that had time to finish, how many have outcomes."""
+
+    choices: int
+    outcomes: int
+    stable_outcomes: int
+
+
+def answered(history: History, now: Point, latency_ms: int, enough: int) -> Answered | None:
+    """The candidate's last `enough` choices or more that are older than `latency_ms` and a grace;
+    None while there are too few. Outcomes of earlier choices that came late count too.
+    """
+    ripe = [point for point in history if point.at_ms <= now.at_ms - latency_ms - GRACE_MS]
+    if not ripe:
+        return None
+    until = ripe[-1]
+    for since in reversed(ripe):
+        choices = until.candidate_choices - since.candidate_choices
+        if choices >= enough:
+            return Answered(
+                choices,
+                now.candidate_outcomes - since.candidate_outcomes,
+                now.stable_outcomes - since.stable_outcomes,
+            )
+    return None
+
+
+def completeness(history: History, now: Point, latency_ms: int) -> tuple[float, float] | None:
+    """Outcomes per choice of the candidate and of stable, over some minutes that have had time to
+    finish; None while there are too few.
+    """
+    delay_ms = latency_ms + GRACE_MS
+    ripe = [point for point in history if point.at_ms <= now.at_ms - delay_ms]
+    if len(ripe) < 2:
+        return None
+    since, until = ripe[0], ripe[-1]
+    heard_from = min(history, key=lambda point: abs(point.at_ms - since.at_ms - delay_ms))
+    mine = until.candidate_choices - since.candidate_choices
+    other = until.stable_choices - since.stable_choices
+    if min(mine, other) < ENOUGH_TO_COMPARE:
+        return None
+    return (
+        min((now.candidate_outcomes - heard_from.candidate_outcomes) / mine, 1.0),
+        min((now.stable_outcomes - heard_from.stable_outcomes) / other, 1.0),
+    )
+
+
+def is_uneven(shares: tuple[float, float] | None) -> bool:
+    """Whether the arms' completeness differs by more than 5 points."""
+    return shares is not None and abs(shares[0] - shares[1]) > TOLERATED
+
+
+def assess_answers(trigger: Trigger, look: Look) -> Assessment:
+    """Does the candidate answer at all? Silence beside a stable that is heard is a breach."""
+    seen, least = look.answered, trigger.limit.below or 0.0
+    if seen is None or seen.choices < trigger.min_samples or not seen.stable_outcomes:
+        return Assessment(
+            trigger=trigger.name,
+            verdict=Verdict.UNKNOWN,
+            reason=Reason.TOO_FEW_SAMPLES,
+            sentence=f"A verdict needs {trigger.min_samples} choices that routers report and have "
+            "had time to finish, and outcomes of stable.",
+        )
+    share = seen.outcomes / seen.choices
+    silent = share < least
+    words = f"{seen.outcomes:,} outcomes for {seen.choices:,} choices of the candidate"
+    return Assessment(
+        trigger=trigger.name,
+        verdict=Verdict.BREACH if silent else Verdict.OK,
+        reason=Reason.SILENT if silent else Reason.WITHIN_LIMIT,
+        sentence=f"Only {words}, while stable is heard: it swallows requests."
+        if silent
+        else f"{words[0].upper()}{words[1:]}.",
+        evidence={
+            "metric": trigger.metric,
+            "candidate": round(share, 5),
+            "candidate_samples": seen.choices,
+            "candidate_hits": seen.outcomes,
+            "stable_hits": seen.stable_outcomes,
+            "limit": least,
+        },
+        cleared=not silent,
+    )

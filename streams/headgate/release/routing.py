@@ -1,0 +1,107 @@
+"""Choices and outcomes of a running rollout: counted from acks, compared at every tick."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from headgate.judge.routing import (
+    Answered,
+    Point,
+    answered,
+    completeness,
+    is_uneven,
+    with_point,
+)
+from headgate.release import incidents
+from headgate.release.evidence import in_flight_ms
+from headgate.release.state import ModelState, RouterState
+from headgate.release.turn import Turn
+from headgate.vocabulary import AlertKind, Severity
+from headgate.wire.acks import Ack, Choices
+
+MAX_ROWS = 64
+_ENOUGH = 50
+_SUBJECT = "completeness"
+
+
+def known_choices(before: RouterState | None, ack: Ack) -> tuple[Choices, ...]:
+    """The newest count of every split that this run of the router has told of."""
+    rows = {(row.revision, row.version): row for row in ack.choices}
+    if before is not None and before.started_at_ms == ack.started_at_ms:
+        rows = {**{(row.revision, row.version): row for row in before.choices}, **rows}
+    return tuple(rows[key] for key in sorted(rows)[-MAX_ROWS:])
+
+
+def count_choices(state: ModelState, before: RouterState | None, ack: Ack) -> ModelState:
+    """Add what one router has chosen since its last ack; one that was started anew counts anew."""
+    rollout = state.rollout
+    if rollout is None:
+        return state
+    known: dict[tuple[str, int], int] = {}
+    if before is not None and before.started_at_ms == ack.started_at_ms:
+        known = {(row.version, row.revision): row.count for row in before.choices}
+    choices = dict(state.choices)
+    for row in ack.choices:
+        if row.revision < rollout.first_revision:
+            continue
+        more = row.count - known.get((row.version, row.revision), 0)
+        if more > 0:
+            choices[row.version] = choices.get(row.version, 0) + more
+    return state if choices == state.choices else replace(state, choices=choices)
+
+
+def point_of(state: ModelState, now_ms: int) -> Point | None:
+    """Choices and outcomes now; None without a rollout."""
+    rollout, evidence = state.rollout, state.evidence
+    if rollout is None or evidence is None:
+        return None
+    return Point(
+        now_ms,
+        state.choices.get(rollout.candidate, 0),
+        state.choices.get(rollout.stable, 0),
+        evidence.requests,
+        evidence.stable_requests,
+    )
+
+
+def answered_now(state: ModelState, now_ms: int) -> Answered | None:
+    """How many of the candidate's last choices have outcomes; None while too few are known."""
+    point = point_of(state, now_ms)
+    if point is None or state.evidence is None or not state.choices:
+        return None
+    return answered(state.routing, point, in_flight_ms(state.evidence), _ENOUGH)
+
+
+def follow(turn: Turn, state: ModelState) -> ModelState:
+    """Keep a point every 5 s, and alert while unequal parts of the arms are heard."""
+    point = point_of(state, turn.now_ms)
+    evidence = state.evidence
+    if point is None or evidence is None or not state.choices:
+        return state
+    history = with_point(state.routing, point)
+    if history is state.routing:
+        return state
+    state = replace(state, routing=history)
+    shares = completeness(history, point, in_flight_ms(evidence))
+    return _alert(turn, state, shares) if shares is not None else state
+
+
+def _alert(turn: Turn, state: ModelState, shares: tuple[float, float]) -> ModelState:
+    kind = AlertKind.UNEVEN_COMPLETENESS
+    known = incidents.find(state, kind, _SUBJECT)
+    mine, other = shares
+    words = f"outcomes came for {mine:.1%} of the candidate's choices and {other:.1%} of stable's"
+    if not is_uneven(shares):
+        return incidents.resolve(turn, state, known, f"Over: {words}.") if known else state
+    if known is not None or state.rollout is None:
+        return state
+    return incidents.open_incident(
+        turn,
+        state,
+        kind=kind,
+        trigger=_SUBJECT,
+        severity=Severity.WARNING,
+        sentence=f"Unequal parts are heard of the two arms: {words}. Comparisons may mislead.",
+        versions=(state.rollout.candidate, state.rollout.stable),
+        numbers={"candidate": round(mine, 4), "stable": round(other, 4)},
+    )

@@ -1,0 +1,121 @@
+"""Choices beside outcomes: a candidate that swallows requests, and arms heard unequally."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from headgate.judge.routing import Answered, Point, answered, completeness, is_uneven, with_point
+from headgate.vocabulary import Action, AlertKind, AlertState
+from headgate.wire.acks import Choices
+from support.ledger import LedgerBench, Traffic
+
+GOOD = Traffic(requests=20)
+
+
+class _Routers:
+    """Acks whose choices grow with what was sent to each version."""
+
+    def __init__(self, bench: LedgerBench) -> None:
+        self.bench = bench
+        self.sent = {"v1": 0, "v2": 0}
+        self.started_at_ms = 0
+
+    def serve(self, seconds: float, sent: dict[str, int], **arms: Traffic) -> None:
+        command = self.bench.model.command
+        assert command is not None
+        for number in range(int(seconds * 2)):
+            for version, count in sent.items():
+                self.sent[version] += count
+            self.bench.serve(0.5, **arms)
+            if number % 10 == 0:
+                revision = command.revision
+                choices = tuple(
+                    Choices(version=version, revision=revision, count=count)
+                    for version, count in self.sent.items()
+                )
+                self.bench.ack("r2", choices=choices, started_at_ms=self.started_at_ms)
+
+
+def _started() -> tuple[LedgerBench, _Routers]:
+    bench = LedgerBench()
+    bench.adopt()
+    bench.serve(20, v1=GOOD)
+    bench.start(5000)
+    return bench, _Routers(bench)
+
+
+def test_a_candidate_that_swallows_its_requests_is_rolled_back() -> None:
+    bench, routers = _started()
+    routers.serve(40, {"v1": 20, "v2": 20}, v1=GOOD)
+    command = bench.commands[-1]
+    assert command.action is Action.ROLLBACK
+    assert [because.trigger for because in command.reasons] == ["silent"]
+    assert "swallows requests" in command.reasons[0].sentence
+
+
+def test_a_candidate_that_falls_silent_later_is_rolled_back_too() -> None:
+    bench, routers = _started()
+    routers.serve(120, {"v1": 20, "v2": 20}, v1=GOOD, v2=GOOD)
+    assert bench.commands[-1].action is Action.SET_WEIGHTS
+    routers.serve(60, {"v1": 20, "v2": 20}, v1=GOOD)
+    assert bench.commands[-1].action is Action.ROLLBACK
+
+
+def test_a_candidate_that_is_not_chosen_is_not_silent() -> None:
+    bench, routers = _started()
+    routers.serve(60, {"v1": 20, "v2": 0}, v1=GOOD)
+    assert bench.commands[-1].action is Action.SET_WEIGHTS
+
+
+def test_silence_of_both_arms_is_unknown() -> None:
+    bench, routers = _started()
+    routers.serve(40, {"v1": 20, "v2": 20})
+    assert bench.commands[-1].action is Action.SET_WEIGHTS
+
+
+def test_arms_heard_unequally_alert_and_resolve() -> None:
+    bench, routers = _started()
+    routers.serve(150, {"v1": 20, "v2": 20}, v1=GOOD, v2=Traffic(requests=16))
+    alert = next(a for a in bench.alerts if a.kind is AlertKind.UNEVEN_COMPLETENESS)
+    assert alert.state is AlertState.FIRING
+    routers.serve(700, {"v1": 20, "v2": 20}, v1=GOOD, v2=GOOD)
+    assert bench.alerts[-1].alert_id == alert.alert_id
+    assert bench.alerts[-1].state is AlertState.RESOLVED
+
+
+def test_a_router_that_restarts_counts_anew() -> None:
+    bench, routers = _started()
+    routers.serve(20, {"v1": 20, "v2": 20}, v1=GOOD, v2=GOOD)
+    before = bench.model.choices["v2"]
+    routers.sent, routers.started_at_ms = {"v1": 0, "v2": 0}, 1
+    routers.serve(10, {"v1": 20, "v2": 20}, v1=GOOD, v2=GOOD)
+    assert before < bench.model.choices["v2"] <= before + 10 * 2 * 20
+
+
+def test_only_choices_that_had_time_to_finish_are_asked_for() -> None:
+    history = (Point(0), Point(5_000, 40, 40, 0, 10), Point(10_000, 80, 80, 0, 30))
+    now = Point(19_000, 400, 400, 1, 200)
+    assert answered(history, now, 1_000, 50) is None
+    later = Point(21_000, 400, 400, 1, 200)
+    assert answered(history, later, 1_000, 50) == Answered(80, 1, 200)
+
+
+def test_a_history_keeps_one_point_in_five_seconds_and_some_minutes() -> None:
+    history: tuple[Point, ...] = ()
+    for second in range(1_000):
+        history = with_point(history, Point(second * 1_000))
+    assert len(history) == 64
+    assert {b.at_ms - a.at_ms for a, b in pairwise(history)} == {5_000}
+
+
+@pytest.mark.parametrize(("lost", "uneven"), [(0, False), (3, False), (10, True)])
+def test_completeness_compares_what_was_heard_of_what_was_chosen(lost: int, uneven: bool) -> None:
+    history = tuple(
+        Point(at * 5_000, at * 100, at * 100, max(at - 3, 0) * (100 - lost), max(at - 3, 0) * 100)
+        for at in range(40)
+    )
+    shares = completeness(history, history[-1], 5_000)
+    assert shares is not None
+    assert is_uneven(shares) is uneven
