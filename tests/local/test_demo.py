@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,15 @@ def test_the_demo_runs_on_a_real_kafka_and_removes_its_topics(
     assert not [name for name in admin.list_topics(timeout=10).topics if "demo" in name]
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """A test run in the background of a script ignores Ctrl-C, and what it starts would too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_takes_the_whole_tree_down(sent: signal.Signals) -> None:
     with tempfile.TemporaryDirectory() as name:
@@ -96,8 +106,6 @@ def test_ctrl_c_takes_the_whole_tree_down(sent: signal.Signals) -> None:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-            # A test run in the background of a script ignores Ctrl-C, and so would the demo.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
         deadline = time.monotonic() + 60
         while not leftovers(folder) and time.monotonic() < deadline:
