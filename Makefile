@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench verify clean
+.PHONY: help install demo test lint bench bench-decisions verify clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -33,6 +33,9 @@ bench: install  ## figures of speed and memory on a real Kafka, one JSON line ea
 	@$(BIN)/python benchmarks/router_choose.py
 	@$(BIN)/python benchmarks/ingest_throughput.py
 	@$(BIN)/python benchmarks/rollback_latency.py
+
+bench-decisions: install  ## does the proof do what it promises, beside naive rules (minutes; ARGS=--quick)
+	@$(BIN)/python benchmarks/decisions.py $(ARGS)
 
 verify: lint  ## everything, the long figures and full walks too (up to 45 minutes)
 	@$(BIN)/python -m pytest --timeout 900 $(ARGS)
