@@ -31,8 +31,9 @@ class Arm:
 class Look:
     """One evaluation at ledger time `now_ms`. `stable` is None without a live stable arm.
 
-    `answered` tells how many of the candidate's last choices have outcomes, where routers report.
-    `blind` tells why nothing that the tables say can be trusted now (stale or lagging telemetry).
+    `blind` tells why nothing that the tables say can be trusted now (stale or lagging telemetry),
+    `answered` how many of the candidate's last choices have outcomes, where routers report;
+    `brief` spares words that nobody will be told.
     """
 
     now_ms: int
@@ -42,3 +43,4 @@ class Look:
     blind: str = ""
     blind_because_lagging: bool = False
     answered: Answered | None = None
+    brief: bool = False

@@ -44,7 +44,7 @@ def _by_evidence(
     rows = [trigger for trigger in policy.triggers if trigger.proof == "sequential"]
     if look.blind or known.evidence is None:
         return {trigger.name: blind(trigger, look) for trigger in rows}, {}
-    return assess_sequential(policy, known.evidence), {}
+    return assess_sequential(policy, known.evidence, brief=look.brief), {}
 
 
 def _by_choices(policy: Policy, look: Look, _: Remembered) -> tuple[Assessments, dict[str, Memory]]:

@@ -61,10 +61,24 @@ def bucket_index_of(value: int) -> int:
 def value_bounds(indexes: npt.ArrayLike) -> tuple[IntArray, IntArray]:
     """Lowest and highest integer that each bucket holds."""
     buckets = np.asarray(indexes, dtype=np.int64)
+    return _LOWEST[buckets], _HIGHEST[buckets]
+
+
+def highest_equivalent(value: int) -> int:
+    """The highest integer in the bucket of `value`."""
+    shift: int = max(value.bit_length() - _SUB_BITS - 1, 0)
+    return (((value >> shift) + 1) << shift) - 1
+
+
+def _bounds() -> tuple[IntArray, IntArray]:
+    buckets = np.arange(BUCKETS, dtype=np.int64)
     shift = np.maximum((buckets >> _SUB_BITS) - 1, 0)
     lowest: IntArray = (buckets - (shift << _SUB_BITS)) << shift
     highest: IntArray = lowest + (np.int64(1) << shift) - 1
     return lowest, highest
+
+
+_LOWEST, _HIGHEST = _bounds()
 
 
 def encode_counts(counts: npt.NDArray[Any]) -> str:

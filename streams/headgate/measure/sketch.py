@@ -16,6 +16,7 @@ from headgate.measure.hdr import (
     bucket_index_of,
     decode_counts,
     encode_sparse,
+    highest_equivalent,
     value_bounds,
 )
 
@@ -85,6 +86,12 @@ class Sketch:
     def count_above(self, value: int) -> int:
         """How many values lie in buckets entirely above the bucket of `value`."""
         place = np.searchsorted(self.indexes, bucket_index_of(value), side="right")
+        return int(self.counts[place:].sum())
+
+    def count_reaching(self, value: int) -> int:
+        """How many values lie in buckets that reach above `value`."""
+        first = bucket_index_of(value) + (value >= highest_equivalent(value))
+        place = np.searchsorted(self.indexes, first, side="left")
         return int(self.counts[place:].sum())
 
     def __eq__(self, other: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from functools import partial
 
@@ -60,14 +61,15 @@ def _arm(state: ModelState, rollout: Rollout, version: str, now_ms: int) -> Arm:
 
 
 def judge(
-    state: ModelState, now_ms: int, blind: Blindness
+    state: ModelState, now_ms: int, blind: Blindness, *, brief: bool = False
 ) -> tuple[Mapping[str, Assessment], dict[str, Memory]]:
     """The verdicts of the running rollout and what to remember; nothing without a rollout."""
     policy = policy_of(state)
     if policy is None or state.rollout is None:
         return {}, {}
+    seen = look_of(state, state.rollout, policy, now_ms, blind)
     known = Remembered(state.memories, state.evidence)
-    return assess(policy, look_of(state, state.rollout, policy, now_ms, blind), known)
+    return assess(policy, dataclasses.replace(seen, brief=brief), known)
 
 
 def look(turn: Turn, state: ModelState, blind: Blindness) -> ModelState:
@@ -81,7 +83,7 @@ def look(turn: Turn, state: ModelState, blind: Blindness) -> ModelState:
         state = replace(state, evidence=begin(state, rollout, policy, turn.now_ms))
     state = take_fresh(state, policy, look_of(state, rollout, policy, turn.now_ms, blind))
     state = follow(turn, state)
-    assessments, memories = judge(state, turn.now_ms, blind)
+    assessments, memories = judge(state, turn.now_ms, blind, brief=not state.incidents)
     if memories != state.memories:
         state = replace(state, memories=memories)
     for trigger in policy.triggers:

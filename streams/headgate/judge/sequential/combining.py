@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import exp, log
 
+from msgspec import Struct
+
 from headgate.judge.policy import Policy, Trigger
-from headgate.judge.sequential.bank import Kind, bank_of
+from headgate.judge.sequential.bank import KINDS, Kind, bank_of
 from headgate.judge.sequential.observing import log_evidence
 from headgate.judge.sequential.plan import plan_of
-from headgate.judge.sequential.process import log_e_value
+from headgate.judge.sequential.process import NOTHING
 from headgate.judge.sequential.state import Evidence
 from headgate.vocabulary import Severity
 
@@ -28,6 +30,7 @@ def is_beside(evidence: Evidence) -> bool:
     return bool(evidence.splits) and evidence.splits[-1].stable > 0
 
 
+@lru_cache(maxsize=256)
 def weights_of(policy: Policy) -> dict[str, float]:
     """The critical sequential triggers' weights; they sum to 1, with or without data."""
     rows = [t for t in policy.triggers if t.proof == "sequential" and t.can_roll_back]
@@ -35,8 +38,7 @@ def weights_of(policy: Policy) -> dict[str, float]:
     return {trigger.name: trigger.weight / whole for trigger in rows}
 
 
-@dataclass(frozen=True, slots=True)
-class Combined:
+class Combined(Struct, frozen=True):
     """What the evidence of all triggers amounts to.
 
     `tests` holds ln E of each trigger's four tests, `log_e` that of a breach; `proven` names those
@@ -57,9 +59,8 @@ def combine(policy: Policy, evidence: Evidence) -> Combined:
     A weighted mean of e-processes is one itself, so that alpha holds for all of them together.
     """
     beside = is_beside(evidence)
-    weights = weights_of(policy)
-    tests = log_e_values(policy, evidence)
-    bank = bank_of(policy)
+    weights, needed = weights_of(policy), needed_by(policy)
+    tests, bank = log_e_values(policy, evidence), bank_of(policy)
     log_e = {
         trigger.name: log_evidence(plan, tests[trigger.name], beside=beside)
         for trigger, plan in zip(bank.triggers, bank.plans, strict=True)
@@ -70,26 +71,28 @@ def combine(policy: Policy, evidence: Evidence) -> Combined:
     proven = {name for name, share in shares.items() if share >= enough}
     if shares and total >= enough:
         proven.add(max(shares, key=lambda name: shares[name]))
-    needed = {name: enough / weight for name, weight in weights.items()}
-    for trigger in policy.triggers:
-        if trigger.name in log_e and trigger.name not in weights:
-            needed[trigger.name] = 1 / _alpha(policy, trigger)
-            if log_e[trigger.name] >= log(needed[trigger.name]):
-                proven.add(trigger.name)
+    warned = {name for name, known in log_e.items() if e_value(known) >= needed[name]}
+    proven |= warned.difference(weights)
     return Combined(tests, log_e, needed, total, frozenset(proven))
 
 
-@lru_cache(maxsize=512)
 def log_e_values(policy: Policy, evidence: Evidence) -> dict[str, list[float]]:
     """ln E of the four tests of each sequential trigger."""
-    bank = bank_of(policy)
-    rows = log_e_value(bank.wealth(evidence.wealth)).tolist()
+    bank, rows = bank_of(policy), evidence.log_e
+    if len(rows) != len(bank):
+        rows = [[NOTHING] * KINDS] * len(bank)
     return {trigger.name: row for trigger, row in zip(bank.triggers, rows, strict=True)}
 
 
-def _alpha(policy: Policy, trigger: Trigger) -> float:
-    critical = trigger.severity is Severity.CRITICAL
-    return policy.proof.false_rollback if critical else policy.proof.false_warning
+@lru_cache(maxsize=256)
+def needed_by(policy: Policy) -> dict[str, float]:
+    """The e-value at which each sequential trigger is enough alone."""
+    weights, needed = weights_of(policy), {}
+    for trigger in bank_of(policy).triggers:
+        critical = trigger.severity is Severity.CRITICAL
+        alpha = policy.proof.false_rollback if critical else policy.proof.false_warning
+        needed[trigger.name] = 1 / (alpha * weights.get(trigger.name, 1.0))
+    return needed
 
 
 def log_good(policy: Policy, trigger: Trigger, evidence: Evidence) -> float | None:

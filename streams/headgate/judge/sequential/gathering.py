@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from msgspec.structs import replace
+from msgspec import Struct
 
 from headgate.judge.sequential import looks
 from headgate.judge.sequential.bank import Kind
@@ -17,18 +16,15 @@ from headgate.judge.sequential.state import (
     OpenLook,
     Sample,
     Split,
-    TriggerEvidence,
     WarmUp,
 )
 from headgate.judge.sequential.table import LookTable
 
 MAX_OPEN_REVISIONS = 16
 NO_EFFECT = (1.0, 1.0)
-Pairs = Mapping[int, tuple[Sample, Sample]]
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """One observation, and what its looks may know beforehand.
 
     `in_flight` is how many requests were sent to the candidate since the last observation while its
@@ -43,22 +39,21 @@ class Moment:
     current: int
 
 
-@dataclass(frozen=True, slots=True)
-class Gatherer:
+class Gatherer(Struct, frozen=True):
     """Puts the samples of one trigger (`row` of the bank) into the table.
 
     `effects` are the design effects of both arms, `reference` stable's quantile or mean beforehand.
     """
 
+    table: LookTable
+    moment: Moment
     row: int
     plan: Plan
-    moment: Moment
-    table: LookTable
     effects: tuple[float, float]
     reference: float
 
-    def absolute(self, mine: Sample) -> None:
-        """The candidate's samples against its limit."""
+    def absolute(self, mine: Sample) -> Sample:
+        """The candidate's samples against its limit; what was counted of them."""
         plan, moment = self.plan, self.moment
         if not looks.is_rate_like(plan):
             increment = looks.absolute_increment(plan, mine.sketch, BREACH)
@@ -66,7 +61,7 @@ class Gatherer:
             if plan.provable and not moment.warming:
                 good = looks.absolute_increment(plan, mine.sketch, GOOD)
                 self.table.add(self.row, Kind.GOOD_ABSOLUTE, good)
-            return
+            return mine
         if plan.sampled.family is Family.QUANTILE:
             mine = looks.over(mine, (plan.limit or 0.0) * plan.sampled.per_unit)
         effect = self.effects[0]
@@ -75,15 +70,24 @@ class Gatherer:
         if not moment.warming:
             hits = max(mine.hits, mine.reaching)
             self.table.rate(self.row, GOOD, hits / effect, mine.n / effect)
+        return mine
 
-    def relative(self, known: Mapping[int, OpenLook], pairs: Pairs) -> dict[int, OpenLook]:
-        """The looks that stay open, after adding to those of every revision and closing some."""
+    def relative(
+        self, known: Mapping[int, OpenLook], pairs: Mapping[int, looks.Pair]
+    ) -> tuple[dict[int, OpenLook], Sample, Sample]:
+        """The looks that stay open, after adding to those of every revision and closing some, and
+        what they counted of both arms.
+        """
         moment, plan, left = self.moment, self.plan, dict(known)
+        counted, stable_counted = NO_SAMPLE, NO_SAMPLE
         for revision, (mine, stable) in pairs.items():
-            if mine.n or stable.n:
-                look = left.get(revision) or self._opened()
-                if look is not None:
-                    left[revision] = looks.added(plan, look, mine, stable)
+            if not mine.n and not stable.n:
+                continue
+            look = left.get(revision) or self._opened()
+            if look is not None:
+                pair = looks.beyond(plan, look.reference, mine, stable)
+                left[revision] = looks.added(look, *pair)
+                counted, stable_counted = counted.plus(pair[0]), stable_counted.plus(pair[1])
         for revision, look in list(left.items()):
             current, split = revision == moment.current, moment.splits.get(revision)
             if split is None:
@@ -93,7 +97,7 @@ class Gatherer:
                 del left[revision]
         for revision in sorted(left)[:-MAX_OPEN_REVISIONS]:
             del left[revision]
-        return left
+        return left, counted, stable_counted
 
     def _opened(self) -> OpenLook | None:
         """A new look with stable's value as it is now; None while too little is known of it."""
@@ -118,23 +122,3 @@ class Gatherer:
         if not moment.warming:
             hits = max(mine.hits, mine.reaching)
             self.table.ratio(self.row, GOOD, (hits / effect, mine.n / effect), beside)
-
-
-def counted(
-    plan: Plan, known: TriggerEvidence, mine: Sample, pairs: Pairs, now_ms: int
-) -> TriggerEvidence:
-    """The trigger with the counts behind its explanation."""
-    stable = NO_SAMPLE
-    for _, sample in pairs.values():
-        stable = stable.plus(sample)
-    if not mine.n and not stable.n:
-        return known
-    if plan.sampled.family is Family.QUANTILE:
-        absolute = (plan.limit or 0.0) * plan.sampled.per_unit
-        mine = looks.over(mine, plan.relative * known.reference if plan.relative else absolute)
-        stable = looks.over(stable, known.reference)
-    return replace(
-        known,
-        building=known.building.plus(mine, stable, now_ms),
-        total=known.total.plus(mine, stable, now_ms),
-    )

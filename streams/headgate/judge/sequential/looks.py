@@ -6,17 +6,16 @@ have enough: when it closes may depend on how much came, never on what it says.
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from headgate.judge.sequential import bets
 from headgate.judge.sequential.bets import Floats
 from headgate.judge.sequential.plan import Plan
 from headgate.judge.sequential.samples import Family
 from headgate.judge.sequential.state import OpenLook, Sample, Split
-from headgate.measure.hdr import bucket_index_of, value_bounds
-from headgate.measure.sketch import EMPTY, Sketch
+from headgate.measure.hdr import value_bounds
+from headgate.measure.sketch import Sketch
 
 LOOK_MS = 60_000
+Pair = tuple[Sample, Sample]  # of the candidate, of stable
 
 
 def over(sample: Sample, value: float) -> Sample:
@@ -27,13 +26,9 @@ def over(sample: Sample, value: float) -> Sample:
     """
     if not sample.n:
         return sample
-    whole = int(value)
-    hits = sample.sketch.count_above(whole)
-    lowest, highest = value_bounds(bucket_index_of(whole))
-    reaching = hits
-    if whole < int(highest):
-        reaching = sample.sketch.count_above(max(int(lowest) - 1, 0))
-    return replace(sample, hits=hits, reaching=reaching, sketch=EMPTY)
+    whole, sketch = int(value), sample.sketch
+    hits, reaching = sketch.count_above(whole), sketch.count_reaching(whole)
+    return Sample(sample.n, hits, reaching, sample.total)
 
 
 def absolute_increment(plan: Plan, sketch: Sketch, side: int) -> Floats:
@@ -66,11 +61,15 @@ def relative_increment(plan: Plan, look: OpenLook) -> Floats:
     )
 
 
-def added(plan: Plan, look: OpenLook, candidate: Sample, stable: Sample) -> OpenLook:
-    """The look with new samples of both arms; of quantiles it keeps who is beyond which value."""
-    if plan.sampled.family is Family.QUANTILE:
-        candidate = over(candidate, (plan.relative or 1.0) * look.reference)
-        stable = over(stable, look.reference)
+def beyond(plan: Plan, reference: float, candidate: Sample, stable: Sample) -> Pair:
+    """Of quantiles, who is beyond which value: what a look with that reference counts."""
+    if plan.sampled.family is not Family.QUANTILE:
+        return candidate, stable
+    return over(candidate, (plan.relative or 1.0) * reference), over(stable, reference)
+
+
+def added(look: OpenLook, candidate: Sample, stable: Sample) -> OpenLook:
+    """The look with new samples of both arms."""
     return OpenLook(
         look.opened_ms,
         look.reference,

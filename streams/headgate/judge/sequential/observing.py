@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.judge.policy import Policy
 from headgate.judge.sequential.arms import Arms, Observed, arms_of, label_delay_ms
 from headgate.judge.sequential.bank import Bank, bank_of
 from headgate.judge.sequential.bets import Floats
-from headgate.judge.sequential.gathering import NO_EFFECT, Gatherer, Moment, counted
+from headgate.judge.sequential.gathering import NO_EFFECT, Gatherer, Moment
 from headgate.judge.sequential.looks import LOOK_MS
 from headgate.judge.sequential.plan import Plan
 from headgate.judge.sequential.process import log_e_value
 from headgate.judge.sequential.samples import Family
-from headgate.judge.sequential.state import NOT_COUNTED, UNTESTED, Evidence, TriggerEvidence
+from headgate.judge.sequential.state import (
+    NO_SAMPLE,
+    NOT_COUNTED,
+    UNTESTED,
+    Evidence,
+    TriggerEvidence,
+)
 from headgate.judge.sequential.table import LookTable, emptied
 from headgate.measure.metrics import CallerFaults
 
@@ -41,7 +46,8 @@ def observe(policy: Policy, evidence: Evidence, seen: Observed) -> Evidence:
             for trigger, known in zip(bank.triggers, rows, strict=True)
         ]
     wealth, rows = _looked(table, wealth, rows, requests, evidence.planned)
-    rows = _told(bank, rows, wealth, moment)
+    log_e = log_e_value(wealth).tolist()
+    rows = _told(bank, rows, log_e, moment)
     return replace(
         evidence,
         requests=requests,
@@ -49,6 +55,7 @@ def observe(policy: Policy, evidence: Evidence, seen: Observed) -> Evidence:
         + sum(cell.requests for (version, _), cell in seen.fresh.items() if version == seen.stable),
         observed_ms=seen.now_ms,
         wealth=wealth.tobytes(),
+        log_e=log_e,
         triggers=dict(zip((trigger.name for trigger in bank.triggers), rows, strict=True)),
         label_delay_ms=label_delay_ms(evidence, seen),
     )
@@ -77,8 +84,7 @@ def _moment(evidence: Evidence, now_ms: int) -> Moment:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Tick:
+class _Tick(Struct, frozen=True):
     """What every trigger gathers from."""
 
     bank: Bank
@@ -97,18 +103,26 @@ class _Tick:
         take, faults = plan.sampled.take, self.faults
         mine = take(self.arms.candidate, faults)
         pairs = {
-            revision: (take(candidate, faults), take(stable, faults))
-            for revision, (candidate, stable) in self.arms.pairs.items()
+            revision: (take(one, faults), take(other, faults))
+            for revision, (one, other) in self.arms.pairs.items()
         }
         effects = self.evidence.effects.get(name, NO_EFFECT)
         reference = self.evidence.references.get(name, 0.0)
-        gatherer = Gatherer(row, plan, self.moment, self.table, effects, reference)
-        if plan.limit is not None and mine.n:
-            gatherer.absolute(mine)
+        gatherer = Gatherer(self.table, self.moment, row, plan, effects, reference)
+        seen, stable, left = NO_SAMPLE, NO_SAMPLE, known.looks
         if plan.relative is not None and (pairs or known.looks):
-            left = gatherer.relative(known.looks, pairs)
-            known = replace(known, looks=left, reference=reference or known.reference)
-        return counted(plan, known, mine, pairs, self.moment.now_ms)
+            left, seen, stable = gatherer.relative(known.looks, pairs)
+        if plan.limit is not None and mine.n:
+            seen = gatherer.absolute(mine)
+        if not seen.n and not stable.n and left == known.looks:
+            return known
+        return replace(
+            known,
+            looks=left,
+            reference=reference or known.reference,
+            building=known.building.plus(seen, stable, self.moment.now_ms),
+            total=known.total.plus(seen, stable, self.moment.now_ms),
+        )
 
 
 def _looked(
@@ -122,12 +136,11 @@ def _looked(
 
 
 def _told(
-    bank: Bank, rows: list[TriggerEvidence], wealth: Floats, moment: Moment
+    bank: Bank, rows: list[TriggerEvidence], log_e: list[list[float]], moment: Moment
 ) -> list[TriggerEvidence]:
     """Keep the path of the evidence; the counts begin anew while it is nothing."""
     split = moment.splits.get(moment.current)
     beside = split is not None and split.stable > 0
-    log_e = log_e_value(wealth).tolist()
     told = []
     for plan, known, values in zip(bank.plans, rows, log_e, strict=True):
         now = log_evidence(plan, values, beside=beside)

@@ -119,9 +119,10 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     """All that is known about a candidate in this phase of its rollout.
 
     `planned` is the budget's measure in candidate requests, frozen at the start; `wealth` holds the
-    logarithms of every bet (see `Bank`). When a block of stable's traffic closes (at `block_ms`),
-    `effects` (design effects of both arms by trigger) and `references` (stable's quantiles and
-    means by trigger, in wire units) are taken anew, with `p99_ms`, stable's p99 latency.
+    logarithms of every bet and `log_e` ln E of every test (see `Bank`). When a block of stable's
+    traffic closes (at `block_ms`), `effects` (design effects of both arms by trigger) and
+    `references` (stable's quantiles and means by trigger, in wire units) are taken anew, with
+    `p99_ms`, stable's p99 latency.
     """
 
     started_ms: int
@@ -130,6 +131,7 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     stable_requests: int = 0
     observed_ms: int = 0
     wealth: bytes = b""
+    log_e: list[list[float]] = []
     triggers: dict[str, TriggerEvidence] = {}
     splits: tuple[Split, ...] = ()
     warm_up: WarmUp | None = None

@@ -8,7 +8,7 @@ from typing import Any
 
 from headgate.judge.policy import Policy, Trigger
 from headgate.judge.sequential import words
-from headgate.judge.sequential.bank import Kind
+from headgate.judge.sequential.bank import Kind, bank_of
 from headgate.judge.sequential.combining import (
     Combined,
     combine,
@@ -24,13 +24,17 @@ from headgate.vocabulary import Reason, Verdict
 
 
 @lru_cache(maxsize=512)
-def assess_sequential(policy: Policy, evidence: Evidence) -> dict[str, Assessment]:
-    """The verdict of every sequential trigger; a read of unchanged evidence costs nothing."""
+def assess_sequential(
+    policy: Policy, evidence: Evidence, *, brief: bool = False
+) -> dict[str, Assessment]:
+    """The verdict of every sequential trigger; a read of unchanged evidence costs nothing.
+
+    `brief` leaves out the words and numbers of what nobody will be told.
+    """
     combined = combine(policy, evidence)
     found = {
-        trigger.name: _assess(policy, trigger, evidence, combined)
-        for trigger in policy.triggers
-        if trigger.proof == "sequential"
+        trigger.name: _assess(policy, trigger, evidence, combined, brief=brief)
+        for trigger in bank_of(policy).triggers
     }
     loud = {name for name, seen in found.items() if seen.verdict is Verdict.BREACH or seen.hold}
     for trigger in policy.triggers:
@@ -39,7 +43,9 @@ def assess_sequential(policy: Policy, evidence: Evidence) -> dict[str, Assessmen
     return found
 
 
-def _assess(policy: Policy, trigger: Trigger, evidence: Evidence, combined: Combined) -> Assessment:
+def _assess(
+    policy: Policy, trigger: Trigger, evidence: Evidence, combined: Combined, *, brief: bool
+) -> Assessment:
     known = evidence.triggers.get(trigger.name, UNTESTED)
     plan, beside = plan_of(trigger), is_beside(evidence)
     tests = combined.tests[trigger.name]
@@ -49,12 +55,11 @@ def _assess(policy: Policy, trigger: Trigger, evidence: Evidence, combined: Comb
             trigger=trigger.name,
             verdict=Verdict.UNKNOWN,
             reason=missing,
-            sentence=words.unknown(trigger, plan, known, missing),
+            sentence="" if brief else words.unknown(trigger, plan, known, missing),
         )
     log_e = combined.log_e[trigger.name]
     proven = trigger.name in combined.proven
     held = known.holding_since_ms is not None and is_hold(policy, tests)
-    good = log_good(policy, trigger, evidence)
     if proven:
         verdict, reason = Verdict.BREACH, Reason.PROVEN
     elif held:
@@ -63,6 +68,12 @@ def _assess(policy: Policy, trigger: Trigger, evidence: Evidence, combined: Comb
         verdict, reason = Verdict.SUSPECT, Reason.NOT_PROVEN
     else:
         verdict, reason = Verdict.OK, Reason.WITHIN_LIMIT
+    cleared = log_e < 0 and not held
+    if brief and not proven and not held:
+        return Assessment(
+            trigger=trigger.name, verdict=verdict, reason=reason, sentence="", cleared=cleared
+        )
+    good = log_good(policy, trigger, evidence)
     numbers = _numbers(trigger, evidence, combined, good)
     return Assessment(
         trigger=trigger.name,
@@ -71,7 +82,7 @@ def _assess(policy: Policy, trigger: Trigger, evidence: Evidence, combined: Comb
         sentence=words.sentence(trigger, plan, known, reason, numbers),
         evidence=numbers,
         hold=held and not proven,
-        cleared=log_e < 0 and not held,
+        cleared=cleared,
         proven_good=None if good is None else good >= log(1 / policy.proof.false_promotion),
     )
 
