@@ -70,12 +70,8 @@ def combine(policy: Policy, evidence: Evidence) -> Combined:
     proven = {name for name, share in shares.items() if share >= enough}
     if shares and total >= enough:
         proven.add(max(shares, key=lambda name: shares[name]))
-    needed = {name: enough / weight for name, weight in weights.items()}
-    for trigger in policy.triggers:
-        if trigger.name in log_e and trigger.name not in weights:
-            needed[trigger.name] = 1 / _alpha(policy, trigger)
-            if log_e[trigger.name] >= log(needed[trigger.name]):
-                proven.add(trigger.name)
+    needed = evidence_needed(policy)
+    proven |= {name for name in needed if name not in weights and log_e[name] >= log(needed[name])}
     return Combined(tests, log_e, needed, total, frozenset(proven))
 
 
@@ -87,9 +83,19 @@ def log_e_values(policy: Policy, evidence: Evidence) -> dict[str, list[float]]:
     return {trigger.name: row for trigger, row in zip(bank.triggers, rows, strict=True)}
 
 
-def _alpha(policy: Policy, trigger: Trigger) -> float:
-    critical = trigger.severity is Severity.CRITICAL
-    return policy.proof.false_rollback if critical else policy.proof.false_warning
+@lru_cache(maxsize=256)
+def evidence_needed(policy: Policy) -> Mapping[str, float]:
+    """The e-value at which each sequential trigger acts by itself: 1 / (alpha x its weight)."""
+    weights, proof = weights_of(policy), policy.proof
+    return {
+        trigger.name: 1
+        / (
+            (proof.false_rollback if trigger.severity is Severity.CRITICAL else proof.false_warning)
+            * weights.get(trigger.name, 1.0)
+        )
+        for trigger in policy.triggers
+        if trigger.proof == "sequential"
+    }
 
 
 def log_good(policy: Policy, trigger: Trigger, evidence: Evidence) -> float | None:
