@@ -9,6 +9,7 @@ import typer
 
 from headgate.cli.asking import Fields, asks
 from headgate.cli.options import ModelName, examples
+from headgate.cli.planning import policy_app
 from headgate.cli.policies import load_policy, shipped_policy
 from headgate.vocabulary import ANY_MODEL, BASIS_POINTS, Mode
 from headgate.wire.requests import (
@@ -24,7 +25,6 @@ from headgate.wire.requests import (
     StartRollout,
 )
 
-policy_app = typer.Typer(no_args_is_help=True, help="The rules that a model is judged by.")
 rollout_app = typer.Typer(no_args_is_help=True, help="Give a candidate traffic, more, all, none.")
 
 _WEIGHT_HELP = "Basis points of the traffic: 500 is 5 %, 10000 is all."

@@ -59,7 +59,7 @@ def combine(policy: Policy, evidence: Evidence) -> Combined:
     A weighted mean of e-processes is one itself, so that alpha holds for all of them together.
     """
     beside = is_beside(evidence)
-    weights, needed = weights_of(policy), needed_by(policy)
+    weights, needed = weights_of(policy), evidence_needed(policy)
     tests, bank = log_e_values(policy, evidence), bank_of(policy)
     log_e = {
         trigger.name: log_evidence(plan, tests[trigger.name], beside=beside)
@@ -85,7 +85,7 @@ def log_e_values(policy: Policy, evidence: Evidence) -> dict[str, list[float]]:
 
 
 @lru_cache(maxsize=256)
-def needed_by(policy: Policy) -> dict[str, float]:
+def evidence_needed(policy: Policy) -> dict[str, float]:
     """The e-value at which each sequential trigger is enough alone."""
     weights, needed = weights_of(policy), {}
     for trigger in bank_of(policy).triggers:
