@@ -55,6 +55,8 @@ def limit_words(trigger: Trigger) -> str:
 
 
 def _proof(policy: Policy, trigger: Trigger) -> str:
+    if trigger.proof == "choices":
+        return f"counted once routers report {trigger.min_samples} choices and stable is heard"
     if trigger.proof == "threshold":
         row, lasting = METRICS[trigger.metric], "at once"
         if trigger.lasting:
