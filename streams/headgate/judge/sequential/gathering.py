@@ -99,7 +99,7 @@ class Gatherer:
         """A new look with stable's value as it is now; None while too little is known of it."""
         if self.plan.sampled.family is not Family.RATE and not self.reference:
             return None
-        return OpenLook(self.moment.now_ms, self.reference)
+        return OpenLook(self.moment.now_ms, self.reference, self.effects)
 
     def _close(self, look: OpenLook, *, current: bool) -> None:
         plan, moment = self.plan, self.moment
@@ -108,7 +108,7 @@ class Gatherer:
             self.table.add(self.row, Kind.RELATIVE, increment)
             return
         mine, stable = look.candidate, look.stable
-        effect, stable_effect = self.effects
+        effect, stable_effect = look.effects
         beside = (stable.hits / stable_effect, stable.n / stable_effect)
         samples: float = mine.n
         if moment.warm_up is not None and current and not plan.sampled.of_labels:

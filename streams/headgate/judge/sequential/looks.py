@@ -71,12 +71,7 @@ def added(plan: Plan, look: OpenLook, candidate: Sample, stable: Sample) -> Open
     if plan.sampled.family is Family.QUANTILE:
         candidate = over(candidate, (plan.relative or 1.0) * look.reference)
         stable = over(stable, look.reference)
-    return OpenLook(
-        look.opened_ms,
-        look.reference,
-        look.candidate.plus(candidate),
-        look.stable.plus(stable),
-    )
+    return replace(look, candidate=look.candidate.plus(candidate), stable=look.stable.plus(stable))
 
 
 def is_closed(plan: Plan, look: OpenLook, split: Split, *, now_ms: int, current: bool) -> bool:
