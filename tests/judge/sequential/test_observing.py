@@ -184,6 +184,18 @@ def test_traffic_that_just_started_proves_nothing_good() -> None:
         assert not _looked(phase, trigger, kind) or phase.combined.tests[trigger][kind] < -900
 
 
+def test_a_look_opened_in_the_warm_up_is_no_proof_of_good_when_it_closes_later() -> None:
+    phase = Phase()
+    _just_started(phase, until_s=5)
+    phase.both(cell(5), cell(5))
+    phase.look({(CANDIDATE, 1): cell(1)}, seconds=5)
+    phase.both(cell(100), cell(100))  # closes the look that holds the warm-up's outcomes
+    assert _looked(phase, "error_rate", Kind.RELATIVE)
+    assert not _looked(phase, "error_rate", Kind.GOOD_RELATIVE)
+    phase.both(cell(100), cell(100))
+    assert _looked(phase, "error_rate", Kind.GOOD_RELATIVE)
+
+
 def test_what_divides_a_relative_look_is_fixed_when_it_opens() -> None:
     found = []
     for late in ((1.0, 1.0), (4.0, 4.0)):

@@ -115,9 +115,14 @@ class Gatherer:
             warm_ms = max(min(moment.now_ms, moment.warm_up.until_ms) - look.opened_ms, 0)
             samples = max(samples, moment.warm_up.routed_per_s * warm_ms / 1000)
         self.table.ratio(self.row, BREACH, (mine.hits / effect, samples / effect), beside)
-        if not moment.warming:
+        if not moment.warming and not self._began_warming(look):
             hits = max(mine.hits, mine.reaching)
             self.table.ratio(self.row, GOOD, (hits / effect, mine.n / effect), beside)
+
+    def _began_warming(self, look: OpenLook) -> bool:
+        """Whether it holds outcomes of traffic that just started: they prove nothing good."""
+        warm_up = self.moment.warm_up
+        return warm_up is not None and look.opened_ms < warm_up.until_ms
 
 
 def counted(
