@@ -372,6 +372,16 @@ def test_odd_looks_leave_numbers_and_a_reason(name: str, weight: int) -> None:
             assert np.isfinite(numbers).all()
 
 
+def test_ratings_outside_the_scale_count_as_its_ends() -> None:
+    odd, ends = Phase(), Phase()
+    for phase in (odd, ends):
+        phase.tell(references={"rating": 40.0, "regression_rating": 40.0})
+    for _ in range(4):
+        odd.both(ratings([0, 0, 4, 9, 9]), ratings([4, 4, 9, 9, 0]))
+        ends.both(ratings([1, 1, 4, 5, 5]), ratings([4, 4, 5, 5, 1]))
+    assert odd.evidence.wealth == ends.evidence.wealth
+
+
 def test_a_label_flagged_more_often_than_given_proves_nothing() -> None:
     phase = Phase()
     for _ in range(50):

@@ -6,6 +6,7 @@ have enough: when it closes may depend on how much came, never on what it says.
 
 from __future__ import annotations
 
+import numpy as np
 from msgspec.structs import replace
 
 from headgate.judge.sequential import bets
@@ -40,9 +41,17 @@ def absolute_increment(plan: Plan, sketch: Sketch, side: int) -> Floats:
     """Values of one arm against their limit (rates are counted in the bank)."""
     limit, unit = plan.limit or 0.0, plan.sampled.per_unit
     if plan.sampled.family is Family.RATING:
-        return bets.rating_against_limit(sketch.indexes / unit, sketch.counts, limit, side)
+        return bets.rating_against_limit(_stars(sketch, unit), sketch.counts, limit, side)
     lower, _ = value_bounds(sketch.indexes)
     return bets.mean_against_limit(lower, sketch.counts, limit * unit)
+
+
+def _stars(sketch: Sketch, unit: int) -> Floats:
+    """Ratings as values; what lies outside the scale counts as its end, so that no bet is ruined
+    and none wins more than it could.
+    """
+    stars: Floats = np.clip(sketch.indexes / unit, bets.LOWEST_RATING, bets.HIGHEST_RATING)
+    return stars
 
 
 def relative_increment(plan: Plan, look: OpenLook) -> Floats:
@@ -52,9 +61,9 @@ def relative_increment(plan: Plan, look: OpenLook) -> Floats:
     if plan.sampled.family is Family.RATING:
         unit = plan.sampled.per_unit
         return bets.rating_against_stable(
-            mine.indexes / unit,
+            _stars(mine, unit),
             mine.counts,
-            other.indexes / unit,
+            _stars(other, unit),
             other.counts,
             reference=min(max(look.reference / unit, 1.001), 4.999),
             margin=allowed,
