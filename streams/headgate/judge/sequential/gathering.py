@@ -84,10 +84,11 @@ class Gatherer(Struct, frozen=True):
             if not mine.n and not stable.n:
                 continue
             look = left.get(revision) or self._opened()
+            pair = (mine, stable)
             if look is not None:
                 pair = looks.beyond(plan, look.reference, mine, stable)
                 left[revision] = looks.added(look, *pair)
-                counted, stable_counted = counted.plus(pair[0]), stable_counted.plus(pair[1])
+            counted, stable_counted = counted.plus(pair[0]), stable_counted.plus(pair[1])
         for revision, look in list(left.items()):
             current, split = revision == moment.current, moment.splits.get(revision)
             if split is None:
@@ -103,7 +104,7 @@ class Gatherer(Struct, frozen=True):
         """A new look with stable's value as it is now; None while too little is known of it."""
         if self.plan.sampled.family is not Family.RATE and not self.reference:
             return None
-        return OpenLook(self.moment.now_ms, self.reference)
+        return OpenLook(self.moment.now_ms, self.reference, self.effects)
 
     def _close(self, look: OpenLook, *, current: bool) -> None:
         plan, moment = self.plan, self.moment
@@ -112,13 +113,18 @@ class Gatherer(Struct, frozen=True):
             self.table.add(self.row, Kind.RELATIVE, increment)
             return
         mine, stable = look.candidate, look.stable
-        effect, stable_effect = self.effects
+        effect, stable_effect = look.effects
         beside = (stable.hits / stable_effect, stable.n / stable_effect)
         samples: float = mine.n
         if moment.warm_up is not None and current and not plan.sampled.of_labels:
             warm_ms = max(min(moment.now_ms, moment.warm_up.until_ms) - look.opened_ms, 0)
             samples = max(samples, moment.warm_up.routed_per_s * warm_ms / 1000)
         self.table.ratio(self.row, BREACH, (mine.hits / effect, samples / effect), beside)
-        if not moment.warming:
+        if not moment.warming and not self._began_warming(look):
             hits = max(mine.hits, mine.reaching)
             self.table.ratio(self.row, GOOD, (hits / effect, mine.n / effect), beside)
+
+    def _began_warming(self, look: OpenLook) -> bool:
+        """Whether it holds outcomes of traffic that just started: they prove nothing good."""
+        warm_up = self.moment.warm_up
+        return warm_up is not None and look.opened_ms < warm_up.until_ms

@@ -6,6 +6,9 @@ have enough: when it closes may depend on how much came, never on what it says.
 
 from __future__ import annotations
 
+import numpy as np
+from msgspec.structs import replace
+
 from headgate.judge.sequential import bets
 from headgate.judge.sequential.bets import Floats
 from headgate.judge.sequential.plan import Plan
@@ -35,9 +38,17 @@ def absolute_increment(plan: Plan, sketch: Sketch, side: int) -> Floats:
     """Values of one arm against their limit (rates are counted in the bank)."""
     limit, unit = plan.limit or 0.0, plan.sampled.per_unit
     if plan.sampled.family is Family.RATING:
-        return bets.rating_against_limit(sketch.indexes / unit, sketch.counts, limit, side)
+        return bets.rating_against_limit(_stars(sketch, unit), sketch.counts, limit, side)
     lower, _ = value_bounds(sketch.indexes)
     return bets.mean_against_limit(lower, sketch.counts, limit * unit)
+
+
+def _stars(sketch: Sketch, unit: int) -> Floats:
+    """Ratings as values; what lies outside the scale counts as its end, so that no bet is ruined
+    and none wins more than it could.
+    """
+    stars: Floats = np.clip(sketch.indexes / unit, bets.LOWEST_RATING, bets.HIGHEST_RATING)
+    return stars
 
 
 def relative_increment(plan: Plan, look: OpenLook) -> Floats:
@@ -47,9 +58,9 @@ def relative_increment(plan: Plan, look: OpenLook) -> Floats:
     if plan.sampled.family is Family.RATING:
         unit = plan.sampled.per_unit
         return bets.rating_against_stable(
-            mine.indexes / unit,
+            _stars(mine, unit),
             mine.counts,
-            other.indexes / unit,
+            _stars(other, unit),
             other.counts,
             reference=min(max(look.reference / unit, 1.001), 4.999),
             margin=allowed,
@@ -70,12 +81,7 @@ def beyond(plan: Plan, reference: float, candidate: Sample, stable: Sample) -> P
 
 def added(look: OpenLook, candidate: Sample, stable: Sample) -> OpenLook:
     """The look with new samples of both arms."""
-    return OpenLook(
-        look.opened_ms,
-        look.reference,
-        look.candidate.plus(candidate),
-        look.stable.plus(stable),
-    )
+    return replace(look, candidate=look.candidate.plus(candidate), stable=look.stable.plus(stable))
 
 
 def is_closed(plan: Plan, look: OpenLook, split: Split, *, now_ms: int, current: bool) -> bool:

@@ -37,11 +37,13 @@ NO_SAMPLE = Sample()
 class OpenLook(Struct, frozen=True, omit_defaults=True):
     """A relative look in progress: both arms under one revision.
 
-    `reference` is stable's quantile or mean as it was when the look began, in wire units.
+    `reference` is stable's quantile or mean as it was when the look began, in wire units, and
+    `effects` the design effects of both arms: what the look itself tells must not change them.
     """
 
     opened_ms: int
     reference: float = 0.0
+    effects: tuple[float, float] = (1.0, 1.0)
     candidate: Sample = NO_SAMPLE
     stable: Sample = NO_SAMPLE
 

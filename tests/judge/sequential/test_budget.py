@@ -1,0 +1,95 @@
+"""The budget: never over 1 in all, whatever the looks, and counted in requests."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headgate.judge.sequential import budget
+from headgate.judge.sequential.budget import phase_budget, production_budget, proof_budget
+from support.mutants import mutant
+
+PLANNED = 10_000
+
+
+def _spent_by(module: Any, looks: list[int], planned: int = PLANNED) -> np.ndarray:
+    """What a phase spends whose looks bring so many candidate requests."""
+    totals = np.cumsum([0, *looks])
+    first = np.arange(len(looks)) == 0
+    spent: np.ndarray = module.phase_budget(planned, totals[:-1], totals[1:], first)
+    return spent
+
+
+def claim_budget(module: Any) -> None:
+    spent = _spent_by(module, [50] * 20_000)  # 100 times longer than planned
+    assert spent.sum() <= 1
+    assert spent[0] == 0.5
+    at = np.cumsum(spent) - 0.5
+    for lap in range(6):  # a quarter over the planned requests, a half of it over twice as many
+        requests = PLANNED * (2 ** (lap + 1) - 1)
+        np.testing.assert_allclose(at[requests // 50 - 1], 0.5 - 0.25 / 2**lap, atol=2e-3)
+    assert (np.diff(spent[1:]) <= 1e-15).all()
+    whole = module.phase_budget(PLANNED, 0, 10**15, first=False)
+    np.testing.assert_allclose(whole, 0.5, atol=1e-6)
+
+
+MUTATIONS = [
+    ("FIRST = 0.5", "FIRST = 1.0"),
+    ("LATER = 0.25", "LATER = 0.5"),
+    ("LATER * (2 - np.exp2(1 - lap))", "LATER * (2 + np.exp2(1 - lap))"),
+    ("LATER * np.exp2(-lap) * (share - begun) / np.exp2(lap)", "LATER * (share - begun)"),
+    ("np.exp2(-lap) * (share - begun) / np.exp2(lap)", "(share - begun) / np.exp2(lap)"),
+    ("np.where(share < 1, LATER * share, over)", "LATER * share"),
+    ("np.asarray(now, np.float64) / planned) - _spent(", "np.asarray(now) / planned) + _spent("),
+]
+
+
+def test_half_is_for_the_first_look_and_the_rest_is_spread_over_ever_longer_laps() -> None:
+    claim_budget(budget)
+
+
+@pytest.mark.parametrize(("fragment", "instead"), MUTATIONS)
+def test_a_broken_budget_fails_its_claim(fragment: str, instead: str) -> None:
+    with pytest.raises(AssertionError):
+        claim_budget(mutant(budget, fragment, instead))
+
+
+@settings(deadline=None, derandomize=True)
+@given(
+    st.integers(PLANNED, 10**12),
+    st.lists(st.integers(0, 10**7) | st.integers(0, 3), min_size=1, max_size=60),
+)
+def test_no_sequence_of_looks_spends_more_than_all(planned: int, looks: list[int]) -> None:
+    spent = _spent_by(budget, looks, planned)
+    assert (spent >= 0).all()
+    assert spent.sum() <= 1
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.lists(st.integers(1, 10**6), min_size=1, max_size=30), st.integers(0, 10**6))
+def test_more_looks_at_the_same_requests_spend_no_more(sizes: list[int], before: int) -> None:
+    edges = np.cumsum([before, *sizes])
+    split = sum(float(phase_budget(PLANNED, a, b, first=False)) for a, b in pairwise(edges))
+    whole = float(phase_budget(PLANNED, edges[0], edges[-1], first=False))
+    assert split == pytest.approx(whole, abs=1e-9)
+    assert phase_budget(PLANNED, before, before, first=False) == 0
+
+
+def test_300000_looks_of_half_a_second_spend_no_more_than_a_single_one() -> None:
+    assert _spent_by(budget, [1] * 300_000).sum() <= 1
+    assert _spent_by(budget, [0] * 300_000).sum() == 0.5
+
+
+def test_production_spends_one_in_30_days_of_requests() -> None:
+    edges = np.linspace(0, 3_000_000, 1_001)
+    assert production_budget(3_000_000, edges[:-1], edges[1:]).sum() == pytest.approx(1)
+    assert production_budget(0, 0, 5) == 5
+
+
+def test_proving_good_bets_everything_at_its_first_look() -> None:
+    assert proof_budget([True, False, False]).tolist() == [1, 0, 0]

@@ -1,0 +1,394 @@
+"""Observing: which counts reach which test, and what the evidence says of them."""
+
+from __future__ import annotations
+
+from itertools import product
+from math import log
+from typing import Any
+
+import numpy as np
+import pytest
+
+from headgate.judge.policy import parse_policy
+from headgate.judge.sequential import looks
+from headgate.judge.sequential.bank import Kind, bank_of
+from headgate.judge.sequential.combining import promotion, weights_of
+from headgate.judge.sequential.looks import over
+from headgate.judge.sequential.plan import plan_of
+from headgate.judge.sequential.state import Sample, WarmUp
+from headgate.vocabulary import Reason, Verdict
+from support.evidence import CANDIDATE, STABLE, Phase, cell, labels, ratings, sketch
+from support.ledger import START_MS, policy_content
+from support.mutants import mutant
+
+GOOD, BAD = cell(50, 0), cell(50, 25)
+HOUR = 3600.0
+
+
+def _looked(phase: Phase, trigger: str, kind: Kind) -> bool:
+    return phase.evidence.triggers[trigger].spent[kind] >= 0
+
+
+def test_a_tick_without_news_returns_the_same_object() -> None:
+    phase = Phase()
+    phase.both(GOOD, GOOD)
+    before = phase.evidence
+    assert phase.look() is before
+    assert phase.look({}, seconds=HOUR) is before
+
+
+def test_a_breach_needs_both_tests_beside_stable() -> None:
+    phase = Phase()
+    for _ in range(20):
+        phase.both(BAD, GOOD)
+    assert phase.verdicts["error_rate"].verdict is Verdict.BREACH
+    shared = Phase()
+    for _ in range(20):
+        shared.both(BAD, BAD)
+    absolute, relative, *_ = shared.combined.tests["error_rate"]
+    assert absolute > log(100) > relative
+    assert not shared.combined.proven
+
+
+def test_a_look_stays_open_until_both_arms_have_enough() -> None:
+    phase = Phase(weight=1_000)
+    phase.both(cell(19), cell(400))
+    assert not _looked(phase, "error_rate", Kind.RELATIVE)
+    phase.both(cell(1), cell(0))
+    assert _looked(phase, "error_rate", Kind.RELATIVE)
+    assert not phase.evidence.triggers["error_rate"].looks
+    phase = Phase(weight=1_000)
+    phase.both(cell(100), cell(179))  # the split gives stable nine times as many
+    assert not _looked(phase, "error_rate", Kind.RELATIVE)
+    phase.both(cell(0), cell(1))
+    assert _looked(phase, "error_rate", Kind.RELATIVE)
+
+
+def test_a_look_closes_after_a_minute_when_both_arms_have_something() -> None:
+    phase = Phase()
+    phase.both(cell(3), cell(3))
+    assert phase.look(seconds=59) is phase.look(seconds=0)
+    assert not _looked(phase, "error_rate", Kind.RELATIVE)
+    phase.look(seconds=1)
+    assert _looked(phase, "error_rate", Kind.RELATIVE)
+    lonely = Phase()
+    lonely.look({(CANDIDATE, 1): cell(500, 500)})
+    lonely.look({(CANDIDATE, 1): cell(500, 500)}, seconds=HOUR)
+    assert not _looked(lonely, "error_rate", Kind.RELATIVE)
+
+
+def test_relative_looks_never_join_two_revisions() -> None:
+    phase = Phase()
+    phase.look({(CANDIDATE, 1): cell(50, 25)})
+    phase.split(2, 9_000)
+    phase.look({(STABLE, 2): cell(50)})
+    phase.look({(STABLE, 2): cell(50)}, seconds=HOUR)
+    assert not _looked(phase, "error_rate", Kind.RELATIVE)
+    assert sorted(phase.evidence.triggers["error_rate"].looks) == [1, 2]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_ramp_while_both_arms_get_three_times_worse_proves_nothing(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    phase = Phase(weight=1_000)
+    for number in range(400):
+        if number == 200:
+            phase.split(2, 5_000)
+        revision, share = (1, 0.1) if number < 200 else (2, 0.5)
+        rate = 0.01 if number < 200 else 0.03
+        mine, other = int(200 * share), int(200 * (1 - share))
+        phase.both(
+            cell(mine, int(rng.binomial(mine, rate))),
+            cell(other, int(rng.binomial(other, rate))),
+            revision,
+        )
+        assert not phase.combined.proven
+
+
+def test_late_labels_count_in_the_look_of_their_own_revision_hours_later() -> None:
+    phase = Phase(weight=1_000)
+    phase.both(GOOD, cell(450))
+    phase.split(2, 9_000)
+    phase.both(cell(450), GOOD, 2)
+    before = phase.combined.tests["hallucination"]
+    mine, other = labels("hallucination", 30, 12), labels("hallucination", 270, 3)
+    phase.both(mine, other, 1, seconds=5 * HOUR)
+    after = phase.combined.tests["hallucination"]
+    assert after[Kind.RELATIVE] > before[Kind.RELATIVE]
+    assert after[Kind.RELATIVE] > log(10)
+    assert phase.evidence.label_delay_ms >= 5 * HOUR * 1000
+    assert not phase.evidence.triggers["hallucination"].looks
+
+
+def test_labels_of_an_earlier_phase_count_nowhere() -> None:
+    phase = Phase()
+    phase.both(labels("hallucination", 50, 50), labels("hallucination", 50, 0), 99)
+    assert not _looked(phase, "hallucination", Kind.ABSOLUTE)
+
+
+def test_outcomes_without_a_revision_count_in_absolute_tests_alone_until_settled() -> None:
+    phase = Phase()
+    phase.both(BAD, GOOD, 0)
+    assert _looked(phase, "error_rate", Kind.ABSOLUTE)
+    assert not _looked(phase, "error_rate", Kind.RELATIVE)
+    assert not phase.evidence.triggers["error_rate"].looks
+    phase.tell(settled_ms=phase.now_ms + 10_000)
+    phase.both(BAD, GOOD, 0, seconds=9)
+    assert not _looked(phase, "error_rate", Kind.RELATIVE)
+    phase.both(BAD, GOOD, 0, seconds=1)
+    assert _looked(phase, "error_rate", Kind.RELATIVE)
+
+
+def test_labels_without_a_revision_wait_for_the_longest_delay_seen() -> None:
+    phase = Phase()
+    phase.tell(settled_ms=phase.now_ms, label_delay_ms=60_000)
+    flagged, fine = labels("hallucination", 50, 25), labels("hallucination", 50, 0)
+    phase.both(flagged, fine, 0)
+    assert _looked(phase, "hallucination", Kind.ABSOLUTE)
+    assert not _looked(phase, "hallucination", Kind.RELATIVE)
+    phase.both(flagged, fine, 0, seconds=60)
+    assert _looked(phase, "hallucination", Kind.RELATIVE)
+
+
+def _just_started(phase: Phase, rate: float = 50.0, until_s: float = 20.0) -> None:
+    until_ms = phase.now_ms + int(until_s * 1000)
+    phase.tell(warm_up=WarmUp(phase.now_ms, until_ms, routed_per_s=rate))
+
+
+def test_fast_failures_before_slow_successes_prove_nothing() -> None:
+    phase = Phase()
+    _just_started(phase)
+    for number in range(20):  # one of 100 requests fails at once; no success has finished yet
+        phase.both(cell(1, 1) if number % 4 == 0 else cell(0), cell(25, number % 4 == 0))
+    assert not phase.combined.proven
+    blind = Phase()
+    for number in range(20):
+        blind.both(cell(1, 1) if number % 4 == 0 else cell(0), cell(25, number % 4 == 0))
+    assert blind.combined.tests["error_rate"][Kind.ABSOLUTE] > log(100)
+
+
+def test_half_failing_is_caught_while_traffic_has_just_started() -> None:
+    phase = Phase()
+    _just_started(phase)
+    for _ in range(4):
+        phase.both(cell(13, 13), cell(25))
+    assert "error_rate" in phase.combined.proven
+
+
+def test_traffic_that_just_started_proves_nothing_good() -> None:
+    phase = Phase()
+    _just_started(phase)
+    for _ in range(39):
+        phase.both(cell(500, latency_us=[1000] * 500), cell(500, latency_us=[1000] * 500))
+    for trigger, kind in product(("error_rate", "latency_p95"), (Kind(2), Kind(3))):
+        assert not _looked(phase, trigger, kind) or phase.combined.tests[trigger][kind] < -900
+
+
+def test_a_look_opened_in_the_warm_up_is_no_proof_of_good_when_it_closes_later() -> None:
+    phase = Phase()
+    _just_started(phase, until_s=5)
+    phase.both(cell(5), cell(5))
+    phase.look({(CANDIDATE, 1): cell(1)}, seconds=5)
+    phase.both(cell(100), cell(100))  # closes the look that holds the warm-up's outcomes
+    assert _looked(phase, "error_rate", Kind.RELATIVE)
+    assert not _looked(phase, "error_rate", Kind.GOOD_RELATIVE)
+    phase.both(cell(100), cell(100))
+    assert _looked(phase, "error_rate", Kind.GOOD_RELATIVE)
+
+
+def test_what_divides_a_relative_look_is_fixed_when_it_opens() -> None:
+    found = []
+    for late in ((1.0, 1.0), (4.0, 4.0)):
+        phase = Phase()
+        phase.tell(effects={"error_rate": (2.0, 2.0)})
+        phase.both(cell(10, 5), cell(10))
+        phase.tell(effects={"error_rate": late})
+        phase.both(cell(10, 5), cell(10))
+        found.append(phase.combined.tests["error_rate"][Kind.RELATIVE])
+    assert found[0] == found[1]
+
+
+def test_when_stable_vanishes_the_relative_is_unknown_and_the_absolute_decides() -> None:
+    phase = Phase()
+    phase.both(GOOD, GOOD)
+    phase.split(2, 10_000)
+    for _ in range(10):
+        phase.look({(CANDIDATE, 2): cell(50, 25, latency_us=[10**6] * 25)}, stable="")
+    verdicts = phase.verdicts
+    assert verdicts["error_rate"].verdict is Verdict.BREACH
+    assert verdicts["latency_p95"].verdict is Verdict.UNKNOWN
+    assert verdicts["latency_p95"].reason is Reason.NO_BASELINE
+
+
+def test_a_warning_is_quiet_when_the_trigger_it_names_says_it_all() -> None:
+    phase = Phase()
+    for _ in range(60):
+        phase.both(BAD, GOOD)
+    assert phase.verdicts["regression_errors"].reason is Reason.SAID_ELSEWHERE
+    assert phase.verdicts["regression_errors"].verdict is Verdict.SUSPECT
+    minor = Phase()
+    for _ in range(200):
+        minor.both(cell(50, 2), cell(100, 1))  # 4 % beside 1 %, under the limit of 5 %
+    assert minor.verdicts["regression_errors"].verdict is Verdict.BREACH
+    assert minor.verdicts["error_rate"].verdict is not Verdict.BREACH
+
+
+def test_a_warning_has_an_alpha_of_its_own() -> None:
+    content = policy_content()
+    content["proof"] = {"false_warning": 0.2, "false_rollback": 1e-6}
+    phase = Phase(parse_policy(content))
+    while not phase.combined.proven:
+        phase.both(cell(50, 2), cell(100, 1))
+        assert phase.now_ms < START_MS + 600_000
+    assert phase.combined.proven == {"regression_errors"}
+    assert phase.combined.needed["regression_errors"] == pytest.approx(5)
+    assert phase.combined.needed["error_rate"] > 1e6
+
+
+def test_the_weights_of_what_can_roll_back_sum_to_1_with_or_without_data() -> None:
+    content = policy_content()
+    for number, row in enumerate(content["triggers"]):
+        row["weight"] = 0.3 + number
+    weights = weights_of(parse_policy(content))
+    assert sum(weights.values()) == pytest.approx(1)
+    assert set(weights) == {"error_rate", "latency_p95", "rating", "hallucination"}
+    phase = Phase()
+    phase.both(BAD, GOOD)
+    combined = phase.combined
+    share = np.exp(combined.log_e["error_rate"]) / 4
+    assert combined.total == pytest.approx(share)
+
+
+def _healthy(phase: Phase, looks: int = 60) -> None:
+    latency = [800_000] * 45 + [1_100_000] * 5
+    phase.tell(references={"latency_p95": 1_000_000.0, "latency_p99": 1_200_000.0})
+    for _ in range(looks):
+        phase.both(cell(50, latency_us=latency), cell(50, 1, latency_us=latency))
+
+
+def test_promotion_says_what_it_lacks_and_has() -> None:
+    phase = Phase()
+    assert len(promotion(phase.policy, phase.evidence, safety_checked=0).lacking) == 2
+    _healthy(phase)
+    assert promotion(phase.policy, phase.evidence, safety_checked=1_000).proven
+    few = promotion(phase.policy, phase.evidence, safety_checked=999)
+    assert not few.proven
+    assert few.lacking == ("safety: 999 of 1000 checked answers",)
+    phase.both(labels("hallucination", 3, 0), labels("hallucination", 3, 0))  # now it is reported
+    lacking = promotion(phase.policy, phase.evidence, safety_checked=1_000).lacking
+    assert [words.split(":")[0] for words in lacking] == ["hallucination"]
+
+
+def test_unknown_never_promotes() -> None:
+    phase = Phase()
+    for _ in range(60):
+        phase.both(cell(50), cell(50, 1))  # no latency at all
+    lacking = promotion(phase.policy, phase.evidence, safety_checked=1_000).lacking
+    assert [words.split(":")[0] for words in lacking] == ["latency_p95"]
+
+
+def test_a_lean_towards_a_breach_forbids_promotion() -> None:
+    phase = Phase()
+    _healthy(phase)
+    for _ in range(8):
+        phase.both(ratings([1] * 5), ratings([5] * 5))
+    promoted = promotion(phase.policy, phase.evidence, safety_checked=1_000)
+    assert not promoted.proven
+
+
+def claim_edges(module: Any) -> None:
+    rng = np.random.default_rng(2)
+    for _ in range(200):
+        values = rng.lognormal(13, 1, 300).astype(np.int64)
+        value = float(rng.lognormal(13, 1))
+        sample = module.over(Sample(n=300, sketch=sketch(values)), value)
+        truth = int((values > value).sum())
+        assert sample.hits <= truth <= sample.reaching
+        assert sample.reaching - sample.hits < 30
+    # Values up to the end of a bin are not above it, nor reach above it.
+    sample = module.over(Sample(n=2, sketch=sketch([200, 201])), 200.0)
+    assert (sample.hits, sample.reaching) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("fragment", "instead"),
+    [
+        (
+            "hits = sample.sketch.count_above(whole)",
+            "hits = sample.sketch.count_above(whole // 2)",
+        ),
+        ("reaching = hits\n", "reaching = 0\n"),
+        ("max(int(lowest) - 1, 0)", "whole"),
+        ("if whole < int(highest)", "if whole <= int(highest)"),
+    ],
+)
+def test_a_wrong_bin_edge_fails_its_claim(fragment: str, instead: str) -> None:
+    with pytest.raises(AssertionError):
+        claim_edges(mutant(looks, fragment, instead))
+
+
+def test_rounding_to_bins_never_helps_a_proof() -> None:
+    claim_edges(looks)
+    assert over(Sample(), 5.0) == Sample()
+
+
+# Bad input
+
+
+ODD = {
+    "all failed": (cell(50, 50), cell(50, 50)),
+    "all passed": (cell(50), cell(50)),
+    "one request": (cell(1, 1), cell(1)),
+    "a million": (cell(10**6, 10**6), cell(10**6)),
+    "a million beside one": (cell(10**6, 10**6), cell(1)),
+    "ratings over 5": (ratings([9, 9, 9, 9, 9]), ratings([9, 9, 9, 9, 9])),
+    "ratings under 1": (ratings([0, 0, 0, 0, 0]), ratings([0, 0, 0, 0, 0])),
+    "costs of 0": (cell(50, cost_microusd=[0] * 50), cell(50, cost_microusd=[0] * 50)),
+    "a huge cost": (cell(50, cost_microusd=[10**9] * 50), cell(50, cost_microusd=[1] * 50)),
+    "latency of 0": (cell(50, latency_us=[0] * 50), cell(50, latency_us=[0] * 50)),
+    "more errors than requests": (cell(5, 50), cell(5, 50)),
+    "more flagged than labelled": (labels("task_success", 5, 50), labels("task_success", 5, 50)),
+    "an empty arm": (cell(50, 50), cell(0)),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("weight", [0, 1, 5_000, 10_000])
+def test_odd_looks_leave_numbers_and_a_reason(name: str, weight: int) -> None:
+    phase = Phase(weight=weight)
+    known = {"rating": 42.0, "regression_rating": 42.0, "cost": 0.0, "latency_p95": 0.0}
+    phase.tell(references=known)
+    for number in range(30):
+        phase.both(*ODD[name], seconds=30)
+        if number == 15:
+            phase.tell(references=dict.fromkeys(known, 1.0))
+        wealth = bank_of(phase.policy).wealth(phase.evidence.wealth)
+        assert np.isfinite(wealth).all()
+        assert all(np.isfinite(at) for row in phase.combined.tests.values() for at in row)
+        for verdict in phase.verdicts.values():
+            assert verdict.reason in Reason
+            assert verdict.sentence
+            numbers = [x for x in verdict.evidence.values() if isinstance(x, float)]
+            assert np.isfinite(numbers).all()
+
+
+def test_ratings_outside_the_scale_count_as_its_ends() -> None:
+    odd, ends = Phase(), Phase()
+    for phase in (odd, ends):
+        phase.tell(references={"rating": 40.0, "regression_rating": 40.0})
+    for _ in range(4):
+        odd.both(ratings([0, 0, 4, 9, 9]), ratings([4, 4, 9, 9, 0]))
+        ends.both(ratings([1, 1, 4, 5, 5]), ratings([4, 4, 5, 5, 1]))
+    assert odd.evidence.wealth == ends.evidence.wealth
+
+
+def test_a_label_flagged_more_often_than_given_proves_nothing() -> None:
+    phase = Phase()
+    for _ in range(50):
+        phase.both(labels("hallucination", 5, 50), labels("hallucination", 50, 0))
+    assert all(np.isfinite(phase.combined.tests["hallucination"]))
+
+
+def test_every_trigger_of_the_default_policy_has_a_plan() -> None:
+    bank = bank_of(Phase().policy)
+    assert [plan_of(trigger) for trigger in bank.triggers] == list(bank.plans)

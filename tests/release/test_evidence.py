@@ -1,0 +1,111 @@
+"""Evidence in the fold: what a rollout proves over its life, and that it survives a checkpoint."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from headgate.judge.policy import parse_policy
+from headgate.judge.sequential.bank import Kind, bank_of
+from headgate.judge.sequential.combining import log_e_values
+from headgate.judge.sequential.state import Evidence
+from headgate.release.checkpoints import freeze, freeze_marker, thaw_newest
+from headgate.release.fold import step
+from headgate.release.state import PartitionState
+from headgate.vocabulary import Action, AlertKind, AlertState
+from headgate.wire.requests import SetWeight
+from support.ledger import MODEL, LedgerBench, Traffic, policy_content
+
+GOOD = Traffic(rating=4.4, hallucination_rate=0.0, tokens=600, cost_usd=0.002)
+
+
+def _rollout(weight: int = 5000) -> LedgerBench:
+    bench = LedgerBench()
+    bench.adopt()
+    bench.start(weight)
+    return bench
+
+
+def _evidence(bench: LedgerBench) -> Evidence:
+    assert bench.model.evidence is not None
+    return bench.model.evidence
+
+
+def test_a_tick_without_news_keeps_the_same_evidence() -> None:
+    bench = _rollout()
+    bench.serve(5, v1=GOOD, v2=GOOD)
+    before = _evidence(bench)
+    bench.tick()
+    assert _evidence(bench) is before
+
+
+def test_a_ramp_while_both_arms_get_three_times_worse_is_no_breach() -> None:
+    bench = _rollout(1000)
+    bench.serve(60, v1=Traffic(requests=90), v2=Traffic(requests=10))
+    bench.request(SetWeight, weight=5000)
+    worse = Traffic(error_rate=0.03)
+    bench.serve(90, v1=worse, v2=worse)
+    assert Action.ROLLBACK not in [command.action for command in bench.commands]
+    assert bench.alerts == []
+    evidence = _evidence(bench)
+    assert len(evidence.splits) == 2
+    assert evidence.started_ms < evidence.splits[-1].since_ms  # a change of weight: no new phase
+    assert evidence.requests > 9_000
+
+
+def test_fast_failures_of_traffic_that_just_started_prove_nothing() -> None:
+    bench = _rollout()
+    for _ in range(4):  # the rest of 50 requests a tick is still on its way
+        bench.serve(0.5, v1=GOOD, v2=Traffic(requests=1, error_rate=1.0))
+        bench.serve(0.5, v1=GOOD)
+    assert Action.ROLLBACK not in [command.action for command in bench.commands]
+
+
+def test_an_outage_holds_alerts_and_ends_with_evidence_anew() -> None:
+    bench = _rollout()
+    bench.serve(20, v1=GOOD, v2=GOOD)
+    outage = Traffic(error_rate=0.5)
+    bench.serve(30, v1=outage, v2=outage)
+    assert [alert.kind for alert in bench.alerts] == [AlertKind.OUTAGE_HOLD]
+    assert _evidence(bench).triggers["error_rate"].holding_since_ms is not None
+    spent = _evidence(bench).triggers["error_rate"].spent
+    bench.serve(330, v1=GOOD, v2=GOOD)
+    assert bench.alerts[-1].state is AlertState.RESOLVED
+    known = _evidence(bench).triggers["error_rate"]
+    assert known.holding_since_ms is None
+    assert known.spent[Kind.ABSOLUTE] > spent[Kind.ABSOLUTE]  # what was spent stays spent
+    policy = parse_policy(policy_content())
+    before = log_e_values(policy, _evidence(bench))["error_rate"][Kind.ABSOLUTE]
+    assert before < 0
+    bench.serve(20, v1=GOOD, v2=Traffic(error_rate=0.5))
+    assert log_e_values(policy, _evidence(bench))["error_rate"][Kind.ABSOLUTE] > before
+
+
+@pytest.mark.parametrize("seconds", [3, 40])
+def test_evidence_survives_a_checkpoint_and_folds_on_to_the_same_bytes(seconds: int) -> None:
+    bench = _rollout(1000)
+    bench.serve(seconds, v1=GOOD, v2=Traffic(requests=7, rating=4.0, hallucination_rate=0.01))
+    cut, state = len(bench.entries), bench.state
+    table: dict[bytes, bytes] = {}
+    names = []
+    for model in ("", MODEL):
+        name, parts = freeze(state, model)
+        names.append(name)
+        table.update(parts)
+    key, value = freeze_marker(state, names)
+    table[key] = value
+    loaded = thaw_newest(table, 0)
+    assert loaded is not None
+    thawed = loaded.state
+    assert freeze(thawed, MODEL) == freeze(state, MODEL)
+    bench.serve(15, v1=GOOD, v2=Traffic(error_rate=0.02))
+    again = PartitionState(ledger_partition=0)
+    for number, (entry, at) in enumerate(bench.entries):
+        again, _ = step(again, entry, at)
+        if number >= cut:
+            thawed, _ = step(thawed, entry, at)
+    assert freeze(thawed, MODEL) == freeze(bench.state, MODEL) == freeze(again, MODEL)
+    bank = bank_of(parse_policy(policy_content()))
+    wealth = bank.wealth(_evidence(bench).wealth)
+    assert np.isfinite(wealth).all()
+    assert (wealth > -1e3).any()
