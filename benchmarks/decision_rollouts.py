@@ -164,9 +164,18 @@ class Rollout:
         for (version, _), counts in fresh.items():
             self._block(version, counts)
         look = self._look()
-        evidence = with_block(
+        seen = Observed(
+            now_ms=self.now_ms,
+            fresh=fresh,
+            candidate="v2",
+            stable="v1" if self.beside else "",
+            faults=FAULTS,
+            ended=over(self.policy, self.evidence, look),
+        )
+        evidence = with_holds(self.policy, observe(self.policy, self.evidence, seen), look)
+        self.evidence = with_block(
             self.policy,
-            self.evidence,
+            evidence,
             self.blocks,
             lambda: merge(self.recent),
             stable="v1",
@@ -174,15 +183,6 @@ class Rollout:
         )
         self.recent = [*self.recent, *(fresh[key] for key in fresh if key[0] == "v1")]
         self.recent = self.recent[-RECENT_TICKS:]
-        seen = Observed(
-            now_ms=self.now_ms,
-            fresh=fresh,
-            candidate="v2",
-            stable="v1" if self.beside else "",
-            faults=FAULTS,
-            ended=over(self.policy, evidence, look),
-        )
-        self.evidence = with_holds(self.policy, observe(self.policy, evidence, seen), look)
         return combine(self.policy, self.evidence).proven
 
     def _look(self) -> Look:

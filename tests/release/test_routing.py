@@ -9,7 +9,8 @@ import pytest
 from headgate.judge.routing import Answered, Point, answered, completeness, is_uneven, with_point
 from headgate.vocabulary import Action, AlertKind, AlertState
 from headgate.wire.acks import Choices
-from support.ledger import LedgerBench, Traffic
+from headgate.wire.requests import ApplyPolicy
+from support.ledger import LedgerBench, Traffic, policy_content
 
 GOOD = Traffic(requests=20)
 
@@ -119,3 +120,14 @@ def test_completeness_compares_what_was_heard_of_what_was_chosen(lost: int, unev
     shares = completeness(history, history[-1], 5_000)
     assert shares is not None
     assert is_uneven(shares) is uneven
+
+
+def test_a_policy_applied_on_the_way_makes_nobody_silent() -> None:
+    bench, routers = _started()
+    routers.serve(60, {"v1": 20, "v2": 20}, v1=GOOD, v2=GOOD)
+    policy = {**policy_content(), "description": "another"}
+    assert bench.request(ApplyPolicy, policy=policy).event == "accepted"
+    routers.serve(60, {"v1": 20, "v2": 20}, v1=GOOD, v2=GOOD)
+    assert bench.commands[-1].action is Action.SET_WEIGHTS
+    routers.serve(60, {"v1": 20, "v2": 20}, v1=GOOD)
+    assert bench.commands[-1].action is Action.ROLLBACK

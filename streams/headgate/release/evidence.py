@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from headgate.judge.looks import Look
 from headgate.judge.policy import Policy
+from headgate.judge.routing import Point
 from headgate.judge.sequential.arms import Observed
 from headgate.judge.sequential.blocks import with_block, with_references
 from headgate.judge.sequential.holds import over, with_holds
@@ -35,7 +36,22 @@ def begin(state: ModelState, rollout: Rollout, policy: Policy, now_ms: int) -> E
     )
     recent = recent_requests(state.tables, rollout.stable, REFERENCE_REQUESTS)
     evidence = with_references(policy, evidence, recent)
-    return resplit(state, rollout, evidence, now_ms, rose=True)
+    evidence = resplit(state, rollout, evidence, now_ms, rose=True)
+    return _with_blocks(state, rollout, policy, evidence)
+
+
+def _with_blocks(
+    state: ModelState, rollout: Rollout, policy: Policy, evidence: Evidence
+) -> Evidence:
+    """With what the blocks that have closed by now tell of the looks to come."""
+    return with_block(
+        policy,
+        evidence,
+        state.tables.blocks,
+        partial(recent_requests, state.tables, rollout.stable, REFERENCE_REQUESTS),
+        stable=rollout.stable,
+        faults=policy.caller_faults.rules(),
+    )
 
 
 def resplit(
@@ -61,18 +77,28 @@ def resplit(
     return replace(evidence, splits=splits, warm_up=warm_up, settled_ms=None)
 
 
-def new_phase(evidence: Evidence, now_ms: int, planned: int) -> Evidence:
+def new_phase(state: ModelState, policy: Policy, now_ms: int) -> ModelState:
     """Under another policy: what was proven against other limits proves nothing now."""
-    return replace(
-        evidence,
+    if state.evidence is None or state.rollout is None:
+        return state
+    evidence = replace(
+        state.evidence,
         started_ms=now_ms,
-        planned=planned,
+        planned=policy.proof.planned_requests,
         requests=0,
+        stable_requests=0,
         wealth=b"",
+        log_e=[],
         triggers={},
         block_ms=-1,
+        effects={},
         references={},
     )
+    evidence = _with_blocks(state, state.rollout, policy, evidence)
+    chosen = [
+        state.choices.get(name, 0) for name in (state.rollout.candidate, state.rollout.stable)
+    ]
+    return replace(state, evidence=evidence, routing=(Point(now_ms, *chosen),))
 
 
 def in_flight_ms(evidence: Evidence) -> int:
@@ -120,15 +146,6 @@ def take_fresh(state: ModelState, policy: Policy, look: Look) -> ModelState:
     if evidence is None or state.rollout is None:
         return state
     after = _measured(evidence, look.now_ms)
-    if fresh:
-        after = with_block(
-            policy,
-            after,
-            state.tables.blocks,
-            partial(recent_requests, state.tables, state.rollout.stable, REFERENCE_REQUESTS),
-            stable=state.rollout.stable,
-            faults=look.faults,
-        )
     seen = Observed(
         now_ms=look.now_ms,
         fresh=fresh,
@@ -139,6 +156,8 @@ def take_fresh(state: ModelState, policy: Policy, look: Look) -> ModelState:
     )
     after = observe(policy, after, seen)
     after = with_holds(policy, after, look)
+    if fresh:  # only now: what this look judged must not have set what it was measured by
+        after = _with_blocks(state, state.rollout, policy, after)
     if after is evidence and not fresh:
         return state
     return replace(state, evidence=after, tables=without_fresh(state.tables))

@@ -129,9 +129,7 @@ def _apply_policy(turn: Turn, state: ModelState, request: ApplyPolicy) -> tuple[
     state = incidents.resolve_all(turn, state, gone, f"Policy {record.name} has no such trigger.")
     memories = {name: kept for name, kept in state.memories.items() if name in known}
     state = replace(state, policy=record, memories=memories)
-    if state.evidence is not None:
-        planned = parse_policy(record.content).proof.planned_requests
-        state = replace(state, evidence=new_phase(state.evidence, turn.now_ms, planned))
+    state = new_phase(state, parse_policy(record.content), turn.now_ms)
     return state, (f"Policy {record.name} ({record.digest}) is in force for {state.model}.")
 
 

@@ -268,7 +268,8 @@ def _healthy(phase: Phase, looks: int = 60) -> None:
 
 def test_promotion_says_what_it_lacks_and_has() -> None:
     phase = Phase()
-    assert len(promotion(phase.policy, phase.evidence, safety_checked=0).lacking) == 2
+    assert len(promotion(phase.policy, phase.evidence, safety_checked=None).lacking) == 2
+    assert len(promotion(phase.policy, phase.evidence, safety_checked=0).lacking) == 3
     _healthy(phase)
     assert promotion(phase.policy, phase.evidence, safety_checked=1_000).proven
     few = promotion(phase.policy, phase.evidence, safety_checked=999)

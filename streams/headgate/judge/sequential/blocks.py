@@ -41,7 +41,8 @@ def with_block(
     open_ms = max(blocks, default=-1)
     if open_ms <= evidence.block_ms or not evidence.splits:
         return evidence
-    closed = [blocks[start] for start in sorted(blocks) if start < open_ms][-BLOCKS:]
+    usable = [at for at in sorted(blocks) if evidence.blocks_from_ms <= at < open_ms]
+    closed = [blocks[start] for start in usable[-BLOCKS:]]
     return replace(
         with_references(policy, evidence, recent()),
         effects=_effects(policy, evidence, closed, stable, faults),

@@ -115,9 +115,10 @@ class Promotion:
     lacking: tuple[str, ...]
 
 
-def promotion(policy: Policy, evidence: Evidence, *, safety_checked: int) -> Promotion:
+def promotion(policy: Policy, evidence: Evidence, *, safety_checked: int | None) -> Promotion:
     """Promotion needs, now, min E_k(-) >= 1/alpha over the required metrics, no critical E_k >= 1
-    and no violation among the last `safety_checked` answers, which must be enough.
+    and no violation among the last `safety_checked` answers, which must be enough; None where
+    nobody checks safety.
 
     The minimum over required metrics needs no correction: it is below each of them.
     """
@@ -137,7 +138,7 @@ def promotion(policy: Policy, evidence: Evidence, *, safety_checked: int) -> Pro
         if combined.log_e[name] >= 0
     ]
     watched = any(trigger.metric == "safety_violations" for trigger in policy.triggers)
-    if watched and 0 < safety_checked < policy.proof.safety_checks:
+    if watched and safety_checked is not None and safety_checked < policy.proof.safety_checks:
         lacking.append(f"safety: {safety_checked} of {policy.proof.safety_checks} checked answers")
     return Promotion(not lacking, tuple(lacking))
 

@@ -13,7 +13,7 @@ from headgate.judge.sequential.bets import Floats
 from headgate.judge.sequential.gathering import NO_EFFECT, Gatherer, Moment
 from headgate.judge.sequential.looks import LOOK_MS
 from headgate.judge.sequential.plan import Plan
-from headgate.judge.sequential.process import log_e_value
+from headgate.judge.sequential.process import NOTHING, log_e_value
 from headgate.judge.sequential.samples import Family
 from headgate.judge.sequential.state import (
     NO_SAMPLE,
@@ -56,6 +56,8 @@ def observe(policy: Policy, evidence: Evidence, seen: Observed) -> Evidence:
         observed_ms=seen.now_ms,
         wealth=wealth.tobytes(),
         log_e=log_e,
+        blocks_from_ms=seen.now_ms if seen.ended else evidence.blocks_from_ms,
+        block_ms=-1 if seen.ended else evidence.block_ms,
         triggers=dict(zip((trigger.name for trigger in bank.triggers), rows, strict=True)),
         label_delay_ms=label_delay_ms(evidence, seen),
     )
@@ -98,13 +100,13 @@ class _Tick(Struct, frozen=True):
         """One trigger's samples into the table. Of traffic that just started only failures tell."""
         name, plan = self.bank.triggers[row].name, self.bank.plans[row]
         known = self.evidence.triggers.get(name, UNTESTED)
-        if self.moment.warming and plan.sampled.family is not Family.RATE:
-            return known
         take, faults = plan.sampled.take, self.faults
-        mine = take(self.arms.candidate, faults)
+        unripe = self.moment.warming and plan.sampled.family is not Family.RATE
+        mine = NO_SAMPLE if unripe else take(self.arms.candidate, faults)
         pairs = {
             revision: (take(one, faults), take(other, faults))
             for revision, (one, other) in self.arms.pairs.items()
+            if not unripe or revision != self.moment.current
         }
         effects = self.evidence.effects.get(name, NO_EFFECT)
         reference = self.evidence.references.get(name, 0.0)
@@ -173,5 +175,5 @@ def log_evidence(plan: Plan, log_e: list[float], *, beside: bool) -> float:
     """ln E of a breach: `beside` a live stable arm the lesser of both, else the test there is."""
     absolute, relative = log_e[0], log_e[1]
     if plan.limit is None:
-        return relative
+        return relative if beside else NOTHING
     return min(absolute, relative) if plan.needs_both and beside else absolute

@@ -35,12 +35,14 @@ class Sampled:
 
 
 def _errors(cell: Cell, faults: CallerFaults) -> Sample:
-    return Sample(cell.requests, error_count(cell, faults) if cell.errors else 0)
+    failed = error_count(cell, faults) if cell.errors else 0
+    return Sample(cell.requests, min(failed, cell.requests))
 
 
 def _flagged(label: str, *, inverse: bool = False) -> Callable[[Cell, CallerFaults], Sample]:
     def take(cell: Cell, _: CallerFaults) -> Sample:
-        labelled, flagged = cell.labelled.get(label, 0), cell.flagged.get(label, 0)
+        labelled = cell.labelled.get(label, 0)
+        flagged = min(cell.flagged.get(label, 0), labelled)
         return Sample(labelled, labelled - flagged if inverse else flagged)
 
     return take

@@ -124,7 +124,8 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     logarithms of every bet and `log_e` ln E of every test (see `Bank`). When a block of stable's
     traffic closes (at `block_ms`), `effects` (design effects of both arms by trigger) and
     `references` (stable's quantiles and means by trigger, in wire units) are taken anew, with
-    `p99_ms`, stable's p99 latency.
+    `p99_ms`, stable's p99 latency. Blocks before `blocks_from_ms` tell of an outage that is over
+    and not of how bursty outcomes are.
     """
 
     started_ms: int
@@ -140,6 +141,7 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     settled_ms: int | None = None
     label_delay_ms: int = 0
     block_ms: int = -1
+    blocks_from_ms: int = 0
     effects: dict[str, tuple[float, float]] = {}
     references: dict[str, float] = {}
     p99_ms: int | None = None
