@@ -85,6 +85,7 @@ class AlertKind(StrEnum):
     OUTAGE_HOLD = "outage_hold"
     RECOVERY_MISSED = "recovery_missed"
     UNEVEN_COMPLETENESS = "uneven_completeness"
+    MISROUTED = "misrouted"
     NO_ROLLBACK_TARGET = "no_rollback_target"
     TELEMETRY_STALE = "telemetry_stale"
     INGEST_LAGGING = "ingest_lagging"

@@ -56,6 +56,7 @@ class Traffic:
     safety_violations: int = 0
     tokens: int | None = None
     cost_usd: float | None = None
+    buckets: tuple[int, int] | None = None  # from, to
 
 
 @dataclass
@@ -67,6 +68,7 @@ class _Pane:
     ratings: Any = field(default_factory=lambda: np.zeros(BUCKETS, np.int64))
     tokens: Any = field(default_factory=lambda: np.zeros(BUCKETS, np.int64))
     cost: Any = field(default_factory=lambda: np.zeros(BUCKETS, np.int64))
+    buckets: Any = field(default_factory=lambda: np.zeros(BUCKETS, np.int64))
     labelled: dict[str, int] = field(default_factory=dict)
     flagged: dict[str, int] = field(default_factory=dict)
     sums: dict[str, int] = field(default_factory=dict)
@@ -243,6 +245,11 @@ class LedgerBench:
         if traffic.hallucination_rate is not None:
             bad = int(self.rng.binomial(count, traffic.hallucination_rate))
             _label(pane, "hallucination", count, bad)
+        if traffic.buckets is not None:
+            low, high = traffic.buckets
+            buckets = self.rng.integers(low, high + 1, count)
+            pane.buckets += np.bincount(bucket_index(buckets), minlength=BUCKETS)
+            _total(pane, "bucket", int(buckets.sum()), count)
         if traffic.safety_violations:
             _label(pane, "safety_violation", count, traffic.safety_violations)
             pane.unsafe.append(f"request-{self.outcome_offset}")
@@ -261,6 +268,7 @@ def _sketches(pane: _Pane) -> dict[str, str]:
         "rating_tenths": pane.ratings,
         "tokens": pane.tokens,
         "cost_microusd": pane.cost,
+        "bucket": pane.buckets,
     }
     return {name: encode_counts(counts) for name, counts in dense.items() if counts.any()}
 

@@ -14,7 +14,7 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import strategies as st
 
 PANE_MS = 10_000
-SKETCHED = ("latency_us", "ttft_us", "tokens", "cost_microusd", "rating_tenths")
+SKETCHED = ("latency_us", "ttft_us", "tokens", "cost_microusd", "rating_tenths", "bucket")
 LABELS = ("hallucination", "safety_violation", "task_success")
 
 
@@ -78,6 +78,8 @@ class Row:
             self.value("cost_microusd", round(got["cost_usd"] * 1_000_000))
         if "rating" in got:
             self.value("rating_tenths", round(got["rating"] * 10))
+        if "bucket" in got:
+            self.value("bucket", got["bucket"])
         for name in ("input_tokens", "output_tokens"):
             if name in got:
                 self.value(name, got[name])

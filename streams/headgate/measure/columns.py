@@ -18,6 +18,7 @@ import numpy.typing as npt
 from headgate.wire.codec import BadValueError
 from headgate.wire.fields import (
     MAX_VALUE_BYTES,
+    Bucket,
     CostUsd,
     LatencyMs,
     Rating,
@@ -44,6 +45,7 @@ class _Measured(Outcome, frozen=True, kw_only=True, gc=False):
     input_tokens: Tokens | None = _ABSENT
     output_tokens: Tokens | None = _ABSENT
     cost_usd: CostUsd | None = _ABSENT
+    bucket: Bucket | None = _ABSENT
 
 
 _DECODE = msgspec.json.Decoder(_Measured).decode
@@ -97,6 +99,7 @@ COLUMNS = (
     "safety_violation",
     "task_success",
     "timestamp_ms",
+    "bucket",
 )
 
 
@@ -108,12 +111,13 @@ _INTEGERS = frozenset(
         "safety_violation",
         "task_success",
         "timestamp_ms",
+        "bucket",
     }
 )
 
 
 def number_columns(outcomes: Sequence[Outcome]) -> npt.NDArray[np.float64]:
-    """Shape (10, len(outcomes)), rows as in `COLUMNS`; NaN where an outcome says nothing."""
+    """Shape (11, len(outcomes)), rows as in `COLUMNS`; NaN where an outcome says nothing."""
     columns: tuple[list[float | None], ...] = (
         [outcome.latency_ms for outcome in outcomes],
         [outcome.ttft_ms for outcome in outcomes],
@@ -125,6 +129,7 @@ def number_columns(outcomes: Sequence[Outcome]) -> npt.NDArray[np.float64]:
         [outcome.safety_violation for outcome in outcomes],
         [outcome.task_success for outcome in outcomes],
         [outcome.timestamp_ms for outcome in outcomes],
+        [outcome.bucket for outcome in outcomes],
     )
     numbers = np.full((len(columns), len(outcomes)), np.nan)
     for row, column in enumerate(columns):

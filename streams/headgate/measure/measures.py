@@ -24,6 +24,9 @@ class Measure:
     successes_only: bool = False
 
 
+# The router's bucket: which version should have served the request. It is kept for the next look
+# alone, and in no table.
+BUCKET = "bucket"
 # `tokens` is derived: input plus output tokens, where an outcome carries either.
 SKETCHED = (
     Measure("latency_us", "latency_ms", 1000, successes_only=True),
@@ -31,6 +34,7 @@ SKETCHED = (
     Measure("tokens", "", 1),
     Measure("cost_microusd", "cost_usd", 1_000_000),
     Measure("rating_tenths", "rating", 10),
+    Measure(BUCKET, "bucket", 1),
 )
 SUMMED = (
     Measure("input_tokens", "input_tokens", 1),

@@ -88,6 +88,11 @@ class Sketch:
         place = np.searchsorted(self.indexes, bucket_index_of(value), side="right")
         return int(self.counts[place:].sum())
 
+    def count_below(self, value: int) -> int:
+        """How many values lie in buckets before the bucket of `value`."""
+        place = np.searchsorted(self.indexes, bucket_index_of(value), side="left")
+        return int(self.counts[:place].sum())
+
     def count_reaching(self, value: int) -> int:
         """How many values lie in buckets that reach above `value`."""
         first = bucket_index_of(value) + (value >= highest_equivalent(value))

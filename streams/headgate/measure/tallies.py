@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from headgate.measure.columns import COLUMNS, number_columns
 from headgate.measure.hdr import bucket_index, bucket_index_of, encode_counts
-from headgate.measure.measures import DELAY, HDR_HIGHEST, LABELS, SKETCHED, SUMMED
+from headgate.measure.measures import BUCKET, DELAY, HDR_HIGHEST, LABELS, SKETCHED, SUMMED
+from headgate.vocabulary import BASIS_POINTS
 from headgate.wire.fields import MAX_COST_USD, MAX_TOKENS
 from headgate.wire.outcomes import Outcome
 
@@ -38,6 +39,7 @@ _HIGHEST = {
     "tokens": 2 * MAX_TOKENS,
     "cost_microusd": round(MAX_COST_USD * 1_000_000),
     "rating_tenths": 50,
+    BUCKET: BASIS_POINTS - 1,
 }
 _SKETCHES = len(SKETCHED)
 _ONE = np.int32(1)  # of the counts' type: numpy adds another one forty times slower

@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.measure.cells import NOTHING, Cell, difference, merge
+from headgate.measure.measures import BUCKET
 from headgate.vocabulary import PANE_MS
 
 MINUTE_MS = 60_000
@@ -81,15 +82,23 @@ def add_snapshot(
 
 def _add_delta(tables: Tables, row: Row, pane_start_ms: int, delta: Cell) -> Tables:
     minute_ms = pane_start_ms - pane_start_ms % MINUTE_MS
-    version = row[0]
+    version, kept = row[0], _without_buckets(delta)
     return replace(
         tables,
-        fine=_add_to_ring(tables.fine, pane_start_ms, row, delta, FINE_SPAN_MS),
-        coarse=_add_to_ring(tables.coarse, minute_ms, row, delta, COARSE_SPAN_MS),
-        totals={**tables.totals, version: merge([tables.totals.get(version, NOTHING), delta])},
+        fine=_add_to_ring(tables.fine, pane_start_ms, row, kept, FINE_SPAN_MS),
+        coarse=_add_to_ring(tables.coarse, minute_ms, row, kept, COARSE_SPAN_MS),
+        totals={**tables.totals, version: merge([tables.totals.get(version, NOTHING), kept])},
         blocks=_add_to_ring(tables.blocks, pane_start_ms, version, _light(delta), COARSE_SPAN_MS),
         fresh={**tables.fresh, row: merge([tables.fresh.get(row, NOTHING), delta])},
     )
+
+
+def _without_buckets(cell: Cell) -> Cell:
+    if BUCKET not in cell.counts:
+        return cell
+    tables = (cell.sums, cell.counts, cell.sketches)
+    sums, counts, sketches = ({k: v for k, v in t.items() if k != BUCKET} for t in tables)
+    return replace(cell, sums=sums, counts=counts, sketches=sketches)
 
 
 def _light(cell: Cell) -> Cell:

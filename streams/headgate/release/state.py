@@ -87,7 +87,8 @@ class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One model: split, rollout, tables, what proofs remember, incidents and routers.
 
     `choices` counts what routers chose, by version, since the rollout began, and `routing` keeps
-    how that and the outcomes grew. `changed_offset` is the ledger offset of the last entry that
+    how that and the outcomes grew; `misrouted_ms` is when an outcome last told of a misroute.
+    `changed_offset` is the ledger offset of the last entry that
     changed anything here; `split_since_revision` the first revision with the weights in force.
     """
 
@@ -108,6 +109,7 @@ class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     evidence: Evidence | None = None
     choices: dict[str, int] = {}
     routing: History = ()
+    misrouted_ms: int = 0
     incidents: dict[str, Incident] = {}
     recovery: Recovery | None = None
     routers: dict[str, RouterState] = {}

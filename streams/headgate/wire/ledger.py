@@ -22,8 +22,8 @@ class Snapshot(
 
     `labelled` and `flagged` count, per boolean label, the outcomes that carry it and those where it
     is true. `sums` and `counts` are integers per measure in its wire unit (latency_us, ttft_us,
-    tokens, input_tokens, output_tokens, cost_microusd, rating_tenths, delay_ms). `sketches` are
-    HDR histograms (V2 compressed, base64) of the same units.
+    tokens, input_tokens, output_tokens, cost_microusd, rating_tenths, bucket, delay_ms).
+    `sketches` are HDR histograms (V2 compressed, base64) of the same units.
     """
 
     model: Name

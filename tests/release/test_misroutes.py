@@ -1,0 +1,77 @@
+"""Misroutes: a bucket and a revision prove which version should have served a request."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from headgate.judge.sequential.state import Split
+from headgate.measure.cells import Cell
+from headgate.measure.hdr import bucket_index
+from headgate.measure.sketch import Sketch
+from headgate.release.misroutes import misrouted
+from headgate.release.state import Rollout
+from headgate.vocabulary import AlertKind, AlertState
+from support.ledger import LedgerBench, Traffic
+
+ROLLOUT = Rollout(
+    rollout_id="r", stable="v1", candidate="v2", weight=500, started_ms=0, first_revision=7
+)
+SPLITS = {7: Split(7, 0, candidate=500, stable=9_500)}
+
+
+def _buckets(*buckets: int) -> Cell:
+    indexes, counts = np.unique(bucket_index(np.array(buckets, np.int64)), return_counts=True)
+    return Cell(outcomes=len(buckets), sketches={"bucket": Sketch(indexes, counts)})
+
+
+@pytest.mark.parametrize(
+    ("version", "buckets", "count"),
+    [
+        ("v2", (0, 17, 499), 0),
+        ("v1", (500, 9_999), 0),
+        ("v2", (499, 520, 7_312), 2),
+        ("v1", (0, 100, 5_000), 2),
+        ("v3", (1, 9_000), 2),
+    ],
+)
+def test_a_bucket_of_another_version_is_a_misroute(
+    version: str, buckets: tuple[int, ...], count: int
+) -> None:
+    assert misrouted({(version, 7): _buckets(*buckets)}, ROLLOUT, SPLITS) == count
+
+
+def test_without_a_revision_or_of_another_rollout_nothing_is_proven() -> None:
+    fresh = {("v2", 0): _buckets(9_000), ("v2", 6): _buckets(9_000), ("v2", 7): Cell(outcomes=3)}
+    assert misrouted(fresh, ROLLOUT, SPLITS) == 0
+
+
+def test_a_version_without_weight_should_serve_nothing() -> None:
+    splits = {
+        7: Split(7, 0, candidate=0, stable=10_000),
+        8: Split(8, 0, candidate=10_000, stable=0),
+    }
+    assert misrouted({("v2", 7): _buckets(0, 1)}, ROLLOUT, splits) == 2
+    assert misrouted({("v1", 8): _buckets(0, 1)}, ROLLOUT, splits) == 2
+    assert misrouted({("v2", 8): _buckets(0, 9_999)}, ROLLOUT, splits) == 0
+
+
+def test_a_misroute_alerts_once_and_resolves_after_five_quiet_minutes() -> None:
+    bench = LedgerBench()
+    bench.adopt()
+    good = Traffic(requests=20, buckets=(5_000, 9_999))
+    bench.serve(20, v1=good)
+    bench.start(500)
+    bench.serve(20, v1=good, v2=Traffic(requests=2, buckets=(0, 9_999)))
+    (alert,) = bench.alerts
+    assert (alert.kind, alert.state) == (AlertKind.MISROUTED, AlertState.FIRING)
+    assert "did not choose" in alert.sentence
+    bench.serve(330, v1=good, v2=Traffic(requests=2, buckets=(0, 499)))
+    assert [a.state for a in bench.alerts] == [AlertState.FIRING, AlertState.RESOLVED]
+
+
+def test_buckets_are_in_no_table() -> None:
+    bench = LedgerBench()
+    bench.adopt()
+    bench.serve(10, v1=Traffic(buckets=(0, 9_999)))
+    assert "bucket" not in bench.model.tables.totals["v1"].sketches
