@@ -73,19 +73,29 @@ def ratio_of_rates(
     counts, conservative for binomial ones). Both arms have samples. With latencies, a hit is a
     request above a value that was fixed before the look, and the null one of stochastic order.
     """
-    effects, logs = _effects(side)
+    effects = EFFECTS**side
+    return ratio_increment(hits, samples, stable_hits, stable_samples, ratio=ratio, effects=effects)
+
+
+def ratio_increment(
+    hits: Counts,
+    samples: Counts,
+    stable_hits: Counts,
+    stable_samples: Counts,
+    *,
+    ratio: Counts,
+    effects: Floats,
+) -> Floats:
+    """The same for alternatives given as `effects`, of shape (..., 8): how many times the tolerated
+    ratio the truth may be.
+    """
     k_c = np.asarray(hits, np.float64)[..., None]
     k_s = np.asarray(stable_hits, np.float64)[..., None]
     n_c = (np.asarray(ratio) * np.asarray(samples, np.float64))[..., None]
     n_s = np.asarray(stable_samples, np.float64)[..., None]
+    logs = np.log(effects)
     increment: Floats = k_c * logs - (k_c + k_s) * np.log((effects * n_c + n_s) / (n_c + n_s))
     return increment
-
-
-@lru_cache(maxsize=2)
-def _effects(side: int) -> tuple[Floats, Floats]:
-    effects = EFFECTS**side
-    return effects, np.log(effects)
 
 
 def rating_against_limit(values: Counts, counts: Counts, limit: float, side: int) -> Floats:

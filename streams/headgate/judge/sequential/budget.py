@@ -7,6 +7,8 @@ seeing E >= 1/alpha is at most alpha while the whole budget is at most 1 (Shin, 
 
 from __future__ import annotations
 
+from math import floor, log2
+
 import numpy as np
 
 from headgate.judge.sequential.bets import Counts, Floats
@@ -21,21 +23,27 @@ def phase_budget(planned: int, before: Counts, now: Counts, first: Counts) -> Fl
     requests. `first` marks the first look with candidate data. Never over 1 in all, whatever
     the looks and however long the phase outlasts its `planned` requests.
     """
-    spread = _spent(np.asarray(now, np.float64) / planned) - _spent(
-        np.asarray(before, np.float64) / planned
-    )
-    return np.where(np.asarray(first), FIRST, spread)
+    shares = np.asarray(before, np.float64) / planned, np.asarray(now, np.float64) / planned
+    since, until = (_spent_many(share) for share in shares)
+    return np.where(first, FIRST, until - since)
 
 
-def _spent(share: Floats) -> Floats:
+def later_budget(planned: int, before: int, now: int) -> float:
+    """The same for one test after its first look."""
+    return _spent(now / planned) - _spent(before / planned)
+
+
+def _spent(share: float) -> float:
     """Of the later budget, after `share` times the planned requests: a quarter over the first
     one, then a quarter times 2^-k over the next 2^k ones.
     """
-    lap = np.floor(np.log2(np.maximum(share, 0.5) + 1))  # k such that 2^k - 1 <= share
-    begun = np.exp2(lap) - 1
-    over = LATER * (2 - np.exp2(1 - lap)) + LATER * np.exp2(-lap) * (share - begun) / np.exp2(lap)
-    result: Floats = np.where(share < 1, LATER * share, over)
-    return result
+    if share < 1:
+        return LATER * share
+    whole = 2.0 ** floor(log2(share + 1))  # 2^k, where 2^k - 1 <= share
+    return LATER * (2 - 2 / whole + (share - whole + 1) / whole**2)
+
+
+_spent_many = np.vectorize(_spent, otypes=[np.float64])
 
 
 def production_budget(requests_in_30_days: float, before: Counts, now: Counts) -> Floats:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from headgate.judge.sequential import looks
 from headgate.judge.sequential.bank import Kind
-from headgate.judge.sequential.bets import BREACH, GOOD
+from headgate.judge.sequential.bets import BREACH, GOOD, Floats
 from headgate.judge.sequential.plan import Plan
 from headgate.judge.sequential.samples import Family
 from headgate.judge.sequential.state import (
@@ -109,8 +109,7 @@ class Gatherer(Struct, frozen=True):
     def _close(self, look: OpenLook, *, current: bool) -> None:
         plan, moment = self.plan, self.moment
         if not looks.is_rate_like(plan):
-            increment = looks.relative_increment(plan, look)
-            self.table.add(self.row, Kind.RELATIVE, increment)
+            self.table.add(self.row, Kind.RELATIVE, self._shared(look))
             return
         mine, stable = look.candidate, look.stable
         effect, stable_effect = look.effects
@@ -123,6 +122,15 @@ class Gatherer(Struct, frozen=True):
         if not moment.warming and not self._began_warming(look):
             hits = max(mine.hits, mine.reaching)
             self.table.ratio(self.row, GOOD, (hits / effect, mine.n / effect), beside)
+
+    def _shared(self, look: OpenLook) -> Floats:
+        """Two triggers of one metric that ask the same of the same look share its increment."""
+        plan, mine, stable = self.plan, look.candidate, look.stable
+        asked = (plan.sampled.measure, plan.relative, look.opened_ms, look.reference)
+        key = (*asked, mine.n, mine.total, stable.n, stable.total)
+        if key not in self.table.kept:
+            self.table.kept[key] = looks.relative_increment(plan, look)
+        return self.table.kept[key]
 
     def _began_warming(self, look: OpenLook) -> bool:
         """Whether it holds outcomes of traffic that just started: they prove nothing good."""

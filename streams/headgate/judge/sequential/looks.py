@@ -47,7 +47,9 @@ def _stars(sketch: Sketch, unit: int) -> Floats:
     """Ratings as values; what lies outside the scale counts as its end, so that no bet is ruined
     and none wins more than it could.
     """
-    stars: Floats = np.clip(sketch.indexes / unit, bets.LOWEST_RATING, bets.HIGHEST_RATING)
+    stars: Floats = np.minimum(
+        np.maximum(sketch.indexes / unit, bets.LOWEST_RATING), bets.HIGHEST_RATING
+    )
     return stars
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -110,6 +109,8 @@ class _Tick(Struct, frozen=True):
         }
         effects = self.evidence.effects.get(name, NO_EFFECT)
         reference = self.evidence.references.get(name, 0.0)
+        if not mine.n and not known.looks and not any(a.n or b.n for a, b in pairs.values()):
+            return known
         gatherer = Gatherer(self.table, self.moment, row, plan, effects, reference)
         seen, stable, left = NO_SAMPLE, NO_SAMPLE, known.looks
         if plan.relative is not None and (pairs or known.looks):
@@ -131,10 +132,11 @@ def _looked(
     table: LookTable, wealth: Floats, rows: list[TriggerEvidence], requests: int, planned: int
 ) -> tuple[Floats, list[TriggerEvidence]]:
     """The wealth after the look, and every test's budget spent up to it."""
-    spent = np.array([known.spent for known in rows], np.int64)
-    wealth = table.after(wealth, spent, requests, planned)
-    now = np.where(table.looked(), requests, spent).tolist()
-    return wealth, [replace(known, spent=tuple(new)) for known, new in zip(rows, now, strict=True)]
+    wealth = table.after(wealth, [known.spent for known in rows], requests, planned)
+    return wealth, [
+        replace(known, spent=table.spent(row, known.spent, requests))
+        for row, known in enumerate(rows)
+    ]
 
 
 def _told(

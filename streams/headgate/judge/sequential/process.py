@@ -9,6 +9,7 @@ from headgate.judge.sequential.bets import BETS, Floats
 
 # Stands for the logarithm of zero: far below anything that matters, and no infinity in a state.
 NOTHING = -1e3
+_LEAST = 1e-300
 
 
 def empty(runs: tuple[int, ...] = ()) -> Floats:
@@ -22,8 +23,7 @@ def advance(log_wealth: Floats, increment: Floats, budget: npt.ArrayLike) -> Flo
     `increment` has shape (..., 8), `budget` shape (...). An increment that is no number (counts
     that make no sense) leaves the wealth as it was.
     """
-    with np.errstate(divide="ignore"):
-        new = np.maximum(np.log(np.asarray(budget, np.float64)), NOTHING)[..., None]
+    new = np.log(np.maximum(np.asarray(budget, np.float64), _LEAST))[..., None]
     after = np.maximum(np.logaddexp(log_wealth, new) + increment, NOTHING)
     return np.where(np.isfinite(after), after, log_wealth)
 
@@ -31,5 +31,5 @@ def advance(log_wealth: Floats, increment: Floats, budget: npt.ArrayLike) -> Flo
 def log_e_value(log_wealth: Floats) -> Floats:
     """The logarithm of the e-value, the mean wealth: shape (...)."""
     top: Floats = log_wealth.max(-1)
-    mean: Floats = top + np.log(np.exp(log_wealth - top[..., None]).mean(-1))
+    mean: Floats = top + np.log(np.exp(log_wealth - top[..., None]).sum(-1) / BETS)
     return mean

@@ -2,83 +2,99 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-import numpy.typing as npt
 
 from headgate.judge.sequential import bets
 from headgate.judge.sequential.bank import KINDS, Bank, Kind
 from headgate.judge.sequential.bets import BETS, BREACH, GOOD, Floats
-from headgate.judge.sequential.budget import phase_budget, proof_budget
+from headgate.judge.sequential.budget import FIRST, later_budget, proof_budget
 from headgate.judge.sequential.process import NOTHING, advance
 
-_SIDES = (BREACH, GOOD)
+Counts = tuple[float, float]
+Spent = tuple[int, int, int, int]
+_GOOD: tuple[float, float] = tuple(proof_budget([False, True]).tolist())
+
+# Alternatives to prove a breach and to prove good, shape (2, 1, 8).
+_EFFECTS = np.stack([bets.EFFECTS**BREACH, bets.EFFECTS**GOOD])[:, None, :]
 
 
 class LookTable:
-    """Counts of one look, by trigger: `rate` and `ratio` for tests of hits, `add` for values."""
+    """Counts of one look, by trigger: `rate` and `ratio` for tests of hits, `add` for values.
+
+    `kept` has increments that triggers of one metric share in this look.
+    """
 
     def __init__(self, bank: Bank) -> None:
         self._bank = bank
-        self._rates: list[tuple[int, int, float, float]] = []
-        self._ratios: list[tuple[int, int, float, float, float, float]] = []
+        none = [0.0] * len(bank)
+        # Per side: hits and samples; candidate's hits and samples, stable's hits and samples.
+        self._rates = [[none.copy() for _ in range(2)] for _ in range(2)]
+        self._ratios = [[none.copy() for _ in range(4)] for _ in range(2)]
         self._others: list[tuple[int, int, Floats]] = []
-        self._looked = np.zeros((len(bank), KINDS), bool)
+        self.kept: dict[tuple[object, ...], Floats] = {}
+        self._looked = [[False] * KINDS for _ in range(len(bank))]
 
     def rate(self, row: int, side: int, hits: float, samples: float) -> None:
         """An absolute look of hits among samples."""
-        self._rates.append((row, side, hits, samples))
-        self._looked[row, Kind.ABSOLUTE if side == BREACH else Kind.GOOD_ABSOLUTE] = True
+        place = side == GOOD
+        for column, count in zip(self._rates[place], (hits, samples), strict=True):
+            column[row] += count
+        self._looked[row][2 * place] = True
 
-    def ratio(
-        self, row: int, side: int, candidate: tuple[float, float], stable: tuple[float, float]
-    ) -> None:
+    def ratio(self, row: int, side: int, mine: Counts, stable: Counts) -> None:
         """A relative look: (hits, samples) of both arms."""
-        self._ratios.append((row, side, *candidate, *stable))
-        self._looked[row, Kind.RELATIVE if side == BREACH else Kind.GOOD_RELATIVE] = True
+        place = side == GOOD
+        for column, count in zip(self._ratios[place], (*mine, *stable), strict=True):
+            column[row] += count
+        self._looked[row][2 * place + 1] = True
 
     def add(self, row: int, kind: Kind, increment: Floats) -> None:
         """A look whose increment was computed elsewhere."""
         self._others.append((row, kind, increment))
-        self._looked[row, kind] = True
+        self._looked[row][kind] = True
 
-    def looked(self) -> npt.NDArray[np.bool_]:
-        """Which tests have a look, shape (triggers, 4)."""
-        return self._looked
+    def spent(self, row: int, before: Spent, requests: int) -> Spent:
+        """Up to which requests the tests of a trigger have spent their budget after this look."""
+        a, b, c, d = self._looked[row]
+        return (
+            requests if a else before[0],
+            requests if b else before[1],
+            requests if c else before[2],
+            requests if d else before[3],
+        )
 
     def increments(self) -> Floats:
         """Shape (triggers, 4, 8); several looks of one test in a tick count as one."""
         total = np.zeros((len(self._bank), KINDS, BETS))
-        if self._rates:
-            columns = zip(*self._rates, strict=True)
-            rows, sides, hits, samples = (np.array(column) for column in columns)
-            place = (sides < 0).astype(np.intp)
-            stakes = self._bank.on_hit[place, rows], self._bank.on_miss[place, rows]
-            np.add.at(total, (rows, 2 * place), bets.rate_increment(hits, samples, *stakes))
-        for which, side in enumerate(_SIDES):
-            found = [look for look in self._ratios if look[1] == side]
-            if found:
-                columns = zip(*found, strict=True)
-                rows, _, k_c, n_c, k_s, n_s = (np.array(column) for column in columns)
-                allowed = self._bank.ratios[which, rows]
-                increments = bets.ratio_of_rates(k_c, n_c, k_s, n_s, ratio=allowed, side=side)
-                np.add.at(total[:, 2 * which + 1], rows, increments)
+        hits, samples = np.array(self._rates).transpose(1, 0, 2)
+        bank = self._bank
+        total[:, ::2] = bets.rate_increment(hits, samples, bank.on_hit, bank.on_miss).swapaxes(0, 1)
+        k_c, n_c, k_s, n_s = np.array(self._ratios).transpose(1, 0, 2)
+        n_s = np.where(n_s > 0, n_s, 1.0)  # where no look closed there are no hits either
+        ratios = bets.ratio_increment(k_c, n_c, k_s, n_s, ratio=bank.ratios, effects=_EFFECTS)
+        total[:, 1::2] = ratios.swapaxes(0, 1)
         for row, kind, increment in self._others:
             total[row, kind] += increment
         return total
 
-    def after(
-        self, wealth: Floats, spent: npt.NDArray[np.int64], requests: int, planned: int
-    ) -> Floats:
-        """The wealth after the look; `spent` has shape (triggers, 4), -1 before a first look."""
-        first = spent < 0
-        budget = proof_budget(first)
-        breach = spent[:, : Kind.GOOD_ABSOLUTE]
-        budget[:, : Kind.GOOD_ABSOLUTE] = phase_budget(
-            planned, np.maximum(breach, 0), requests, first[:, : Kind.GOOD_ABSOLUTE]
-        )
+    def after(self, wealth: Floats, spent: Sequence[Spent], requests: int, planned: int) -> Floats:
+        """The wealth after the look; `spent` has four per trigger, -1 before a first look."""
+        budget = _budgets(spent, requests, planned)
         grown = advance(wealth, self.increments(), budget)
-        result: Floats = np.where(self._looked[..., None], grown, wealth)
+        result: Floats = np.where(np.array(self._looked)[..., None], grown, wealth)
         return result
+
+
+def _budgets(spent: Sequence[Spent], requests: int, planned: int) -> Floats:
+    """What each test may spend in this look, shape (triggers, 4)."""
+    breach: dict[int, float] = {-1: FIRST}
+    for row in spent:
+        for before in row[: Kind.GOOD_ABSOLUTE]:
+            if before not in breach:
+                breach[before] = later_budget(planned, before, requests)
+    return np.array([[breach[a], breach[b], _GOOD[c < 0], _GOOD[d < 0]] for a, b, c, d in spent])
 
 
 def emptied(wealth: Floats, rows: list[int]) -> Floats:
