@@ -39,7 +39,7 @@ bench-decisions: install  ## does the proof do what it promises, beside naive ru
 
 verify: lint  ## everything, the long figures and full walks too (up to 45 minutes)
 	@$(BIN)/python -m pytest --timeout 900 $(ARGS)
-	@$(MAKE) --no-print-directory bench
+	@$(MAKE) --no-print-directory bench bench-decisions
 
 clean:  ## remove .venv and every cache
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

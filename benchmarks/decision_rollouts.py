@@ -212,8 +212,14 @@ class Scenario:
 
     def alarms(self, scale: float) -> list[int | None]:
         """The tick of the first alarm of each run."""
-        runs = max(int(self.runs * scale), 20)
+        runs = max(int(self.runs * scale), 5)
         return [self.rollout(1_000 + run).run() for run in range(runs)]
+
+    def is_met(self, share: float) -> bool:
+        """Whether the share of runs that alarmed is what it has to be."""
+        if self.at_least is not None:
+            return share >= self.at_least
+        return share <= (self.at_most or 0.0)
 
 
 def _all_metrics(rng: np.random.Generator, requests: int) -> Served:

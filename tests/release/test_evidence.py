@@ -13,7 +13,7 @@ from headgate.release.checkpoints import freeze, freeze_marker, thaw_newest
 from headgate.release.fold import step
 from headgate.release.state import PartitionState
 from headgate.vocabulary import Action, AlertKind, AlertState
-from headgate.wire.requests import SetWeight
+from headgate.wire.requests import EndHold, SetWeight
 from support.ledger import MODEL, LedgerBench, Traffic, policy_content
 
 GOOD = Traffic(rating=4.4, hallucination_rate=0.0, tokens=600, cost_usd=0.002)
@@ -80,6 +80,21 @@ def test_an_outage_holds_alerts_and_ends_with_evidence_anew() -> None:
     bench.serve(20, v1=GOOD, v2=Traffic(error_rate=0.5))
     assert bench.commands[-1].action is Action.ROLLBACK
     assert [because.trigger for because in bench.commands[-1].reasons] == ["error_rate"]
+
+
+def test_a_person_ends_a_hold_and_what_it_was_held_for_is_proven_anew() -> None:
+    bench = _rollout()
+    bench.serve(20, v1=GOOD, v2=GOOD)
+    assert bench.request(EndHold).event == "refused"
+    outage = Traffic(error_rate=0.5)
+    bench.serve(30, v1=outage, v2=outage)
+    answer = bench.request(EndHold, reason="the provider is back")
+    assert answer.event == "accepted"
+    assert "error_rate" in answer.sentence
+    assert bench.alerts[-1].state is AlertState.RESOLVED
+    assert "ann" in bench.alerts[-1].sentence
+    bench.serve(20, v1=GOOD, v2=Traffic(error_rate=0.5))
+    assert bench.commands[-1].action is Action.ROLLBACK
 
 
 @pytest.mark.parametrize("seconds", [3, 40])

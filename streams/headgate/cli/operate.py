@@ -17,6 +17,7 @@ from headgate.wire.requests import (
     Adopt,
     ApplyPolicy,
     Defer,
+    EndHold,
     Promote,
     Request,
     Rollback,
@@ -116,6 +117,16 @@ def promote(model: ModelName, *, fields: Fields) -> Request:
 def rollback(model: ModelName, *, fields: Fields) -> Request:
     """Take all traffic from the candidate, or go back to the previous version."""
     return Rollback(**fields(model))
+
+
+@rollout_app.command(
+    "end-hold",
+    epilog=examples("headgate rollout end-hold support-agent --reason 'provider is back'"),
+)
+@asks()
+def end_hold(model: ModelName, *, fields: Fields) -> Request:
+    """End an outage hold: what it was held for is forgotten and proven anew."""
+    return EndHold(**fields(model))
 
 
 @asks()

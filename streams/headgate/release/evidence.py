@@ -101,6 +101,23 @@ def new_phase(state: ModelState, policy: Policy, now_ms: int) -> ModelState:
     return replace(state, evidence=evidence, routing=(Point(now_ms, *chosen),))
 
 
+def forget_evidence(
+    state: ModelState, policy: Policy, triggers: frozenset[str], now_ms: int
+) -> ModelState:
+    """Without what was gathered against these triggers; budgets that were spent stay spent."""
+    if state.evidence is None or state.rollout is None:
+        return state
+    seen = Observed(
+        now_ms=now_ms,
+        fresh={},
+        candidate=state.rollout.candidate,
+        stable=state.rollout.stable,
+        faults=policy.caller_faults.rules(),
+        ended=triggers,
+    )
+    return replace(state, evidence=observe(policy, state.evidence, seen))
+
+
 def in_flight_ms(evidence: Evidence) -> int:
     """How long requests are in flight: stable's p99 latency, at most a minute."""
     p99_ms = evidence.p99_ms

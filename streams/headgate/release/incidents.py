@@ -184,6 +184,8 @@ def _commands(state: ModelState, incident: Incident) -> tuple[str, ...]:
     commands = [f"headgate status {model}"]
     if incident.acted:
         return (*commands, "headgate tail audit --from-beginning --exit")
+    if state.rollout is not None and incident.kind is AlertKind.OUTAGE_HOLD:
+        commands.append(f"headgate rollout end-hold {model} --reason '...'")
     if state.rollout is not None and incident.kind is AlertKind.BREACH:
         commands.append(f"headgate rollout rollback {model} --reason 'alert {incident.alert_id}'")
         puts_off = incident.deadline_ms is not None and incident.deadline_ms > incident.opened_ms

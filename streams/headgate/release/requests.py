@@ -10,31 +10,24 @@ from msgspec.structs import replace
 from headgate.judge.durations import say_duration
 from headgate.judge.policy import PolicyError, digest_of, parse_policy
 from headgate.registry.lifecycle import TransitionError
-from headgate.release import incidents, rollouts
+from headgate.release import incident_requests, incidents, rollout_requests, rollouts
 from headgate.release.evidence import new_phase
-from headgate.release.state import Incident, ModelState, PolicyRecord, Rollout
+from headgate.release.refusals import RefusedError
+from headgate.release.state import Incident, ModelState, PolicyRecord
 from headgate.release.turn import Turn
-from headgate.vocabulary import AlertKind, Mode
+from headgate.vocabulary import AlertKind
 from headgate.wire.requests import (
     Adopt,
     AnyRequest,
     ApplyPolicy,
     Defer,
+    EndHold,
     Promote,
     Rollback,
     SetMode,
     SetWeight,
     StartRollout,
 )
-
-
-class RefusedError(ValueError):
-    """A request that changes nothing: what happened, and what to do instead."""
-
-    def __init__(self, sentence: str, remedy: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
-        self.remedy = remedy
 
 
 def answer(turn: Turn, state: ModelState, request: AnyRequest) -> ModelState:
@@ -75,15 +68,6 @@ def _check_expiry(turn: Turn, request: AnyRequest) -> None:
     if request.expires_at_ms is not None and turn.now_ms > request.expires_at_ms:
         late = say_duration(turn.now_ms - request.expires_at_ms)
         raise RefusedError(f"The request expired {late} before it arrived.", "Send it again.")
-
-
-def _rollout(state: ModelState) -> Rollout:
-    if state.rollout is None:
-        raise RefusedError(
-            f"{state.model} has no running rollout.",
-            f"headgate rollout start {state.model} --stable ... --candidate ... --weight ...",
-        )
-    return state.rollout
 
 
 def _adopt(turn: Turn, state: ModelState, request: Adopt) -> tuple[ModelState, str]:
@@ -138,154 +122,14 @@ def _is_gone(incident: Incident, known: set[str]) -> bool:
     return of_a_trigger and not incident.acted and incident.trigger not in known
 
 
-def _start_rollout(turn: Turn, state: ModelState, request: StartRollout) -> tuple[ModelState, str]:
-    model = state.model
-    if not state.production or state.policy is None:
-        raise RefusedError(
-            f"{model} has no production version yet.",
-            f"headgate adopt {model} {request.stable}",
-        )
-    if state.rollout is not None:
-        raise RefusedError(
-            f"A rollout of {state.rollout.candidate} is running; one at a time per model.",
-            f"headgate rollout promote {model}, or headgate rollout rollback {model}",
-        )
-    if request.stable != state.production:
-        raise RefusedError(
-            f"{request.stable} is not in production; {state.production} is.",
-            f"headgate rollout start {model} --stable {state.production} "
-            f"--candidate {request.candidate} --weight {request.weight}",
-        )
-    if request.candidate == request.stable:
-        raise RefusedError(
-            f"{request.candidate} is in production already.", "Name another candidate."
-        )
-    state = rollouts.start(
-        turn,
-        state,
-        stable=request.stable,
-        candidate=request.candidate,
-        weight=request.weight,
-        operator=request.operator,
-    )
-    return state, (
-        f"Started: {request.candidate} takes {_share(request.weight)} of {model}, "
-        f"{request.stable} the rest."
-    )
-
-
-def _share(weight: int) -> str:
-    return f"{weight / 100:g} %"
-
-
-def _set_weight(turn: Turn, state: ModelState, request: SetWeight) -> tuple[ModelState, str]:
-    rollout = _rollout(state)
-    if request.weight == rollout.weight:
-        return state, f"{rollout.candidate} has {_share(rollout.weight)} already."
-    if request.weight > rollout.weight:
-        _check_nothing_forbids_more(state)
-    state = rollouts.reweigh(turn, state, rollout, request.weight, request.operator)
-    return state, (
-        f"{rollout.candidate} takes {_share(request.weight)} of {state.model} "
-        f"(it had {_share(rollout.weight)})."
-    )
-
-
-def _check_nothing_forbids_more(state: ModelState) -> None:
-    """An open critical incident or a hold forbids more traffic while Headgate enforces."""
-    if state.mode is Mode.OBSERVE:
-        return
-    for incident in state.incidents.values():
-        critical_breach = incident.kind is AlertKind.BREACH and incident.deadline_ms is not None
-        if critical_breach or incident.kind is AlertKind.OUTAGE_HOLD:
-            raise RefusedError(
-                f"Alert {incident.alert_id} forbids more traffic: {incident.sentence}",
-                f"headgate rollout rollback {state.model}, or wait until the alert is resolved",
-            )
-
-
-def _promote(turn: Turn, state: ModelState, request: Promote) -> tuple[ModelState, str]:
-    rollout = _rollout(state)
-    _check_nothing_forbids_more(state)
-    state = rollouts.promote(turn, state, rollout, request.operator)
-    state = _end_incidents(turn, state, f"{rollout.candidate} was promoted by {request.operator}.")
-    return state, (
-        f"Promoted {rollout.candidate} to production of {state.model}; "
-        f"{rollout.stable} is its previous version."
-    )
-
-
-def _rollback(turn: Turn, state: ModelState, request: Rollback) -> tuple[ModelState, str]:
-    policy = rollouts.policy_of(state)
-    if state.rollout is not None:
-        bad, target = state.rollout.candidate, state.rollout.stable
-    else:
-        bad, target = state.production, state.previous
-    if not bad or not target or policy is None:
-        raise RefusedError(
-            f"{state.model} has nothing to roll back to: no rollout runs and no previous "
-            "version is known.",
-            f"headgate status {state.model}",
-        )
-    state = rollouts.roll_back(
-        turn,
-        state,
-        bad=bad,
-        target=target,
-        reasons=(),
-        recovered_within_ms=policy.recovered_within,
-        operator=request.operator,
-    )
-    state = _end_incidents(turn, state, f"{bad} was rolled back by {request.operator}.")
-    return state, f"Rolled {state.model} back from {bad} to {target}."
-
-
-def _end_incidents(turn: Turn, state: ModelState, sentence: str) -> ModelState:
-    of_rollout = {AlertKind.BREACH, AlertKind.OUTAGE_HOLD, AlertKind.NO_ROLLBACK_TARGET}
-    ended = [kept for kept in state.incidents.values() if kept.kind in of_rollout]
-    return incidents.resolve_all(turn, state, ended, sentence)
-
-
-def _defer(turn: Turn, state: ModelState, request: Defer) -> tuple[ModelState, str]:
-    incident = state.incidents.get(request.alert_id)
-    if incident is None:
-        raise RefusedError(
-            f"No open alert has the id {request.alert_id}.", f"headgate status {state.model}"
-        )
-    if incident.deadline_ms is None or incident.acted:
-        raise RefusedError(f"{request.alert_id} has no deadline to put off.", "Nothing to do.")
-    if incident.deferred:
-        raise RefusedError(
-            f"{request.alert_id} was put off before; once is all there is.",
-            f"headgate rollout rollback {state.model}, or let the deadline come",
-        )
-    if incident.deadline_ms <= incident.opened_ms:
-        raise RefusedError(
-            f"{request.alert_id} acts at once and cannot be put off.",
-            f"headgate mode {state.model} observe, before the breach",
-        )
-    if not request.reason:
-        raise RefusedError("Putting a deadline off needs a reason.", "Add --reason '...'.")
-    state = incidents.defer(turn, state, incident, request.minutes, request.reason)
-    return state, f"Put the deadline of {request.alert_id} off by {request.minutes} min."
-
-
-def _set_mode(turn: Turn, state: ModelState, request: SetMode) -> tuple[ModelState, str]:
-    """Back in enforce mode, breaches that were only observed open anew, with new deadlines."""
-    if request.mode is Mode.ENFORCE and state.mode is Mode.OBSERVE:
-        observed = [kept for kept in state.incidents.values() if kept.kind is AlertKind.BREACH]
-        state = incidents.resolve_all(turn, state, observed, "Headgate enforces again.")
-    does = "judges and acts" if request.mode is Mode.ENFORCE else "judges and does not act"
-    return replace(state, mode=request.mode), f"Headgate {does} on {state.model}."
-
-
 _HANDLERS: dict[type, Callable[[Turn, ModelState, Any], tuple[ModelState, str]]] = {
     Adopt: _adopt,
     ApplyPolicy: _apply_policy,
-    StartRollout: _start_rollout,
-    SetWeight: _set_weight,
-    Promote: _promote,
-    Rollback: _rollback,
-    Defer: _defer,
-    SetMode: _set_mode,
+    StartRollout: rollout_requests.start_rollout,
+    SetWeight: rollout_requests.set_weight,
+    Promote: rollout_requests.promote,
+    Rollback: rollout_requests.rollback,
+    Defer: incident_requests.defer,
+    EndHold: incident_requests.end_hold,
+    SetMode: incident_requests.set_mode,
 }

@@ -61,8 +61,14 @@ class Defer(Request, frozen=True, kw_only=True, tag="defer", omit_defaults=True)
     minutes: Annotated[int, Meta(ge=1, le=MAX_DEFER_MINUTES)]
 
 
+class EndHold(Request, frozen=True, kw_only=True, tag="end_hold", omit_defaults=True):
+    """The outage is over, or was none: its evidence is dropped and is gathered anew."""
+
+
 class SetMode(Request, frozen=True, kw_only=True, tag="set_mode", omit_defaults=True):
     mode: Mode
 
 
-AnyRequest = Adopt | ApplyPolicy | StartRollout | SetWeight | Rollback | Promote | Defer | SetMode
+AnyRequest = (
+    Adopt | ApplyPolicy | StartRollout | SetWeight | Rollback | Promote | Defer | EndHold | SetMode
+)
