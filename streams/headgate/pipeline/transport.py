@@ -21,6 +21,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from headgate.pipeline.fetching import Batch, Fetching
+from headgate.pipeline.recovering import RecoveryWatch
 
 T = TypeVar("T")
 
@@ -84,6 +85,7 @@ class BatchConsumer(driver.Consumer):
         self._poisoned = False
         self._fetching: Fetching | None = self.transport.fetching
         self._read_offset = _NoReadOffsets()
+        self._recovery = RecoveryWatch(self.app.tables, self._next_offset)
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -145,7 +147,21 @@ class BatchConsumer(driver.Consumer):
     async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109  # Faust's name
         """Fetch, or wait for partitions: a member that has none is to take over one day."""
         self._thread.stay_a_member()
+        if self.flow_active:
+            dropped = await self._recovery.dropped()
+            if dropped:
+                await self.seek_wait(dropped)
         return await super()._wait_next_records(timeout)
+
+    async def _next_offset(self, tp: TP) -> int | None:
+        """Where aiokafka reads on; None where it has no answer at once."""
+        if tp not in self.assignment():
+            return None
+        question = self._thread._ensure_consumer().position(tp)
+        try:
+            return int(await self._thread.ask(question, _BROKER_ANSWERS_WITHIN_S))
+        except (TimeoutError, KafkaError):
+            return None
 
     def _forget_fetched(self) -> None:
         if self._fetching is not None:
