@@ -93,3 +93,23 @@ def test_whatever_crashes_inside_faust_ends_the_process(where: str) -> None:
 
     asyncio.run(crash())
     assert [str(error) for error in ended] == ["the broker refused"]
+
+
+def test_a_fetch_that_fails_while_the_consumer_closes_does_not_keep_the_worker_up(
+    consumer: Any,
+) -> None:
+    closed = []
+
+    async def stop() -> None:
+        raise asyncio.CancelledError  # as aiokafka's fetcher does, in its pause after a failure
+
+    async def close() -> None:
+        closed.append("client")
+
+    async def ended() -> None:
+        thread = consumer._new_consumer_thread()
+        thread._consumer = SimpleNamespace(stop=stop, _client=SimpleNamespace(close=close))
+        await thread.on_thread_stop()
+
+    asyncio.run(ended())
+    assert closed == ["client"]

@@ -61,6 +61,16 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         if not self.transport.is_fetched(tp):
             super().verify_event_path(now, tp)
 
+    async def on_thread_stop(self) -> None:
+        """Let go of the broker. aiokafka lets out the cancellation of a fetch that was failing just
+        when it closed; the thread would end with it, and whoever waits for the thread never.
+        """
+        try:
+            await super().on_thread_stop()
+        except asyncio.CancelledError:
+            if self._consumer is not None:
+                await self._consumer._client.close()
+
     def stay_a_member(self) -> None:
         """aiokafka leaves a group from which nobody fetches for long, and never joins it again."""
         if self._consumer is not None:
