@@ -86,6 +86,7 @@ class AlertKind(StrEnum):
     RECOVERY_MISSED = "recovery_missed"
     UNEVEN_COMPLETENESS = "uneven_completeness"
     MISROUTED = "misrouted"
+    SHARE_OFF = "share_off"
     NO_ROLLBACK_TARGET = "no_rollback_target"
     TELEMETRY_STALE = "telemetry_stale"
     INGEST_LAGGING = "ingest_lagging"

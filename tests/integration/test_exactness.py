@@ -76,6 +76,7 @@ def test_after_a_join_a_leave_and_a_kill_every_outcome_counts_once(
         with traffic(here, seed=5):
             wait_until(lambda: here.counted(MODEL) > 2_000, "outcomes to be counted")
             third = here.start_worker()
+            wait_until(lambda: here.joined(3), "the third worker to join")
             seen = here.counted(MODEL)
             wait_until(lambda: here.counted(MODEL) > seen + 4_000, "counting after a join")
             here.stop_worker(third)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from confluent_kafka import Producer
+from confluent_kafka import ConsumerGroupState, Producer
+from confluent_kafka.admin import AdminClient
 
 from headgate.config import Settings
 from headgate.pipeline.topics import apply_topics
@@ -23,6 +24,7 @@ from headgate.replay.reading import TopicReader
 from headgate.vocabulary import Topic
 from headgate.wire.codec import encode
 
+AGENTS = ("ingest", "admit", "govern")
 ENTRY_POINT = Path(__file__).with_name("worker_process.py")
 
 
@@ -77,6 +79,16 @@ class Installation:
         )
         self.workers.append(worker)
         return worker
+
+    def joined(self, workers: int) -> bool:
+        """Whether every group has so many members and is at rest."""
+        admin = AdminClient(self.settings.librdkafka())
+        groups = [f"{self.settings.group_prefix}{agent}" for agent in AGENTS]
+        found = [told.result(10) for told in admin.describe_consumer_groups(groups).values()]
+        return all(
+            group.state is ConsumerGroupState.STABLE and len(group.members) == workers
+            for group in found
+        )
 
     def stop_worker(self, worker: subprocess.Popen[bytes]) -> None:
         """SIGTERM; the worker drains, commits and ends with 0."""

@@ -57,6 +57,7 @@ class Traffic:
     tokens: int | None = None
     cost_usd: float | None = None
     buckets: tuple[int, int] | None = None  # from, to
+    revision: int | None = None  # of its outcomes; by default that of the split in force
 
 
 @dataclass
@@ -201,6 +202,7 @@ class LedgerBench:
     def _serve_half_a_second(self, version: str, traffic: Traffic) -> None:
         command = self.model.command
         revision = command.revision if command else 0
+        revision = traffic.revision if traffic.revision is not None else revision
         pane_ms = self.now_ms // PANE_MS * PANE_MS
         self._panes = {key: pane for key, pane in self._panes.items() if key[2] == pane_ms}
         first = min([pane.first_offset for pane in self._panes.values()] or [self.outcome_offset])

@@ -26,6 +26,7 @@ from headgate.vocabulary import BASIS_POINTS
 
 MAX_IN_FLIGHT_MS = 60_000
 REFERENCE_REQUESTS = 2_000
+UNHEARD_MS = 60_000
 MAX_SPLITS = 64
 
 
@@ -155,6 +156,16 @@ def settle(state: ModelState, now_ms: int) -> ModelState:
         return state
     settled_ms = now_ms + in_flight_ms(evidence)
     return replace(state, evidence=replace(evidence, settled_ms=settled_ms))
+
+
+def settle_unheard(state: ModelState, now_ms: int) -> ModelState:
+    """A fleet that routes by itself acknowledges nothing: its split settles by time alone."""
+    evidence = state.evidence
+    if evidence is None or evidence.settled_ms is not None or state.routers or not evidence.splits:
+        return state
+    if now_ms - evidence.splits[-1].since_ms < UNHEARD_MS:
+        return state
+    return settle(state, now_ms)
 
 
 def take_fresh(state: ModelState, policy: Policy, look: Look) -> ModelState:

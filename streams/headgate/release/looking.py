@@ -14,9 +14,9 @@ from headgate.judge.proofs import Remembered, assess
 from headgate.judge.verdicts import Assessment, Memory
 from headgate.measure.cells import Cell
 from headgate.measure.windows import read_window, without_fresh
-from headgate.release import incidents, misroutes
+from headgate.release import incidents, misroutes, shares
 from headgate.release.acting import act
-from headgate.release.evidence import begin, take_fresh
+from headgate.release.evidence import begin, settle_unheard, take_fresh
 from headgate.release.freshness import Blindness
 from headgate.release.rollouts import policy_of
 from headgate.release.routing import answered_now, follow
@@ -81,7 +81,9 @@ def look(turn: Turn, state: ModelState, blind: Blindness) -> ModelState:
         return state if tables is state.tables else replace(state, tables=tables)
     if state.evidence is None:
         state = replace(state, evidence=begin(state, rollout, policy, turn.now_ms))
+    state = settle_unheard(state, turn.now_ms)
     state = misroutes.follow(turn, state, state.tables.fresh)
+    state = shares.follow(turn, state, state.tables.fresh)
     state = take_fresh(state, policy, look_of(state, rollout, policy, turn.now_ms, blind))
     state = follow(turn, state)
     assessments, memories = judge(state, turn.now_ms, blind, brief=not state.incidents)

@@ -113,7 +113,14 @@ def rollback(turn: Turn, state: ModelState, request: Rollback) -> tuple[ModelSta
 
 
 def _end_incidents(turn: Turn, state: ModelState, sentence: str) -> ModelState:
-    of_rollout = {AlertKind.BREACH, AlertKind.OUTAGE_HOLD, AlertKind.NO_ROLLBACK_TARGET}
+    of_rollout = {
+        AlertKind.BREACH,
+        AlertKind.OUTAGE_HOLD,
+        AlertKind.NO_ROLLBACK_TARGET,
+        AlertKind.UNEVEN_COMPLETENESS,
+        AlertKind.MISROUTED,
+        AlertKind.SHARE_OFF,
+    }
     ended = [kept for kept in state.incidents.values() if kept.kind in of_rollout]
     return incidents.resolve_all(turn, state, ended, sentence)
 

@@ -99,6 +99,7 @@ def start(
         evidence=begun,
         choices={},
         routing=(Point(turn.now_ms),),
+        shares=None,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from headgate.judge.routing import History
+from headgate.judge.sequential.shares import Shares
 from headgate.judge.sequential.state import Evidence
 from headgate.judge.verdicts import Memory
 from headgate.measure.windows import Tables
@@ -87,7 +88,8 @@ class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One model: split, rollout, tables, what proofs remember, incidents and routers.
 
     `choices` counts what routers chose, by version, since the rollout began, and `routing` keeps
-    how that and the outcomes grew; `misrouted_ms` is when an outcome last told of a misroute.
+    how that and the outcomes grew; `misrouted_ms` is when an outcome last told of a misroute, and
+    `shares` tests the candidate's share where no outcome can tell.
     `changed_offset` is the ledger offset of the last entry that
     changed anything here; `split_since_revision` the first revision with the weights in force.
     """
@@ -110,6 +112,7 @@ class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     choices: dict[str, int] = {}
     routing: History = ()
     misrouted_ms: int = 0
+    shares: Shares | None = None
     incidents: dict[str, Incident] = {}
     recovery: Recovery | None = None
     routers: dict[str, RouterState] = {}

@@ -21,11 +21,11 @@ _LOG_STEP = log(1.1)
 _EXACT_UP_TO = 512  # beyond it the factor depends on n / D alone
 
 
-def correlation(samples: npt.ArrayLike, hits: npt.ArrayLike) -> Floats:
+def correlation(samples: npt.ArrayLike, hits: npt.ArrayLike, least: float = FLOOR) -> Floats:
     """An upper estimate of the correlation within blocks, shape (...) from shape (..., blocks).
 
     Moments of the beta-binomial: sum (s - n p)^2 / (n p (1-p)) exceeds K - 1 by rho sum (n - 1);
-    one standard error is added. At least 0.005, also where there is too little to tell.
+    one standard error is added. At least `least`, also where there is too little to tell.
     """
     n, s = np.asarray(samples, np.float64), np.asarray(hits, np.float64)
     used = n > 0
@@ -38,7 +38,7 @@ def correlation(samples: npt.ArrayLike, hits: npt.ArrayLike) -> Floats:
     pairs = total - blocks
     excess = (spread - freedom + np.sqrt(2 * freedom)) / np.maximum(pairs, 1)
     known = (blocks >= 2) & (pairs >= 1) & (rate > 0) & (rate < 1)
-    found: Floats = np.clip(np.where(known, excess, FLOOR), FLOOR, 1.0)
+    found: Floats = np.clip(np.where(known, excess, least), least, 1.0)
     return found
 
 
@@ -64,7 +64,8 @@ def design_effect(
         n, s = merged(samples, by), merged(hits, by)
         if by > 1 and n.shape[-1] < 2:
             break
-        rho = min(_round_up(float(correlation(n, s))), 1.0)
+        # The same bursts weigh on merged blocks with a part of their correlation.
+        rho = min(_round_up(float(correlation(n, s, FLOOR / by))), 1.0)
         block = _round_up(max(arm_samples, 1.0) * by)
         largest = max(largest, sound_effect(block, limit, rho, side))
     return largest
