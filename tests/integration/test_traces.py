@@ -75,20 +75,7 @@ def here(kafka: RealKafka, files: dict[str, Path]) -> Iterator[Installation]:
     """Three rollouts at once, each with its own fleet, on two workers that share the work."""
     with Installation(kafka.bootstrap_servers, "traces.") as installation:
         workers = [installation.start_worker() for _ in range(2)]
-        for candidate in CANDIDATES:
-            model = f"llama-{candidate}"
-            _run(installation, "adopt", model, "anyscale")
-            rollout = ("--stable", "anyscale", "--candidate", candidate, "--weight", "5000")
-            _run(installation, "rollout", "start", model, *rollout)
-        fleets = [
-            subprocess.Popen(_fleet(installation, candidate, files), stdout=subprocess.DEVNULL)
-            for candidate in CANDIDATES
-        ]
-        try:
-            assert [fleet.wait(SECONDS + 60) for fleet in fleets] == [0, 0, 0]
-        finally:
-            for fleet in fleets:
-                fleet.kill()
+        _serve(installation, files, [_Run(f"llama-{name}", name, 11) for name in CANDIDATES], 100)
         for candidate in CANDIDATES:
             _wait_until_counted(installation, f"llama-{candidate}")
         for worker in workers:
@@ -96,10 +83,40 @@ def here(kafka: RealKafka, files: dict[str, Path]) -> Iterator[Installation]:
         yield installation
 
 
-def _fleet(here: Installation, candidate: str, files: dict[str, Path]) -> list[str]:
-    arms = [f"{name}={files[name]}" for name in ("anyscale", candidate)]
-    given = ["--model", f"llama-{candidate}", "--arm", arms[0], "--arm", arms[1]]
-    pace = ["--rate", "100", "--seed", "11", "--duration", f"{SECONDS}s"]
+@dataclass
+class _Run:
+    """One rollout from anyscale to a candidate, with a fleet of its own seed."""
+
+    model: str
+    candidate: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """The candidate's version; anyscale beside itself needs another name."""
+        return "anyscale-again" if self.candidate == "anyscale" else self.candidate
+
+
+def _serve(here: Installation, files: dict[str, Path], runs: list[_Run], rate: int) -> None:
+    """Start every rollout, then all fleets at once, and wait for their ends."""
+    for run in runs:
+        _run(here, "adopt", run.model, "anyscale")
+        rollout = ("--stable", "anyscale", "--candidate", run.name, "--weight", "5000")
+        _run(here, "rollout", "start", run.model, *rollout)
+    fleets = [
+        subprocess.Popen(_fleet(here, run, files, rate), stdout=subprocess.DEVNULL) for run in runs
+    ]
+    try:
+        assert [fleet.wait(SECONDS + 90) for fleet in fleets] == [0] * len(runs)
+    finally:
+        for fleet in fleets:
+            fleet.kill()
+
+
+def _fleet(here: Installation, run: _Run, files: dict[str, Path], rate: int) -> list[str]:
+    arms = [f"anyscale={files['anyscale']}", f"{run.name}={files[run.candidate]}"]
+    given = ["--model", run.model, "--arm", arms[0], "--arm", arms[1]]
+    pace = ["--rate", str(rate), "--seed", str(run.seed), "--duration", f"{SECONDS}s"]
     return _headgate(here, "fleet", *given, *pace)
 
 
@@ -113,8 +130,8 @@ def _wait_until_counted(here: Installation, model: str) -> None:
     wait_until(lambda: here.counted(model) >= published, f"all outcomes of {model}")
 
 
-def _went(here: Installation, candidate: str) -> Outcome:
-    model = f"llama-{candidate}"
+def _went(here: Installation, candidate: str, model: str = "") -> Outcome:
+    model = model or f"llama-{candidate}"
     commands = here.commands(model)
     alerts = [row for row in here.read(Topic.ALERTS) if row.get("model") == model]
     audit = [row for row in here.read(Topic.AUDIT) if row["model"] == model]
@@ -179,3 +196,29 @@ def test_the_replay_confirms_every_decision(here: Installation) -> None:
     assert report["ok"] is True
     assert report["compared"]["control"] == 8
     assert report["different"] == report["missing"] == report["unexpected"] == []
+
+
+@pytest.mark.verify
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("first_seed", [0, 5, 10, 15])
+def test_every_seed_is_judged_alike(
+    kafka: RealKafka, files: dict[str, Path], topic_prefix: str, first_seed: int
+) -> None:
+    runs = [
+        _Run(f"llama-{candidate}-{seed}", candidate, seed)
+        for seed in range(first_seed, first_seed + 5)
+        for candidate in (*CANDIDATES, "anyscale")
+    ]
+    with Installation(kafka.bootstrap_servers, topic_prefix) as here:
+        workers = [here.start_worker() for _ in range(2)]
+        _serve(here, files, runs, 40)
+        for worker in workers:
+            here.stop_worker(worker)
+        for run in runs:
+            went = _went(here, run.candidate, run.model)
+            if run.candidate in {"together", "anyscale"}:
+                assert went.actions == ["adopt", "set_weights"], run
+            else:
+                trigger = {"replicate": "latency_p95", "lepton": "error_rate"}[run.candidate]
+                assert went.actions[-1] == "rollback", run
+                assert trigger in went.triggers, run
