@@ -64,6 +64,16 @@ def value_bounds(indexes: npt.ArrayLike) -> tuple[IntArray, IntArray]:
     return _LOWEST[buckets], _HIGHEST[buckets]
 
 
+def lowest_values(indexes: IntArray) -> IntArray:
+    """Lowest integer of each bucket."""
+    return _LOWEST[indexes]
+
+
+def highest_values(indexes: IntArray) -> IntArray:
+    """Highest integer of each bucket."""
+    return _HIGHEST[indexes]
+
+
 def highest_equivalent(value: int) -> int:
     """The highest integer in the bucket of `value`."""
     shift: int = max(value.bit_length() - _SUB_BITS - 1, 0)

@@ -41,11 +41,11 @@ def claim_budget(module: Any) -> None:
 MUTATIONS = [
     ("FIRST = 0.5", "FIRST = 1.0"),
     ("LATER = 0.25", "LATER = 0.5"),
-    ("LATER * (2 - np.exp2(1 - lap))", "LATER * (2 + np.exp2(1 - lap))"),
-    ("LATER * np.exp2(-lap) * (share - begun) / np.exp2(lap)", "LATER * (share - begun)"),
-    ("np.exp2(-lap) * (share - begun) / np.exp2(lap)", "(share - begun) / np.exp2(lap)"),
-    ("np.where(share < 1, LATER * share, over)", "LATER * share"),
-    ("np.asarray(now, np.float64) / planned) - _spent(", "np.asarray(now) / planned) + _spent("),
+    ("(2 - 2 / whole", "(2 + 2 / whole"),
+    ("(share - whole + 1) / whole**2", "(share - whole + 1)"),
+    ("(share - whole + 1) / whole**2", "(share - whole + 1) / whole"),
+    ("if share < 1:", "if True:"),
+    ("until - since)", "until + since)"),
 ]
 
 

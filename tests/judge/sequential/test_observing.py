@@ -32,6 +32,7 @@ def _looked(phase: Phase, trigger: str, kind: Kind) -> bool:
 def test_a_tick_without_news_returns_the_same_object() -> None:
     phase = Phase()
     phase.both(GOOD, GOOD)
+    phase.both(GOOD, GOOD, seconds=3)  # warnings look at no less than two seconds
     before = phase.evidence
     assert phase.look() is before
     assert phase.look({}, seconds=HOUR) is before
@@ -302,25 +303,22 @@ def claim_edges(module: Any) -> None:
     for _ in range(200):
         values = rng.lognormal(13, 1, 300).astype(np.int64)
         value = float(rng.lognormal(13, 1))
-        sample = module.over(Sample(n=300, sketch=sketch(values)), value)
+        sample = module.over(Sample(n=300, sketches=(sketch(values),)), value)
         truth = int((values > value).sum())
         assert sample.hits <= truth <= sample.reaching
         assert sample.reaching - sample.hits < 30
     # Values up to the end of a bin are not above it, nor reach above it.
-    sample = module.over(Sample(n=2, sketch=sketch([200, 201])), 200.0)
+    sample = module.over(Sample(n=2, sketches=(sketch([200, 201]),)), 200.0)
     assert (sample.hits, sample.reaching) == (1, 1)
 
 
 @pytest.mark.parametrize(
     ("fragment", "instead"),
     [
-        (
-            "hits = sample.sketch.count_above(whole)",
-            "hits = sample.sketch.count_above(whole // 2)",
-        ),
-        ("reaching = hits\n", "reaching = 0\n"),
-        ("max(int(lowest) - 1, 0)", "whole"),
-        ("if whole < int(highest)", "if whole <= int(highest)"),
+        ("above = sketch.count_above(whole)", "above = sketch.count_above(whole // 2)"),
+        ("above = sketch.count_above(whole)", "above = sketch.count_reaching(whole)"),
+        ("else sketch.count_reaching(whole)", "else above"),
+        ("reaching += above if exact", "reaching += above if not exact"),
     ],
 )
 def test_a_wrong_bin_edge_fails_its_claim(fragment: str, instead: str) -> None:

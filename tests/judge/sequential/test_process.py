@@ -50,8 +50,8 @@ MUTATIONS = [
     ("np.logaddexp(log_wealth, new) + increment", "np.maximum(log_wealth, new) + increment"),
     ("np.logaddexp(log_wealth, new) + increment", "log_wealth + increment"),
     ("np.where(np.isfinite(after), after, log_wealth)", "after"),
-    (".mean(-1))", ".sum(-1))"),
-    (".mean(-1))", ".max(-1))"),
+    (".sum(-1) / BETS)", ".sum(-1))"),
+    (".sum(-1) / BETS)", ".max(-1))"),
 ]
 
 

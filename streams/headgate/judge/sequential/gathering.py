@@ -56,10 +56,10 @@ class Gatherer(Struct, frozen=True):
         """The candidate's samples against its limit; what was counted of them."""
         plan, moment = self.plan, self.moment
         if not looks.is_rate_like(plan):
-            increment = looks.absolute_increment(plan, mine.sketch, BREACH)
+            increment = looks.absolute_increment(plan, mine, BREACH)
             self.table.add(self.row, Kind.ABSOLUTE, increment)
             if plan.provable and not moment.warming:
-                good = looks.absolute_increment(plan, mine.sketch, GOOD)
+                good = looks.absolute_increment(plan, mine, GOOD)
                 self.table.add(self.row, Kind.GOOD_ABSOLUTE, good)
             return mine
         if plan.sampled.family is Family.QUANTILE:

@@ -14,63 +14,65 @@ from headgate.judge.sequential.bets import Floats
 from headgate.judge.sequential.plan import Plan
 from headgate.judge.sequential.samples import Family
 from headgate.judge.sequential.state import OpenLook, Sample, Split
-from headgate.measure.hdr import value_bounds
-from headgate.measure.sketch import Sketch
+from headgate.measure.hdr import IntArray, highest_values, lowest_values
 
 LOOK_MS = 60_000
 Pair = tuple[Sample, Sample]  # of the candidate, of stable
 
 
-def over(sample: Sample, value: float) -> Sample:
-    """A sample of values as hits over `value`, without its sketch.
+def over(sample: Sample, value: float, *, exact: bool = False) -> Sample:
+    """A sample of values as hits over `value`, without its distribution.
 
     Rounding never helps a proof: `hits` counts the bins entirely above `value`, `reaching` every
-    bin that reaches above it.
+    bin that reaches above it. Where `value` is a bin's upper edge the two are the same (`exact`).
     """
-    if not sample.n:
-        return sample
-    whole, sketch = int(value), sample.sketch
-    hits, reaching = sketch.count_above(whole), sketch.count_reaching(whole)
-    return Sample(sample.n, hits, reaching, sample.total)
+    whole, hits, reaching = int(value), 0, 0
+    for sketch in sample.sketches:
+        above = sketch.count_above(whole)
+        hits += above
+        reaching += above if exact else sketch.count_reaching(whole)
+    return Sample(sample.n, hits, reaching, sample.total) if sample.n else sample
 
 
-def absolute_increment(plan: Plan, sketch: Sketch, side: int) -> Floats:
+def absolute_increment(plan: Plan, sample: Sample, side: int) -> Floats:
     """Values of one arm against their limit (rates are counted in the bank)."""
     limit, unit = plan.limit or 0.0, plan.sampled.per_unit
+    indexes, counts = sample.distribution()
     if plan.sampled.family is Family.RATING:
-        return bets.rating_against_limit(_stars(sketch, unit), sketch.counts, limit, side)
-    lower, _ = value_bounds(sketch.indexes)
-    return bets.mean_against_limit(lower, sketch.counts, limit * unit)
+        return bets.rating_against_limit(_stars(indexes, unit), counts, limit, side)
+    return bets.mean_against_limit(lowest_values(indexes), counts, limit * unit)
 
 
-def _stars(sketch: Sketch, unit: int) -> Floats:
+def _stars(indexes: IntArray, unit: int) -> Floats:
     """Ratings as values; what lies outside the scale counts as its end, so that no bet is ruined
     and none wins more than it could.
     """
-    stars: Floats = np.minimum(
-        np.maximum(sketch.indexes / unit, bets.LOWEST_RATING), bets.HIGHEST_RATING
-    )
+    stars: Floats = np.minimum(np.maximum(indexes / unit, bets.LOWEST_RATING), bets.HIGHEST_RATING)
     return stars
 
 
 def relative_increment(plan: Plan, look: OpenLook) -> Floats:
     """Values of both arms of a closed look against each other; a breach only."""
-    mine, other = look.candidate.sketch, look.stable.sketch
+    indexes, counts = look.candidate.distribution()
+    stable_indexes, stable_counts = look.stable.distribution()
     allowed = plan.relative or 1.0
     if plan.sampled.family is Family.RATING:
         unit = plan.sampled.per_unit
         return bets.rating_against_stable(
-            _stars(mine, unit),
-            mine.counts,
-            _stars(other, unit),
-            other.counts,
+            _stars(indexes, unit),
+            counts,
+            _stars(stable_indexes, unit),
+            stable_counts,
             reference=min(max(look.reference / unit, 1.001), 4.999),
             margin=allowed,
         )
-    lower, _ = value_bounds(mine.indexes)
-    _, upper = value_bounds(other.indexes)
     return bets.mean_against_stable(
-        lower, mine.counts, upper, other.counts, reference=look.reference, ratio=allowed
+        lowest_values(indexes),
+        counts,
+        highest_values(stable_indexes),
+        stable_counts,
+        reference=look.reference,
+        ratio=allowed,
     )
 
 
@@ -78,7 +80,7 @@ def beyond(plan: Plan, reference: float, candidate: Sample, stable: Sample) -> P
     """Of quantiles, who is beyond which value: what a look with that reference counts."""
     if plan.sampled.family is not Family.QUANTILE:
         return candidate, stable
-    return over(candidate, (plan.relative or 1.0) * reference), over(stable, reference)
+    return over(candidate, (plan.relative or 1.0) * reference), over(stable, reference, exact=True)
 
 
 def added(look: OpenLook, candidate: Sample, stable: Sample) -> OpenLook:
@@ -91,8 +93,11 @@ def is_closed(plan: Plan, look: OpenLook, split: Split, *, now_ms: int, current:
     candidate, stable = look.candidate.n, look.stable.n
     if not candidate or not stable:
         return False
-    if not current or now_ms - look.opened_ms >= LOOK_MS:
+    open_ms = now_ms - look.opened_ms
+    if not current or open_ms >= LOOK_MS:
         return True
+    if open_ms < plan.look_ms:
+        return False
     share = split.stable / split.candidate if split.candidate else 1.0
     need = plan.look_samples
     return candidate >= need and stable >= max(need, need * share)

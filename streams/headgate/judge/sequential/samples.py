@@ -53,7 +53,7 @@ def _values(measure: str) -> Callable[[Cell, CallerFaults], Sample]:
         sketch = cell.sketches.get(measure)
         if sketch is None:
             return NO_SAMPLE
-        return Sample(n=sketch.total, total=cell.sums.get(measure, 0), sketch=sketch)
+        return Sample(n=sketch.total, total=cell.sums.get(measure, 0), sketches=(sketch,))
 
     return take
 

@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
+import numpy as np
 from msgspec import Struct
 
+from headgate.measure.hdr import IntArray
 from headgate.measure.sketch import EMPTY, Sketch
+
+_MERGED_FROM = 8
 
 
 class Sample(Struct, frozen=True, omit_defaults=True):
     """`n` samples; of rates the `hits` (`reaching`: hits that rounding may have missed), of values
-    their integer `total` and, where a test needs it, their `sketch`.
+    their integer `total` and, where a test needs them, their `sketches`, merged now and then.
     """
 
     n: int = 0
     hits: int = 0
     reaching: int = 0
     total: int = 0
-    sketch: Sketch = EMPTY
+    sketches: tuple[Sketch, ...] = ()
 
     def plus(self, other: Sample) -> Sample:
         """Both together."""
         if not other.n or not self.n:
             return self if self.n else other
+        sketches = self.sketches + other.sketches
         return Sample(
-            n=self.n + other.n,
-            hits=self.hits + other.hits,
-            reaching=self.reaching + other.reaching,
-            total=self.total + other.total,
-            sketch=Sketch.merge([self.sketch, other.sketch]),
+            self.n + other.n,
+            self.hits + other.hits,
+            self.reaching + other.reaching,
+            self.total + other.total,
+            sketches if len(sketches) < _MERGED_FROM else (Sketch.merge(sketches),),
+        )
+
+    def distribution(self) -> tuple[IntArray, IntArray]:
+        """Histogram bins and counts; a bin may come several times."""
+        if len(self.sketches) == 1:
+            return self.sketches[0].indexes, self.sketches[0].counts
+        if not self.sketches:
+            return EMPTY.indexes, EMPTY.counts
+        return (
+            np.concatenate([sketch.indexes for sketch in self.sketches]),
+            np.concatenate([sketch.counts for sketch in self.sketches]),
         )
 
 
