@@ -99,6 +99,8 @@ class _Tick(Struct, frozen=True):
         """One trigger's samples into the table. Of traffic that just started only failures tell."""
         name, plan = self.bank.triggers[row].name, self.bank.plans[row]
         known = self.evidence.triggers.get(name, UNTESTED)
+        if not known.looks and not self._has_any(plan):
+            return known
         take, faults = plan.sampled.take, self.faults
         unripe = self.moment.warming and plan.sampled.family is not Family.RATE
         mine = NO_SAMPLE if unripe else take(self.arms.candidate, faults)
@@ -125,6 +127,13 @@ class _Tick(Struct, frozen=True):
             reference=reference or known.reference,
             building=known.building.plus(seen, stable, self.moment.now_ms),
             total=known.total.plus(seen, stable, self.moment.now_ms),
+        )
+
+    def _has_any(self, plan: Plan) -> bool:
+        """Whether either arm brought a sample."""
+        is_in = plan.sampled.is_in
+        return is_in(self.arms.candidate) or any(
+            is_in(mine) or is_in(stable) for mine, stable in self.arms.pairs.values()
         )
 
 

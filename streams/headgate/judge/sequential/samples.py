@@ -23,7 +23,7 @@ class Family(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Sampled:
     """How a metric is sampled. `measure` and `per_unit` (wire units per unit of the metric) are of
-    values, `share` of quantiles; `of_labels` come later than the request, some of them by hours.
+    values, `share` of quantiles, `label` of judged answers.
     """
 
     family: Family
@@ -31,7 +31,18 @@ class Sampled:
     measure: str = ""
     per_unit: int = 1
     share: float = 0.0
-    of_labels: bool = False
+    label: str = ""
+
+    @property
+    def of_labels(self) -> bool:
+        """Whether samples come later than their requests, some of them by hours."""
+        return bool(self.label) or self.family is Family.RATING
+
+    def is_in(self, cell: Cell) -> bool:
+        """Whether a cell has any sample: quicker than taking it."""
+        if self.measure:
+            return self.measure in cell.counts
+        return self.label in cell.labelled if self.label else cell.requests > 0
 
 
 def _errors(cell: Cell, faults: CallerFaults) -> Sample:
@@ -64,17 +75,15 @@ def _quantile(measure: str, share: float) -> Sampled:
 
 SAMPLED: dict[str, Sampled] = {
     "error_rate": Sampled(Family.RATE, _errors),
-    "hallucination_rate": Sampled(Family.RATE, _flagged("hallucination"), of_labels=True),
+    "hallucination_rate": Sampled(Family.RATE, _flagged("hallucination"), label="hallucination"),
     "task_failure_rate": Sampled(
-        Family.RATE, _flagged("task_success", inverse=True), of_labels=True
+        Family.RATE, _flagged("task_success", inverse=True), label="task_success"
     ),
     "latency_p50_ms": _quantile("latency_us", 0.50),
     "latency_p95_ms": _quantile("latency_us", 0.95),
     "latency_p99_ms": _quantile("latency_us", 0.99),
     "ttft_p95_ms": _quantile("ttft_us", 0.95),
-    "rating_mean": Sampled(
-        Family.RATING, _values("rating_tenths"), "rating_tenths", 10, of_labels=True
-    ),
+    "rating_mean": Sampled(Family.RATING, _values("rating_tenths"), "rating_tenths", 10),
     "tokens_mean": Sampled(Family.MEAN, _values("tokens"), "tokens"),
     "cost_mean_usd": Sampled(Family.MEAN, _values("cost_microusd"), "cost_microusd", 1_000_000),
 }
