@@ -14,6 +14,7 @@ from headgate.judge.sequential.shares import Shares
 from headgate.judge.sequential.state import Evidence
 from headgate.judge.verdicts import Memory
 from headgate.measure.windows import Tables
+from headgate.registry.catalogue import Catalogue
 from headgate.registry.lifecycle import VersionRecord
 from headgate.vocabulary import AlertKind, Mode, Severity
 from headgate.wire.acks import Choices
@@ -103,6 +104,7 @@ class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     production: str = ""
     previous: str = ""
     versions: dict[str, VersionRecord] = {}
+    catalogue: Catalogue = Catalogue()
     command: Command | None = None
     split_since_revision: int = 0
     rollout: Rollout | None = None

@@ -2,13 +2,120 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from headgate.vocabulary import Status
-from headgate.wire.fields import Count, Name, TimestampMs
+from headgate.wire.fields import Count, Name, Text, TimestampMs
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+NotNegative = Annotated[float, Meta(ge=0)]
+Date = Annotated[
+    str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})?)?$")
+]
+Names = Annotated[tuple[Name, ...], Meta(max_length=64)]
+
+
+class Parameters(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How the model is asked to sample."""
+
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    max_tokens: Annotated[int, Meta(ge=1)] | None = None
+    top_p: Share | None = None
+
+
+class Performance(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """What a version does, as its owners declare it or as Headgate measured it."""
+
+    accuracy: Share | None = None
+    latency_p50_ms: NotNegative | None = None
+    latency_p95_ms: NotNegative | None = None
+    cost_per_request: NotNegative | None = None
+    user_satisfaction: Annotated[float, Meta(ge=1, le=5)] | None = None
+    latency_p99_ms: NotNegative | None = None
+    error_rate: Share | None = None
+    hallucination_rate: Share | None = None
+    tokens_per_request: NotNegative | None = None
+
+
+class TrainedOn(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The data behind a version."""
+
+    dataset: Name
+    dataset_hash: Text = ""
+    num_examples: Count | None = None
+    training_date: Date | None = None
+
+
+class VersionNeeds(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """What a version asks of its callers and of the other parts of the system."""
+
+    min_api_version: Text = ""
+    required_embeddings: Names = ()
+    breaking_changes: Annotated[tuple[Text, ...], Meta(max_length=64)] = ()
+
+
+class Artifact(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Something to keep or to delete with a version, and the digest that names its content."""
+
+    uri: Text
+    digest: Text = ""
+
+
+class VersionSpec(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """What a team declares of a version; the same version never has other content."""
+
+    version: Name
+    base_model: Name
+    adapter: Text = ""
+    prompt_template: Text = ""
+    system_prompt_hash: Text = ""
+    parameters: Parameters = Parameters()
+    created: Date | None = None
+    created_by: Text = ""
+    status: Status = Status.DEVELOPMENT
+    parent_version: Text = ""
+    performance: Performance | None = None
+    trained_on: TrainedOn | None = None
+    compatibility: VersionNeeds = VersionNeeds()
+    artifacts: Annotated[tuple[Artifact, ...], Meta(max_length=64)] = ()
+    stakeholders: Names = ()
+    notes: Text = ""
+
+
+class PromptTemplate(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A prompt template by version, and which models it fits (names or shell patterns)."""
+
+    compatible_models: Names = ()
+    incompatible_models: Annotated[dict[Name, Text], Meta(max_length=64)] = {}
+    changes_from_previous: Annotated[tuple[Text, ...], Meta(max_length=64)] = ()
+    created: Date | None = None
+
+
+class CompatibilityRule(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """An explicit entry of the matrix; an empty field stands for any."""
+
+    compatible: bool
+    model: Text = ""
+    prompt_template: Text = ""
+    embedding: Text = ""
+    reason: Text = ""
 
 
 class VersionEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One version as it stands: where it is in its life, and what was declared and measured."""
+
     model: Name
     version: Name
     status: Status
@@ -16,3 +123,5 @@ class VersionEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     revision: Count
     aliases: tuple[str, ...] = ()
     rolled_back: bool = False
+    spec: VersionSpec | None = None
+    measured: Performance | None = None

@@ -1,0 +1,22 @@
+"""The catalogue of a model: what was registered of its versions, templates and compatibility."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from headgate.wire.registry import CompatibilityRule, Performance, PromptTemplate, VersionSpec
+
+
+class Catalogue(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Declared `specs` by version, what Headgate `measured` beside them, prompt `templates` by
+    name, explicit compatibility `rules` in order, and the `embedding` that is live.
+    """
+
+    specs: dict[str, VersionSpec] = {}
+    measured: dict[str, Performance] = {}
+    templates: dict[str, PromptTemplate] = {}
+    rules: tuple[CompatibilityRule, ...] = ()
+    embedding: str = ""
+
+
+EMPTY = Catalogue()
