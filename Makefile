@@ -33,6 +33,7 @@ bench: install  ## figures of speed and memory on a real Kafka, one JSON line ea
 	@$(BIN)/python benchmarks/router_choose.py
 	@$(BIN)/python benchmarks/ingest_throughput.py
 	@$(BIN)/python benchmarks/rollback_latency.py
+	@$(BIN)/python benchmarks/look_cost.py
 
 bench-decisions: install  ## does the proof do what it promises, beside naive rules (minutes; ARGS=--quick)
 	@$(BIN)/python benchmarks/decisions.py $(ARGS)

@@ -50,6 +50,9 @@ class Case:
     at_most: float | None = None
     looks: int = LOOKS
     seed: int = 0
+    size: int = LOOK  # candidate requests in a look
+    planned: int = PLANNED
+    long: bool = False
 
 
 @dataclass
@@ -87,9 +90,9 @@ def simulate(case: Case, scale: float, slack: int = 0) -> Result:
     wealth, alarmed_at = empty((runs,)), np.full(runs, np.inf)
     left = np.arange(runs)
     for number in range(case.looks):
-        before, now = number * LOOK, (number + 1) * LOOK
+        before, now = number * case.size, (number + 1) * case.size
         if case.side == BREACH:
-            budget = phase_budget(PLANNED, before, now, number == 0)
+            budget = phase_budget(case.planned, before, now, number == 0)
         else:
             budget = proof_budget(number == 0)
         wealth = advance(wealth, case.look(rng, len(left)), budget)
@@ -104,9 +107,9 @@ def simulate(case: Case, scale: float, slack: int = 0) -> Result:
 # What one look says, per question
 
 
-def rate(truth: float, limit: float, side: int = BREACH) -> Look:
+def rate(truth: float, limit: float, side: int = BREACH, size: int = LOOK) -> Look:
     return lambda rng, runs: bets.rate_against_limit(
-        rng.binomial(LOOK, truth, runs), LOOK, limit, side
+        rng.binomial(size, truth, runs), size, limit, side
     )
 
 
@@ -302,6 +305,16 @@ def limits() -> Iterator[Case]:
     yield Case("on the limit: latency x 1.5, 1:9", look, runs=500, at_most=0.01)
     yield Case("on the limit: cost x 2", mean_limit(1.0, 1.0), runs=500, at_most=0.01)
     yield Case("on the limit: tokens x 1.5", mean_limit(1.0, 0.7), runs=500, at_most=0.01)
+    yield Case(
+        "on the limit, 300,000 looks, ten times the plan: errors 5 %",
+        rate(0.05, 0.05, size=1),
+        runs=1_000,
+        at_most=0.01,
+        looks=300_000,
+        size=1,
+        planned=30_000,
+        long=True,
+    )
     yield Case("identical arms, ratio <= 1", ratio(0.01, 0.01, 1.0, 9), runs=2_000, at_most=0.01)
     yield Case(
         "on the limit: proven good, errors 5 %",

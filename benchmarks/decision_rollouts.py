@@ -101,6 +101,8 @@ class Rollout:
     warm_up: bool = False
     rate_per_s: float = 1_000.0
     beside: bool = True
+    history: Callable[[np.random.Generator], Served] | None = None  # of a whole block of stable
+    history_blocks: int = 0
     policy: Policy = field(default_factory=default_policy)
 
     def __post_init__(self) -> None:
@@ -111,6 +113,10 @@ class Rollout:
 
     def _begun(self) -> Evidence:
         cells: list[Cell] = []
+        for block in range(-self.history_blocks, 0):
+            self.now_ms = START_MS - self.before_ticks * TICK_MS + block * BLOCK_MS
+            if self.history is not None:
+                self._block("v1", cell(self.rng, self.history(self.rng)))
         for tick in range(-self.before_ticks, 0):
             self.now_ms = START_MS + tick * TICK_MS
             _, stable = self.serve(self.rng, tick)
@@ -275,13 +281,27 @@ class Bursts:
             Served(other_n, int(rng.binomial(other_n, other_p))),
         )
 
+    def of_a_block(self, rng: np.random.Generator) -> Served:
+        """What stable serves in a block before the rollout."""
+        requests = self.requests[1] * (BLOCK_MS // TICK_MS)
+        return Served(requests, int(rng.binomial(requests, rng.beta(*self.shape))))
+
 
 def _bursts(
     mean: float, rho: float, *, shared: bool, beside: bool = True
 ) -> Callable[[int], Rollout]:
     def build(seed: int) -> Rollout:
-        serve = Bursts(mean, rho, shared=shared, requests=(5, 45))
-        return Rollout(seed, serve, 2_000, before_ticks=3_600, beside=beside)
+        serve = Bursts(mean, rho, shared=shared, requests=(50, 450))
+        return Rollout(
+            seed,
+            serve,
+            1_000,
+            weight=1_000 if beside else 10_000,
+            beside=beside,
+            before_ticks=20,
+            history=serve.of_a_block,
+            history_blocks=360,
+        )
 
     return build
 

@@ -2,7 +2,7 @@
 
 Processor time of one look, from fresh cells to verdicts, as the fold takes it: with errors,
 latency, tokens and cost on every request, with ratings and judge verdicts on every one besides, and
-with nothing new. One JSON line each; ends with 1 where the limit is missed.
+with nothing new. One JSON line each; `ok` says whether the limit is met.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import gc
 import json
 import os
 import platform
-import sys
 import time
 from collections.abc import Callable
 
@@ -64,22 +63,21 @@ def idle_us() -> list[float]:
     return [(time.thread_time() - began) * 1e6 / LOOKS]
 
 
-def main() -> int:
+def main() -> None:
     gc.set_threshold(100_000, 20, 20)  # as a worker does
     cases: dict[str, Callable[[], list[float]]] = {
         "measures on every request": lambda: looks_us(measured_only),
         "measures and labels on every request": lambda: looks_us(healthy),
         "nothing new": idle_us,
     }
-    met = True
     for name, run in cases.items():
         spent = run()
         value = float(np.median(spent))
-        met &= value <= LIMIT_US
         line = {
             "figure": f"look_over_all_triggers, {name}",
             "value": round(value, 1),
             "unit": "us",
+            "ok": value <= LIMIT_US,
             "ratios": {},
             "conditions": {
                 "p95_us": round(float(np.quantile(spent, 0.95)), 1),
@@ -89,8 +87,7 @@ def main() -> int:
             },
         }
         print(json.dumps(line))
-    return 0 if met else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from headgate.judge.sequential.bets import BREACH, Floats, rate_against_limit
 
-FLOOR = 0.005
+FLOOR = 0.001
 BLOCKS = 360  # an hour of panes
 MERGES = (1, 2, 4, 8, 16)
 _LOG_STEP = log(1.1)

@@ -93,11 +93,8 @@ def is_closed(plan: Plan, look: OpenLook, split: Split, *, now_ms: int, current:
     candidate, stable = look.candidate.n, look.stable.n
     if not candidate or not stable:
         return False
-    open_ms = now_ms - look.opened_ms
-    if not current or open_ms >= LOOK_MS:
+    if not current or now_ms - look.opened_ms >= LOOK_MS:
         return True
-    if open_ms < plan.look_ms:
-        return False
     share = split.stable / split.candidate if split.candidate else 1.0
     need = plan.look_samples
     return candidate >= need and stable >= max(need, need * share)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace as with_changes
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -22,8 +25,11 @@ from headgate.judge.sequential.state import (
     TriggerEvidence,
 )
 from headgate.judge.sequential.table import LookTable, emptied
+from headgate.measure.cells import Cell, merge
 from headgate.measure.metrics import CallerFaults
+from headgate.measure.windows import Row
 
+WARNINGS_EVERY_MS = 2_000  # nobody waits for them
 PATH_POINTS = 48
 _PATH_STEP, _PATH_EVERY_MS = 0.7, 60_000  # ln 2: a doubling is worth a point
 
@@ -34,8 +40,14 @@ def observe(policy: Policy, evidence: Evidence, seen: Observed) -> Evidence:
         return evidence
     bank, arms = bank_of(policy), arms_of(evidence, seen)
     moment, table = _moment(evidence, seen.now_ms), LookTable(bank)
-    tick = _Tick(bank, evidence, arms, moment, table, seen.faults)
-    rows = [tick.gather(row) for row in range(len(bank))]
+    later = (*evidence.later, dict(seen.fresh)) if seen.fresh else evidence.later
+    warns = seen.now_ms - evidence.warned_ms >= WARNINGS_EVERY_MS
+    wide = arms_of(evidence, with_changes(seen, fresh=_merged(later))) if warns else None
+    tick = _Tick(bank, evidence, moment, table, seen.faults)
+    rows = [
+        tick.gather(row, arms if trigger.can_roll_back else wide)
+        for row, trigger in enumerate(bank.triggers)
+    ]
     requests = evidence.requests + arms.candidate.requests
     wealth = bank.wealth(evidence.wealth)
     if seen.ended:
@@ -53,6 +65,8 @@ def observe(policy: Policy, evidence: Evidence, seen: Observed) -> Evidence:
         stable_requests=evidence.stable_requests
         + sum(cell.requests for (version, _), cell in seen.fresh.items() if version == seen.stable),
         observed_ms=seen.now_ms,
+        later=() if warns else later,
+        warned_ms=seen.now_ms if warns else evidence.warned_ms,
         wealth=wealth.tobytes(),
         log_e=log_e,
         blocks_from_ms=seen.now_ms if seen.ended else evidence.blocks_from_ms,
@@ -62,8 +76,21 @@ def observe(policy: Policy, evidence: Evidence, seen: Observed) -> Evidence:
     )
 
 
+def _merged(later: Sequence[Mapping[Row, Cell]]) -> dict[Row, Cell]:
+    """What came in several ticks, as if it had come in one."""
+    cells: dict[Row, list[Cell]] = {}
+    for fresh in later:
+        for row, cell in fresh.items():
+            cells.setdefault(row, []).append(cell)
+    return {row: merge(parts) for row, parts in cells.items()}
+
+
 def _is_due(evidence: Evidence, now_ms: int) -> bool:
-    """Whether an open look has both arms and its minute is over."""
+    """Whether warnings have something to look at, or an open look has both arms and its minute is
+    over.
+    """
+    if evidence.later and now_ms - evidence.warned_ms >= WARNINGS_EVERY_MS:
+        return True
     return any(
         now_ms - look.opened_ms >= LOOK_MS and look.candidate.n and look.stable.n
         for trigger in evidence.triggers.values()
@@ -90,23 +117,24 @@ class _Tick(Struct, frozen=True):
 
     bank: Bank
     evidence: Evidence
-    arms: Arms
     moment: Moment
     table: LookTable
     faults: CallerFaults
 
-    def gather(self, row: int) -> TriggerEvidence:
-        """One trigger's samples into the table. Of traffic that just started only failures tell."""
+    def gather(self, row: int, arms: Arms | None) -> TriggerEvidence:
+        """One trigger's samples into the table, where it is to look at any now. Of traffic that
+        just started only failures tell.
+        """
         name, plan = self.bank.triggers[row].name, self.bank.plans[row]
         known = self.evidence.triggers.get(name, UNTESTED)
-        if not known.looks and not self._has_any(plan):
+        if arms is None or (not known.looks and not _has_any(plan, arms)):
             return known
         take, faults = plan.sampled.take, self.faults
         unripe = self.moment.warming and plan.sampled.family is not Family.RATE
-        mine = NO_SAMPLE if unripe else take(self.arms.candidate, faults)
+        mine = NO_SAMPLE if unripe else take(arms.candidate, faults)
         pairs = {
             revision: (take(one, faults), take(other, faults))
-            for revision, (one, other) in self.arms.pairs.items()
+            for revision, (one, other) in arms.pairs.items()
             if not unripe or revision != self.moment.current
         }
         effects = self.evidence.effects.get(name, NO_EFFECT)
@@ -129,12 +157,13 @@ class _Tick(Struct, frozen=True):
             total=known.total.plus(seen, stable, self.moment.now_ms),
         )
 
-    def _has_any(self, plan: Plan) -> bool:
-        """Whether either arm brought a sample."""
-        is_in = plan.sampled.is_in
-        return is_in(self.arms.candidate) or any(
-            is_in(mine) or is_in(stable) for mine, stable in self.arms.pairs.values()
-        )
+
+def _has_any(plan: Plan, arms: Arms) -> bool:
+    """Whether either arm brought a sample."""
+    is_in = plan.sampled.is_in
+    return is_in(arms.candidate) or any(
+        is_in(mine) or is_in(stable) for mine, stable in arms.pairs.values()
+    )
 
 
 def _looked(

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 GOOD_RATIO = 2.0  # proven good beside stable: the rate's ratio is under this
 _LOOK_SAMPLES, _LOOK_RATINGS = 20, 5
-_WARNING_LOOK_MS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +22,7 @@ class Plan:
     `limit` is the absolute one (a share for rates; ms, rating, tokens or dollars for values), None
     without an absolute test. `relative` is the tolerated ratio to stable, or for ratings the margin
     below it, None without a relative test. `good_ratio` is what *proven good* beside stable must
-    stay under; None where it is not provable. A relative look closes once each arm has
-    `look_samples`, but not before `look_ms`: warnings can wait for a fuller look.
+    stay under; None where it is not provable. `look_samples` of each arm close a relative look.
     """
 
     sampled: Sampled
@@ -32,7 +30,6 @@ class Plan:
     relative: float | None
     good_ratio: float | None
     look_samples: int
-    look_ms: int
 
     @property
     def needs_both(self) -> bool:
@@ -59,7 +56,6 @@ def plan_of(trigger: Trigger) -> Plan:
         relative=relative,
         good_ratio=_good_ratio(sampled.family, relative),
         look_samples=_LOOK_RATINGS if sampled.family is Family.RATING else _LOOK_SAMPLES,
-        look_ms=0 if trigger.can_roll_back else _WARNING_LOOK_MS,
     )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from msgspec import Struct
 
+from headgate.measure.cells import Cell
 from headgate.measure.hdr import IntArray
 from headgate.measure.sketch import EMPTY, Sketch
+from headgate.measure.windows import Row
 
 _MERGED_FROM = 8
 
@@ -137,7 +139,8 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     """All that is known about a candidate in this phase of its rollout.
 
     `planned` is the budget's measure in candidate requests, frozen at the start; `wealth` holds the
-    logarithms of every bet and `log_e` ln E of every test (see `Bank`). When a block of stable's
+    logarithms of every bet and `log_e` ln E of every test (see `Bank`). Warnings look every other
+    second, last at `warned_ms`; `later` is what they have yet to look at. When a block of stable's
     traffic closes (at `block_ms`), `effects` (design effects of both arms by trigger) and
     `references` (stable's quantiles and means by trigger, in wire units) are taken anew, with
     `p99_ms`, stable's p99 latency. Blocks before `blocks_from_ms` tell of an outage that is over
@@ -149,6 +152,8 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     requests: int = 0
     stable_requests: int = 0
     observed_ms: int = 0
+    later: tuple[dict[Row, Cell], ...] = ()
+    warned_ms: int = 0
     wealth: bytes = b""
     log_e: list[list[float]] = []
     triggers: dict[str, TriggerEvidence] = {}
