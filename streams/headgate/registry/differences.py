@@ -27,9 +27,11 @@ def differences(before: VersionSpec, after: VersionSpec) -> tuple[Difference, ..
     The version's name and status are not content: a status says where it is, not what it is.
     """
     one, other = _flat(before), _flat(after)
+    order = before.__struct_fields__
+    paths = sorted({**one, **other}, key=lambda path: order.index(path.split(".", 1)[0]))
     return tuple(
         Difference(path, one.get(path), other.get(path))
-        for path in dict.fromkeys((*one, *other))
+        for path in paths
         if one.get(path) != other.get(path)
     )
 
@@ -58,7 +60,7 @@ def same_content(one: VersionSpec, other: VersionSpec) -> bool:
 def how_asked(before: VersionSpec, after: VersionSpec) -> tuple[Difference, ...]:
     """What differs in the prompt and the parameters."""
     rows = differences(before, after)
-    return tuple(row for row in rows if row.field.split(".")[0] in ASKED_WITH)
+    return tuple(row for row in rows if row.field.split(".", 1)[0] in ASKED_WITH)
 
 
 def say(row: Difference) -> str:
