@@ -92,7 +92,7 @@ def test_every_mistake_within_one_version_is_told(tmp_path: Path) -> None:
 
 def test_a_key_given_twice_hides_no_other_mistake(tmp_path: Path) -> None:
     told = _told(tmp_path, "models: []\nmodels: []\nembeddings: {ghost: e1}\nfamilies: 3\n")
-    assert [line.split(":")[1] for line in told] == ["2", "3", "4"]
+    assert [line.split(":")[1] for line in told] == ["1", "3", "4"]
     assert "given twice, in lines 1 and 2" in told[0]
 
 
