@@ -70,7 +70,7 @@ def value_at(document: object, path: Iterable[object]) -> object:
     return document
 
 
-class _StrictLoader(yaml.SafeLoader):
+class StrictLoader(yaml.SafeLoader):
     """Plain data only: a key given twice is an error, and dates stay the text that was written."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
@@ -84,7 +84,7 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-_StrictLoader.yaml_implicit_resolvers = {
+StrictLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in rows if tag != "tag:yaml.org,2002:timestamp"]
     for first, rows in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
@@ -99,7 +99,7 @@ class _TwiceError(Exception):
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file ({} if it is empty). Raises `ConfigError`."""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)  # noqa: S506 - safe subclass
+        content = yaml.load(path.read_text(encoding="utf-8"), StrictLoader)  # noqa: S506 - safe subclass
     except OSError as error:
         raise _error(path, "$", f"cannot be read ({error.strerror})", "Check the path.") from error
     except UnicodeDecodeError as error:

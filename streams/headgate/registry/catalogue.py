@@ -9,7 +9,8 @@ from headgate.wire.registry import CompatibilityRule, Performance, PromptTemplat
 
 class Catalogue(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Declared `specs` by version, what Headgate `measured` beside them, prompt `templates` by
-    name, explicit compatibility `rules` in order, and the `embedding` that is live.
+    name, explicit compatibility `rules` in order, the `embedding` that is live, and `families`:
+    own patterns over base models, beside the defaults.
     """
 
     specs: dict[str, VersionSpec] = {}
@@ -17,6 +18,7 @@ class Catalogue(Struct, frozen=True, kw_only=True, omit_defaults=True):
     templates: dict[str, PromptTemplate] = {}
     rules: tuple[CompatibilityRule, ...] = ()
     embedding: str = ""
+    families: dict[str, str] = {}
 
 
 EMPTY = Catalogue()

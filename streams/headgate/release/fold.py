@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from headgate.measure.cells import cell_of
 from headgate.measure.windows import MINUTE_MS, add_snapshot, forget_idle
+from headgate.registry.catalogue import EMPTY
 from headgate.release import partition_alerts, recovery
 from headgate.release.clocks import Position, advance, watch_clocks
 from headgate.release.freshness import (
@@ -221,7 +222,8 @@ def _forget(turn: Turn, state: PartitionState) -> PartitionState:
         tables = forget_idle(model.tables, now_ms=turn.now_ms, keep=named)
         kept = recovery.forget_routers(model, turn.now_ms)
         kept = kept if tables is kept.tables else replace(kept, tables=tables)
-        if not named and not kept.tables.totals and model.policy is None:
+        known = named or model.policy is not None or model.catalogue != EMPTY
+        if not known and not kept.tables.totals:
             left = {name: other for name, other in state.models.items() if name != model.model}
             state = replace(state, models=left)
         else:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from headgate.judge.durations import say_duration
 from headgate.judge.policy import Trigger
 from headgate.judge.verdicts import Assessment
+from headgate.registry.differences import say_how_asked
 from headgate.release.state import Incident, ModelState
 from headgate.release.turn import RUNBOOK, Turn
 from headgate.vocabulary import AlertKind, AlertState, Mode, Severity
@@ -69,7 +70,8 @@ def open_breach(
 ) -> ModelState:
     """The incident of a proven breach; its deadline starts now."""
     deadline_ms = turn.now_ms + trigger.act_within if trigger.action == "rollback" else None
-    sentence = " ".join(part for part in (assessment.sentence, trigger.advice) if part)
+    parts = (assessment.sentence, trigger.advice, _how_asked(state, trigger))
+    sentence = " ".join(part for part in parts if part)
     return open_incident(
         turn,
         state,
@@ -81,6 +83,15 @@ def open_breach(
         numbers=assessment.evidence,
         deadline_ms=deadline_ms,
     )
+
+
+def _how_asked(state: ModelState, trigger: Trigger) -> str:
+    """What more tokens or cost may come from: registered differences in prompt and parameters."""
+    specs, rollout = state.catalogue.specs, state.rollout
+    if trigger.metric not in {"tokens_mean", "cost_mean_usd"} or rollout is None:
+        return ""
+    stable, candidate = specs.get(rollout.stable), specs.get(rollout.candidate)
+    return say_how_asked(stable, candidate) if stable and candidate else ""
 
 
 def open_hold(turn: Turn, state: ModelState, trigger: Trigger, seen: Assessment) -> ModelState:

@@ -10,7 +10,13 @@ from msgspec.structs import replace
 from headgate.judge.durations import say_duration
 from headgate.judge.policy import PolicyError, digest_of, parse_policy
 from headgate.registry.lifecycle import TransitionError
-from headgate.release import incident_requests, incidents, rollout_requests, rollouts
+from headgate.release import (
+    incident_requests,
+    incidents,
+    registry_requests,
+    rollout_requests,
+    rollouts,
+)
 from headgate.release.evidence import new_phase
 from headgate.release.refusals import RefusedError
 from headgate.release.state import Incident, ModelState, PolicyRecord
@@ -23,7 +29,10 @@ from headgate.wire.requests import (
     Defer,
     EndHold,
     Promote,
+    RegisterTemplate,
+    RegisterVersion,
     Rollback,
+    SetCompatibility,
     SetMode,
     SetWeight,
     StartRollout,
@@ -132,4 +141,7 @@ _HANDLERS: dict[type, Callable[[Turn, ModelState, Any], tuple[ModelState, str]]]
     Defer: incident_requests.defer,
     EndHold: incident_requests.end_hold,
     SetMode: incident_requests.set_mode,
+    RegisterVersion: registry_requests.register_version,
+    RegisterTemplate: registry_requests.register_template,
+    SetCompatibility: registry_requests.set_compatibility,
 }

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from headgate.judge.policy import Policy, parse_policy
 from headgate.judge.routing import Point
 from headgate.registry.lifecycle import VersionRecord, move
+from headgate.release import measuring
 from headgate.release.evidence import begin, resplit
 from headgate.release.splits import Change, give_split, shared, whole
 from headgate.release.state import ModelState, Rollout
@@ -28,22 +29,32 @@ def set_status(turn: Turn, state: ModelState, version: str, to: Status) -> Model
 
 
 def publish_versions(turn: Turn, before: ModelState, after: ModelState) -> None:
-    """One registry entry for every version whose record or aliases changed."""
-    aliases_before, aliases_after = aliases(before), aliases(after)
-    for version, record in after.versions.items():
-        named = aliases_after.get(version, ())
-        if before.versions.get(version) == record and aliases_before.get(version, ()) == named:
-            continue
-        entry = VersionEntry(
-            model=after.model,
+    """One registry entry for every version of which anything changed but the revision."""
+    was, now = _entries(before), _entries(after)
+    revision = after.command.revision if after.command else 0
+    for version, entry in now.items():
+        if was.get(version) != entry:
+            told = replace(entry, revision=revision)
+            turn.publish(Topic.REGISTRY, f"{after.model}/{version}", told)
+
+
+def _entries(state: ModelState) -> dict[str, VersionEntry]:
+    """Every version as the registry tells of it, without a revision."""
+    named, catalogue = aliases(state), state.catalogue
+    return {
+        version: VersionEntry(
+            model=state.model,
             version=version,
             status=record.status,
             since_ms=record.since_ms,
-            revision=after.command.revision if after.command else 0,
-            aliases=named,
+            revision=0,
+            aliases=named.get(version, ()),
             rolled_back=record.rolled_back,
+            spec=catalogue.specs.get(version),
+            measured=catalogue.measured.get(version),
         )
-        turn.publish(Topic.REGISTRY, f"{after.model}/{version}", entry)
+        for version, record in state.versions.items()
+    }
 
 
 def aliases(state: ModelState) -> dict[str, tuple[str, ...]]:
@@ -164,6 +175,7 @@ def promote(turn: Turn, state: ModelState, rollout: Rollout, operator: str) -> M
 
     Promotion by a person clears a version that was once rolled back from.
     """
+    state = measuring.record(state, rollout.candidate)
     state = set_status(turn, state, rollout.candidate, Status.PRODUCTION)
     cleared = replace(state.versions[rollout.candidate], rolled_back=False)
     state = replace(state, versions={**state.versions, rollout.candidate: cleared})

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from headgate.vocabulary import Mode
 from headgate.wire.fields import BasisPoints, Name, Text, TimestampMs
+from headgate.wire.registry import CompatibilityRule, PromptTemplate, VersionSpec
 
 MAX_DEFER_MINUTES = 30
 
@@ -69,6 +70,44 @@ class SetMode(Request, frozen=True, kw_only=True, tag="set_mode", omit_defaults=
     mode: Mode
 
 
+class RegisterVersion(
+    Request, frozen=True, kw_only=True, tag="register_version", omit_defaults=True
+):
+    """Declare a version. Its status may be development or staging; more than that is earned."""
+
+    spec: VersionSpec
+
+
+class RegisterTemplate(
+    Request, frozen=True, kw_only=True, tag="register_template", omit_defaults=True
+):
+    """Declare a prompt template, or which models it fits by now."""
+
+    name: Name
+    template: PromptTemplate
+
+
+class SetCompatibility(
+    Request, frozen=True, kw_only=True, tag="set_compatibility", omit_defaults=True
+):
+    """The whole list of explicit rules, the live embedding, and patterns of model families."""
+
+    rules: Annotated[tuple[CompatibilityRule, ...], Meta(max_length=256)] = ()
+    embedding: Text = ""
+    families: Annotated[dict[Name, Name], Meta(max_length=64)] = {}
+
+
 AnyRequest = (
-    Adopt | ApplyPolicy | StartRollout | SetWeight | Rollback | Promote | Defer | EndHold | SetMode
+    Adopt
+    | ApplyPolicy
+    | StartRollout
+    | SetWeight
+    | Rollback
+    | Promote
+    | Defer
+    | EndHold
+    | SetMode
+    | RegisterVersion
+    | RegisterTemplate
+    | SetCompatibility
 )

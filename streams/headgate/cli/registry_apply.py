@@ -1,0 +1,132 @@
+"""`headgate registry apply`: a file becomes requests, parents before children."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from headgate.cli.asking import answer_lines
+from headgate.cli.failures import ExitCode
+from headgate.cli.options import (
+    AsJson,
+    Operator,
+    Reason,
+    TimeoutS,
+    default_operator,
+    examples,
+    print_json,
+    with_settings,
+)
+from headgate.cli.reading import reach
+from headgate.cli.registry_file import RegistryFile, load_registry
+from headgate.cli.requests import ask, request_fields
+from headgate.config import Settings
+from headgate.registry.bumps import judge
+from headgate.registry.lineage import parents_first
+from headgate.wire.requests import RegisterTemplate, RegisterVersion, Request, SetCompatibility
+
+EXAMPLES = examples("headgate registry apply registry.yaml --dry-run")
+
+
+@with_settings()
+def apply(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML; see config/registry.yaml.")],
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be asked; ask no broker.")
+    ] = False,
+    reason: Reason = "",
+    operator: Operator = None,
+    timeout: TimeoutS = 15.0,
+    settings: Settings,
+    as_json: AsJson = False,
+) -> None:
+    """Register what FILE declares. What is registered already stays; nothing is promoted.
+
+    Exit code 2, with every mistake and nothing sent, for a file that is not sound; 1 if any
+    request is refused.
+    """
+    declared = load_registry(file)
+    asked = requests_of(declared, operator or default_operator(), reason)
+    if dry_run:
+        _say_plan(declared, asked, as_json=as_json)
+        return
+    reach(settings)
+    answers = []
+    for request in asked:
+        answer = ask(settings, request, timeout_s=timeout)
+        answers.append(answer)
+        if not as_json:
+            for line in answer_lines(request, answer):
+                typer.echo(line)
+    if as_json:
+        print_json([answer.to_json() for answer in answers])
+    if not all(answer.accepted for answer in answers):
+        raise typer.Exit(ExitCode.NEGATIVE)
+
+
+def requests_of(declared: RegistryFile, operator: str, reason: str) -> list[Request]:
+    """What a file asks for: per model its templates, compatibility, then versions after parents."""
+    asked: list[Request] = []
+    for model, specs in declared.specs.items():
+
+        def fields(model: str = model) -> dict[str, Any]:
+            return request_fields(model, operator, reason)
+
+        for name, template in declared.templates.items():
+            asked.append(RegisterTemplate(**fields(), name=name, template=template))
+        embedding = declared.embeddings.get(model, "")
+        if declared.rules or embedding or declared.families:
+            rules, families = declared.rules, declared.families
+            asked.append(
+                SetCompatibility(**fields(), rules=rules, embedding=embedding, families=families)
+            )
+        by_version = {spec.version: spec for spec in specs}
+        for version in parents_first({spec.version: spec.parent_version for spec in specs}):
+            asked.append(RegisterVersion(**fields(), spec=by_version[version]))
+    return asked
+
+
+def _say_plan(declared: RegistryFile, asked: list[Request], *, as_json: bool) -> None:
+    rows = [_plan_row(request) for request in asked]
+    warnings = bump_warnings(declared)
+    if as_json:
+        print_json({"requests": rows, "warnings": warnings})
+        return
+    for row in rows:
+        typer.echo(f"Would ask: {row['request']} {row['model']} {row['about']}")
+    for line in warnings:
+        typer.echo(f"Warning: {line}")
+    typer.echo(f"{len(rows)} requests; what is registered already with this content stays.")
+
+
+def _plan_row(request: Request) -> dict[str, str]:
+    about = ""
+    if isinstance(request, RegisterVersion):
+        about = request.spec.version
+    elif isinstance(request, RegisterTemplate):
+        about = request.name
+    elif isinstance(request, SetCompatibility):
+        about = f"{len(request.rules)} rules, embedding {request.embedding or 'none named'}"
+    tag = str(request.__struct_config__.tag)
+    return {"request": tag, "model": request.model, "about": about}
+
+
+def bump_warnings(declared: RegistryFile) -> list[str]:
+    """Versions that grew by more than what changed."""
+    lines = []
+    for model, specs in declared.specs.items():
+        by_version = {spec.version: spec for spec in specs}
+        for spec in specs:
+            parent = by_version.get(spec.parent_version)
+            if parent is None:
+                continue
+            verdict = judge(parent, spec, patterns=declared.families, taken=by_version)
+            if verdict.is_large:
+                lines.append(
+                    f"{model} {spec.version} is a larger step from {parent.version} than what "
+                    f"changed ({verdict.why}); {verdict.smallest} would do."
+                )
+    return lines

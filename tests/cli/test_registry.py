@@ -1,0 +1,148 @@
+"""The registry's commands: a file becomes requests; the compacted topic is read by anyone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headgate.cli.failures import ExitCode
+from headgate.config import Settings
+from headgate.contract import contract_file
+from headgate.local.demo import touch_topics
+from headgate.vocabulary import Status, Topic
+from headgate.wire.audit import AuditRecord
+from headgate.wire.codec import encode
+from headgate.wire.registry import Parameters, Performance, VersionEntry, VersionSpec
+from headgate.wire.requests import AnyRequest, RegisterVersion
+from support.commands import Run
+from support.responder import Responder, answer, publish
+
+FILE = str(contract_file("config", "registry.yaml"))
+
+
+def _entry(version: str, status: Status = Status.STAGING, **fields: Any) -> VersionEntry:
+    given: dict[str, Any] = {"base_model": "gpt-4o", **fields.pop("spec", {})}
+    spec = VersionSpec(version=version, **given)
+    return VersionEntry(
+        model="m", version=version, status=status, since_ms=1, revision=1, spec=spec, **fields
+    )
+
+
+@pytest.fixture
+def registry(settings: Settings) -> Settings:
+    """Versions on the registry topic; of one of them two entries."""
+    touch_topics(settings)
+    entries = [
+        _entry("v2.9.0", spec={"prompt_template": "p1", "parent_version": "v2.8.0"}),
+        _entry("v2.9.0", Status.PRODUCTION, aliases=("stable",),
+               spec={"prompt_template": "p1", "parent_version": "v2.8.0"}),
+        _entry("v2.10.0-rc.1", Status.REMOVED),
+        _entry("v2.10.0", Status.CANDIDATE, aliases=("candidate",),
+               spec={"prompt_template": "p2", "parent_version": "v2.9.0",
+                     "parameters": Parameters(max_tokens=9),
+                     "performance": Performance(accuracy=0.9)},
+               measured=Performance(accuracy=0.8)),
+        _entry("v2.11.0", Status.REMOVED),
+    ]  # fmt: skip
+    publish(
+        settings,
+        Topic.REGISTRY,
+        *((f"{row.model}/{row.version}", encode(row)) for row in entries),
+    )
+    return settings
+
+
+def _refuse_children(request: AnyRequest) -> Iterable[AuditRecord]:
+    if isinstance(request, RegisterVersion) and request.spec.parent_version:
+        return [answer(request, "refused", sentence="Too small.", remedy="v2.0.0")]
+    return [answer(request)]
+
+
+def test_apply_asks_for_templates_then_compatibility_then_parents_first(
+    ask: Run, settings: Settings
+) -> None:
+    with Responder(settings, _refuse_children) as worker:
+        result = ask("registry", "apply", FILE, "--reason", "new year")
+    kinds = [type(request).__struct_config__.tag for request in worker.requests]
+    assert kinds == [
+        *["register_template"] * 2,
+        "set_compatibility",
+        *["register_version"] * 2,
+    ]
+    versions = [r.spec.version for r in worker.requests if isinstance(r, RegisterVersion)]
+    assert versions == ["v1.0.0", "v1.1.0"]
+    assert {request.reason for request in worker.requests} == {"new year"}
+    assert result.exit_code == ExitCode.NEGATIVE
+    assert "Refused: Too small." in result.stdout
+
+
+def test_a_dry_run_says_what_it_would_ask_without_a_broker(run: Run) -> None:
+    result = run("registry", "apply", FILE, "--dry-run", "--bootstrap-servers", "127.0.0.1:1")
+    assert result.exit_code == 0
+    assert "Would ask: register_version support v1.1.0" in result.stdout
+
+
+def test_latest_follows_precedence_and_leaves_out_what_is_removed(
+    ask: Run, registry: Settings
+) -> None:
+    assert ask("registry", "latest", "m").stdout == "v2.10.0\n"
+    assert ask("registry", "production", "m").stdout == "v2.9.0\n"
+    assert ask("registry", "latest", "other").exit_code == ExitCode.NEGATIVE
+
+
+def test_a_list_has_every_version_once_in_order(ask: Run, registry: Settings) -> None:
+    rows = json.loads(ask("registry", "list", "--json").stdout)
+    assert [row["version"] for row in rows] == ["v2.9.0", "v2.10.0-rc.1", "v2.10.0", "v2.11.0"]
+    table = ask("registry", "list", "m").stdout
+    assert "candidate" in table
+    assert "gpt-4o" in table
+
+
+def test_show_has_declared_beside_measured(ask: Run, registry: Settings) -> None:
+    shown = ask("registry", "show", "m", "2.10.0").stdout
+    assert "declared 0.9, measured 0.8" in shown
+    missing = ask("registry", "show", "m", "v7.0.0")
+    assert missing.exit_code == ExitCode.NEGATIVE
+    assert "Known: v2.9.0" in missing.stderr
+
+
+def test_a_lineage_says_what_changed_and_where_it_ends(ask: Run, registry: Settings) -> None:
+    result = ask("registry", "lineage", "m", "v2.10.0")
+    assert "prompt_template p1 -> p2" in result.stdout
+    assert "ends at v2.8.0, which nobody registered" in result.stdout
+
+
+def test_a_diff_is_a_row_per_field(ask: Run, registry: Settings) -> None:
+    rows = json.loads(ask("registry", "diff", "m", "v2.9.0", "v2.10.0", "--json").stdout)
+    assert {"field": "prompt_template", "before": "p1", "after": "p2"} in rows
+    assert "max_tokens" in ask("registry", "diff", "m", "v2.9.0", "v2.10.0").stdout
+
+
+def test_a_history_says_who_asked_what(ask: Run, registry: Settings) -> None:
+    row = AuditRecord(audit_id="a", model="m", event="refused", at_ms=1, sentence="No [x].")
+    publish(registry, Topic.AUDIT, ("m", encode(row)), ("m", encode(row)))
+    assert len(json.loads(ask("registry", "history", "m", "--json").stdout)) == 1
+    assert "No [x]." in ask("registry", "history", "m").stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "code"),
+    [
+        ("base_model: gpt-4o\nprompt_template: p9\n", "v2.9.1", 0),
+        ("base_model: gpt-4.1\n", "v2.10.1", 0),
+        ("base_model: claude-3\nversion: v2.9.1\n", "v3.0.0", 1),
+        ("base_modell: claude-3\n", "", 2),
+    ],
+)
+def test_a_suggestion_is_the_smallest_legal_version_that_is_not_taken(
+    ask: Run, registry: Settings, tmp_path: Path, *, text: str, first: str, code: int
+) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(text)
+    result = ask("version", "suggest", "m", "--file", str(file))
+    assert result.exit_code == code, result.output
+    assert result.stdout.split("\n")[0] == first
