@@ -11,6 +11,7 @@ from headgate.judge.durations import say_duration
 from headgate.judge.policy import PolicyError, digest_of, parse_policy
 from headgate.registry.lifecycle import TransitionError
 from headgate.release import incident_requests, incidents, rollout_requests, rollouts
+from headgate.release.compatible import NoTargetError, page
 from headgate.release.evidence import new_phase
 from headgate.release.refusals import RefusedError
 from headgate.release.state import Incident, ModelState, PolicyRecord
@@ -31,7 +32,10 @@ from headgate.wire.requests import (
 
 
 def answer(turn: Turn, state: ModelState, request: AnyRequest) -> ModelState:
-    """Apply a request to its model and audit the outcome; a refusal changes nothing."""
+    """Apply a request to its model and audit the outcome; a refusal changes nothing.
+
+    Only the alert that there is nothing to roll back to is opened by a refusal.
+    """
     before = state
     made = len(turn.effects)
     try:
@@ -41,6 +45,8 @@ def answer(turn: Turn, state: ModelState, request: AnyRequest) -> ModelState:
         del turn.effects[made:]
         remedy = getattr(refusal, "remedy", f"headgate status {request.model}")
         turn.audit(request.model, "refused", str(refusal), remedy=remedy, **_who(request))
+        if isinstance(refusal, NoTargetError):
+            return page(turn, before, "rollback", refusal)
         return before
     rollouts.publish_versions(turn, before, state)
     changed = state.command is not before.command and state.command is not None
