@@ -18,10 +18,11 @@ GROUPS = (
     "operate",
     "look",
     "explain",
+    "registry",
+    "compat",
     "replay",
     "fleet",
     "router",
-    "registry",
 )
 
 ABOUT = f"""Watch the outcome of every LLM request; open or shut the gate on a new version.

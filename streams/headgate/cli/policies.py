@@ -13,6 +13,7 @@ from headgate.contract import contract_file
 from headgate.judge.policy import (
     BesideStable,
     CallerFaultRules,
+    CompatibilitySettings,
     Limit,
     Policy,
     PolicyError,
@@ -27,6 +28,7 @@ _PARTS: dict[object, type[BaseModel]] = {
     "limit": Limit,
     "beside_stable": BesideStable,
     "caller_faults": CallerFaultRules,
+    "compatibility": CompatibilitySettings,
 }
 
 

@@ -23,7 +23,15 @@ def policy_lines(policy: Policy) -> list[str]:
     about = f": {policy.description}" if policy.description else ""
     lines = [f"Policy {policy.name}{about}", ""]
     lines += [f"  {trigger_line(policy, trigger)}" for trigger in policy.triggers]
-    return [*lines, "", *proof_lines(policy)]
+    return [*lines, "", _compatibility(policy), "", *proof_lines(policy)]
+
+
+def _compatibility(policy: Policy) -> str:
+    allowed = {None: "only where nobody registered the version", True: "always", False: "never"}
+    spoken = policy.compatibility.api_version
+    api = f"; callers speak API {spoken}" if spoken else ""
+    unknown = allowed[policy.compatibility.allow_unknown]
+    return f"A version of unknown compatibility may serve: {unknown}{api}."
 
 
 def trigger_line(policy: Policy, trigger: Trigger) -> str:

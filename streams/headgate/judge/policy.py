@@ -166,6 +166,21 @@ class ProofSettings(_Strict):
     safety_checks: Annotated[int, Field(ge=0, le=1_000_000)] = 1_000
 
 
+class CompatibilitySettings(_Strict):
+    """What Headgate does where compatibility is not known, and which API callers speak.
+
+    Without a word on `allow_unknown`, unknown is allowed for versions that nobody registered, so
+    that teams without a registry are not blocked; whoever registers a version is held to it.
+    """
+
+    allow_unknown: bool | None = None
+    api_version: Annotated[str, Field(max_length=64)] = ""
+
+    def allows_unknown(self, *, registered: bool) -> bool:
+        """Whether a version may serve of which it is not known that it fits."""
+        return not registered if self.allow_unknown is None else self.allow_unknown
+
+
 class Policy(_Strict):
     """Everything that decides about a model's rollouts."""
 
@@ -174,6 +189,7 @@ class Policy(_Strict):
     caller_faults: CallerFaultRules = CallerFaultRules()
     recovered_within: DurationMs = 60_000
     proof: ProofSettings = ProofSettings()
+    compatibility: CompatibilitySettings = CompatibilitySettings()
     triggers: tuple[Trigger, ...] = Field(min_length=1)
 
     @model_validator(mode="after")

@@ -8,11 +8,12 @@ from headgate.judge.durations import say_duration
 from headgate.judge.policy import Policy, Trigger
 from headgate.judge.verdicts import Assessment
 from headgate.release import incidents
+from headgate.release.compatible import NoTargetError, Target, choose_target, page
 from headgate.release.rollouts import publish_versions, roll_back
 from headgate.release.splits import decision_id, next_revision, whole
-from headgate.release.state import Incident, ModelState, Rollout
+from headgate.release.state import Incident, ModelState
 from headgate.release.turn import Turn
-from headgate.vocabulary import AlertKind, Mode, Severity, Verdict
+from headgate.vocabulary import AlertKind, Mode, Verdict
 from headgate.wire.control import Because
 
 Due = tuple[Trigger, Incident, Assessment]
@@ -23,18 +24,19 @@ def act(
 ) -> ModelState:
     """Roll back if any deadline has come whose latest evidence is still a breach.
 
-    In observe mode the decision is audited as what would have happened. Where stable was itself
-    rolled back from, nothing is safe to go back to: the split stays and a person is paged.
+    In observe mode the decision is audited as what would have happened. Where neither stable nor
+    an earlier version is fit to go back to, the split stays and a person is paged.
     """
     due = _due(state, policy, assessments, turn.now_ms)
     if not due or state.rollout is None:
         return state
+    try:
+        target = choose_target(state, state.rollout.candidate, state.rollout.stable)
+    except NoTargetError as error:
+        return page(turn, state, due[0][0].name, error, seen=due[0][2])
     if state.mode is Mode.OBSERVE:
-        return _would_have(turn, state, state.rollout, due)
-    stable = state.versions.get(state.rollout.stable)
-    if stable is not None and stable.rolled_back:
-        return _no_target(turn, state, state.rollout, due)
-    return _roll_back(turn, state, state.rollout, due)
+        return _would_have(turn, state, target, due)
+    return _roll_back(turn, state, target, due)
 
 
 def because(assessment: Assessment) -> Because:
@@ -62,22 +64,22 @@ def _due(
     return due
 
 
-def _roll_back(turn: Turn, state: ModelState, rollout: Rollout, due: list[Due]) -> ModelState:
-    before = state
+def _roll_back(turn: Turn, state: ModelState, target: Target, due: list[Due]) -> ModelState:
+    before, bad = state, _bad(state)
     state = roll_back(
         turn,
         state,
-        bad=rollout.candidate,
-        target=rollout.stable,
+        bad=bad,
+        target=target.version,
         reasons=tuple(because(seen) for _, _, seen in due),
         recovered_within_ms=min(trigger.recovered_within for trigger, _, _ in due),
     )
     decision = state.command.decision_id if state.command else ""
     sentence = (
-        f"Rolled {state.model} back from {rollout.candidate} to {rollout.stable}: "
-        f"{due[0][2].sentence}"
+        f"Rolled {state.model} back from {bad} to {target.version}: "
+        f"{due[0][2].sentence}{target.words}"
     )
-    _audit(turn, state, due, decision, sentence, would_have=False)
+    _audit(turn, state, due, decision, sentence, target=target, would_have=False)
     for _, incident, _ in due:
         state = incidents.escalate(turn, state, incident, decision, sentence)
     others = [kept for kept in state.incidents.values() if not kept.acted]
@@ -86,42 +88,32 @@ def _roll_back(turn: Turn, state: ModelState, rollout: Rollout, due: list[Due]) 
     return state
 
 
-def _would_have(turn: Turn, state: ModelState, rollout: Rollout, due: list[Due]) -> ModelState:
-    weights = whole(rollout.stable)
+def _would_have(turn: Turn, state: ModelState, target: Target, due: list[Due]) -> ModelState:
+    weights = whole(target.version)
     decision = decision_id(turn, state.model, next_revision(state), weights)
     sentence = (
-        f"Would have rolled {state.model} back from {rollout.candidate} to {rollout.stable}, "
-        f"but it is in observe mode: {due[0][2].sentence}"
+        f"Would have rolled {state.model} back from {_bad(state)} to {target.version}, "
+        f"but it is in observe mode: {due[0][2].sentence}{target.words}"
     )
-    _audit(turn, state, due, decision, sentence, would_have=True)
+    _audit(turn, state, due, decision, sentence, target=target, would_have=True)
     for _, incident, _ in due:
         state = incidents.escalate(turn, state, incident, decision, sentence)
     return state
 
 
-def _no_target(turn: Turn, state: ModelState, rollout: Rollout, due: list[Due]) -> ModelState:
-    kind = AlertKind.NO_ROLLBACK_TARGET
-    trigger = due[0][0].name
-    if incidents.find(state, kind, trigger) is not None:
-        return state
-    return incidents.open_incident(
-        turn,
-        state,
-        kind=kind,
-        trigger=trigger,
-        severity=Severity.CRITICAL,
-        sentence=(
-            f"{rollout.candidate} must be rolled back ({due[0][2].sentence}) but "
-            f"{rollout.stable} was rolled back from before: Headgate leaves the split alone. "
-            "Decide, and roll back by hand if stable is the lesser evil."
-        ),
-        versions=(rollout.candidate, rollout.stable),
-        numbers=due[0][2].evidence,
-    )
+def _bad(state: ModelState) -> str:
+    return state.rollout.candidate if state.rollout else state.production
 
 
 def _audit(
-    turn: Turn, state: ModelState, due: list[Due], decision: str, sentence: str, *, would_have: bool
+    turn: Turn,
+    state: ModelState,
+    due: list[Due],
+    decision: str,
+    sentence: str,
+    *,
+    target: Target,
+    would_have: bool,
 ) -> None:
     late_ms = max(turn.now_ms - (incident.deadline_ms or 0) for _, incident, _ in due)
     turn.audit(
@@ -134,6 +126,8 @@ def _audit(
         reasons=tuple(because(seen) for _, _, seen in due),
         details={
             "alerts": [incident.alert_id for _, incident, _ in due],
+            "target": target.version,
+            "target_because": target.because,
             "after_deadline_ms": late_ms,
             "after_confirmation": say_duration(
                 turn.now_ms - min(incident.opened_ms for _, incident, _ in due)

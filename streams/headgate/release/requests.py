@@ -17,6 +17,7 @@ from headgate.release import (
     rollout_requests,
     rollouts,
 )
+from headgate.release.compatible import NoTargetError, page
 from headgate.release.evidence import new_phase
 from headgate.release.refusals import RefusedError
 from headgate.release.state import Incident, ModelState, PolicyRecord
@@ -40,7 +41,10 @@ from headgate.wire.requests import (
 
 
 def answer(turn: Turn, state: ModelState, request: AnyRequest) -> ModelState:
-    """Apply a request to its model and audit the outcome; a refusal changes nothing."""
+    """Apply a request to its model and audit the outcome; a refusal changes nothing.
+
+    Only the alert that there is nothing to roll back to is opened by a refusal.
+    """
     before = state
     made = len(turn.effects)
     try:
@@ -50,6 +54,8 @@ def answer(turn: Turn, state: ModelState, request: AnyRequest) -> ModelState:
         del turn.effects[made:]
         remedy = getattr(refusal, "remedy", f"headgate status {request.model}")
         turn.audit(request.model, "refused", str(refusal), remedy=remedy, **_who(request))
+        if isinstance(refusal, NoTargetError):
+            return page(turn, before, "rollback", refusal)
         return before
     rollouts.publish_versions(turn, before, state)
     changed = state.command is not before.command and state.command is not None

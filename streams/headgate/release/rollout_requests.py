@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headgate.release import incidents, rollouts
+from headgate.release.compatible import check_candidate, choose_target
 from headgate.release.refusals import RefusedError
 from headgate.release.state import ModelState, Rollout
 from headgate.release.turn import Turn
@@ -33,6 +34,7 @@ def start_rollout(turn: Turn, state: ModelState, request: StartRollout) -> tuple
         raise RefusedError(
             f"{request.candidate} is in production already.", "Name another candidate."
         )
+    check_candidate(state, request.candidate)
     state = rollouts.start(
         turn,
         state,
@@ -90,26 +92,27 @@ def rollback(turn: Turn, state: ModelState, request: Rollback) -> tuple[ModelSta
     """All traffic from the candidate, or back to the previous version."""
     policy = rollouts.policy_of(state)
     if state.rollout is not None:
-        bad, target = state.rollout.candidate, state.rollout.stable
+        bad, usual = state.rollout.candidate, state.rollout.stable
     else:
-        bad, target = state.production, state.previous
-    if not bad or not target or policy is None:
+        bad, usual = state.production, state.previous
+    if not bad or not usual or policy is None:
         raise RefusedError(
             f"{state.model} has nothing to roll back to: no rollout runs and no previous "
             "version is known.",
             f"headgate status {state.model}",
         )
+    target = choose_target(state, bad, usual, by_hand=True)
     state = rollouts.roll_back(
         turn,
         state,
         bad=bad,
-        target=target,
+        target=target.version,
         reasons=(),
         recovered_within_ms=policy.recovered_within,
         operator=request.operator,
     )
     state = _end_incidents(turn, state, f"{bad} was rolled back by {request.operator}.")
-    return state, f"Rolled {state.model} back from {bad} to {target}."
+    return state, f"Rolled {state.model} back from {bad} to {target.version}. {target.because}"
 
 
 def _end_incidents(turn: Turn, state: ModelState, sentence: str) -> ModelState:

@@ -156,11 +156,21 @@ def roll_back(
     )
     state = _mark_rolled_back(turn, state, bad)
     if target != state.production:
+        state = _demote_passed_over(turn, state, {bad, target})
         state = replace(
             set_status(turn, state, target, Status.PRODUCTION), production=target, previous=""
         )
     state = give_split(turn, state, whole(target), change)
     return replace(state, rollout=None, memories={}, evidence=None)
+
+
+def _demote_passed_over(turn: Turn, state: ModelState, but: set[str]) -> ModelState:
+    """Production and previous versions that an older one was chosen before are deprecated."""
+    for version in (state.production, state.previous):
+        record = state.versions.get(version)
+        if version not in but and record is not None and record.status is Status.PRODUCTION:
+            state = set_status(turn, state, version, Status.DEPRECATED)
+    return state
 
 
 def _mark_rolled_back(turn: Turn, state: ModelState, bad: str) -> ModelState:

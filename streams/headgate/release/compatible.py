@@ -1,0 +1,165 @@
+"""The two gates of compatibility: who may start a rollout, and which version is gone back to."""
+
+from __future__ import annotations
+
+import shlex
+
+from msgspec import Struct
+
+from headgate.judge.policy import CompatibilitySettings
+from headgate.judge.verdicts import Assessment
+from headgate.registry.compatibility import Answer, check
+from headgate.registry.fitting import Fit
+from headgate.registry.targets import earlier_compatible
+from headgate.release import incidents
+from headgate.release.refusals import RefusedError
+from headgate.release.rollouts import policy_of
+from headgate.release.state import ModelState
+from headgate.release.turn import Turn
+from headgate.vocabulary import AlertKind, Severity, Status
+
+_GONE = frozenset({Status.ARCHIVED, Status.REMOVED})
+
+
+class Target(Struct, frozen=True, kw_only=True):
+    """Where a rollback goes, and `because`: a sentence that says why there.
+
+    `instead` tells that it is not the version that a rollback would usually go to.
+    """
+
+    version: str
+    because: str
+    instead: bool = False
+
+    @property
+    def words(self) -> str:
+        """What a sentence adds where people did not expect this version."""
+        return f" {self.because}" if self.instead else ""
+
+
+class NoTargetError(RefusedError):
+    """Nothing is fit to go back to: the split stays, and on-call is paged."""
+
+    def __init__(self, bad: str, usual: str, why: str, model: str) -> None:
+        super().__init__(
+            f"{usual} cannot take all traffic back from {bad}: {why} No earlier version is "
+            "known to be compatible: Headgate leaves the split alone.",
+            f"Register {usual} or an earlier version as compatible, or make an embedding live "
+            f"that it fits; then headgate rollout rollback {shlex.quote(model)}",
+        )
+        self.versions = (bad, usual)
+
+
+def check_candidate(state: ModelState, candidate: str) -> None:
+    """Raises `RefusedError` for a candidate that does not fit, with the rule and alternatives."""
+    settings = _settings(state)
+    answer = _answer(state, candidate, settings)
+    if _may_serve(state, answer, settings):
+        return
+    near = ", ".join(str(row) for row in answer.alternatives)
+    remedy = f"Nearest that fit: {near}." if near else "Nothing registered fits in its place."
+    if answer.verdict is Fit.UNKNOWN:
+        remedy += (
+            f" Or register what {candidate} fits, or allow it in the policy: "
+            "compatibility.allow_unknown: true."
+        )
+    raise RefusedError(answer.sentence, remedy)
+
+
+def choose_target(state: ModelState, bad: str, usual: str, *, by_hand: bool = False) -> Target:
+    """The `usual` target if it fits, else the newest compatible earlier version.
+
+    The stable version of a running rollout answers requests already: only what is known to be
+    incompatible rules it out. By hand, one may go back to a version that was rolled back from.
+    Raises `NoTargetError`.
+    """
+    settings = _settings(state)
+    answer = _answer(state, usual, settings)
+    why = _against(state, answer, settings, by_hand=by_hand)
+    if not why:
+        role = "stable version of the rollout" if _is_stable(state, usual) else "previous version"
+        return Target(version=usual, because=f"It is the {role}. {_fits(answer)}")
+    found = earlier_compatible(
+        state.catalogue, state.versions, bad, model=state.model, api_version=settings.api_version
+    )
+    if found is None:
+        raise NoTargetError(bad, usual, why, state.model)
+    return Target(
+        version=found.name,
+        because=f"Not {usual}: {why} {found.name} is the newest earlier version that fits: "
+        f"{found.rule}.",
+        instead=True,
+    )
+
+
+def page(
+    turn: Turn,
+    state: ModelState,
+    trigger: str,
+    error: NoTargetError,
+    *,
+    seen: Assessment | None = None,
+) -> ModelState:
+    """Tell on-call, once for each trigger, that there is no version to go back to."""
+    kind = AlertKind.NO_ROLLBACK_TARGET
+    if incidents.find(state, kind, trigger) is not None:
+        return state
+    return incidents.open_incident(
+        turn,
+        state,
+        kind=kind,
+        trigger=trigger,
+        severity=Severity.CRITICAL,
+        sentence=f"{seen.sentence if seen else ''} {error.sentence} {error.remedy}.".strip(),
+        versions=error.versions,
+        numbers=seen.evidence if seen else {},
+    )
+
+
+def _against(
+    state: ModelState, answer: Answer, settings: CompatibilitySettings, *, by_hand: bool
+) -> str:
+    """Why the usual target cannot take all traffic, as a sentence; '' where it can."""
+    record = state.versions.get(answer.name)
+    if record is not None and record.status in _GONE:
+        return f"it is {record.status}."
+    if record is not None and record.rolled_back and not by_hand:
+        return "it was rolled back from before."
+    serves = _is_stable(state, answer.name) and answer.verdict is Fit.UNKNOWN
+    if serves or _may_serve(state, answer, settings):
+        return ""
+    return answer.sentence
+
+
+def _answer(state: ModelState, version: str, settings: CompatibilitySettings) -> Answer:
+    unusable = {
+        name for name, row in state.versions.items() if row.status in _GONE or row.rolled_back
+    }
+    return check(
+        state.catalogue,
+        version,
+        model=state.model,
+        api_version=settings.api_version,
+        unusable=unusable,
+    )
+
+
+def _may_serve(state: ModelState, answer: Answer, settings: CompatibilitySettings) -> bool:
+    if answer.verdict is not Fit.UNKNOWN:
+        return answer.verdict is Fit.COMPATIBLE
+    return settings.allows_unknown(registered=answer.name in state.catalogue.specs)
+
+
+def _fits(answer: Answer) -> str:
+    if answer.verdict is Fit.COMPATIBLE:
+        return f"It fits: {answer.rule}."
+    return f"Nothing known speaks against it: {answer.rule}."
+
+
+def _is_stable(state: ModelState, version: str) -> bool:
+    return state.rollout is not None and state.rollout.stable == version
+
+
+def _settings(state: ModelState) -> CompatibilitySettings:
+    policy = policy_of(state)
+    return policy.compatibility if policy else CompatibilitySettings()

@@ -1,0 +1,135 @@
+"""`headgate compat`: of a registry file, or of the entries on the registry topic."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from headgate.cli.failures import ExitCode
+from headgate.config import Settings
+from headgate.vocabulary import Status, Topic
+from headgate.wire.codec import encode
+from headgate.wire.registry import VersionEntry, VersionNeeds, VersionSpec
+from support.commands import Run
+from support.responder import publish
+
+REGISTRY = """
+models:
+  - name: support
+    version: v1.0.0
+    base_model: llama-2-7b
+    prompt_template: t1
+    created: 2024-01-15
+    somebody_elses: key
+  - name: support
+    version: v2.0.0
+    base_model: llama-3-8b
+    prompt_template: t2
+    compatibility:
+      required_embeddings: [e5-large]
+  - {name: other, version: v9.0.0, base_model: gpt-4}
+prompt_templates:
+  t1:
+    compatible_models: ["llama-2-*"]
+    incompatible_models: [{model: "llama-3-*", reason: "It has another chat format."}]
+  t2:
+    compatible_models: ["llama-*"]
+    created: 2024-02-01
+compatibility:
+  - {model: v1.0.0, prompt_template: t2, embedding: ada-002, compatible: false, reason: Drift.}
+"""
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> str:
+    path = tmp_path / "registry.yaml"
+    path.write_text(REGISTRY)
+    return str(path)
+
+
+def test_what_fits_is_said_with_its_rule_and_is_a_success(run: Run, registry: str) -> None:
+    result = run("compat", "check", "support", "v1.0.0", "--file", registry)
+    assert result.exit_code == ExitCode.FINE, result.output
+    assert result.stdout == (
+        "v1.0.0 with prompt template t1 is compatible: "
+        "prompt template t1 lists llama-2-* as compatible.\n"
+    )
+
+
+def test_what_does_not_fit_is_no_success_and_names_what_does(run: Run, registry: str) -> None:
+    words = ("check", "support", "v2.0.0", "--template", "t1", "--embedding", "e5-large")
+    result = run("compat", *words, "--file", registry)
+    assert result.exit_code == ExitCode.NEGATIVE
+    first, second, *near = result.stdout.splitlines()
+    assert first.endswith("t1 rules out llama-3-*: It has another chat format.")
+    assert second == "Nearest that fit:"
+    assert near == ["  v2.0.0 with t2", "  v1.0.0 with t1"]
+
+
+def test_unknown_is_no_success_either(run: Run, registry: str) -> None:
+    result = run("compat", "check", "support", "v2.0.0", "--file", registry)
+    assert result.exit_code == ExitCode.NEGATIVE
+    assert "not known to be compatible: v2.0.0 requires embedding e5-large" in result.stdout
+
+
+def test_an_answer_as_json_has_verdict_rule_and_alternatives(run: Run, registry: str) -> None:
+    words = ("v1.0.0", "--template", "t2", "--embedding", "ada-002", "--json")
+    result = run("compat", "check", "support", *words, "--file", registry)
+    row = json.loads(result.stdout)
+    assert row["verdict"] == "incompatible"
+    assert row["rule"].endswith("embedding ada-002 says incompatible: Drift")
+    assert [near["template"] for near in row["alternatives"]] == ["t1"]
+
+
+def test_the_matrix_is_a_table_for_each_embedding_with_reasons(run: Run, registry: str) -> None:
+    result = run("compat", "matrix", "support", "--file", registry)
+    assert result.exit_code == ExitCode.FINE, result.output
+    assert "embedding ada-002" in result.stdout
+    assert "embedding e5-large" in result.stdout
+    (row, _) = (line for line in result.stdout.splitlines() if "│ v2.0.0" in line)
+    assert [cell.strip() for cell in row.split("│")[1:-1]] == ["v2.0.0", "llama-3-8b", "NO", "NO"]
+    assert "the entry for model v1.0.0, prompt template t2, embedding ada-002" in result.stdout
+    assert "gpt-4" not in result.stdout
+
+
+def test_the_matrix_as_json_is_a_row_for_each_combination(run: Run, registry: str) -> None:
+    rows = json.loads(run("compat", "matrix", "support", "--file", registry, "--json").stdout)
+    assert len(rows) == 2 * 2 * 2
+    assert {row["verdict"] for row in rows} == {"compatible", "incompatible"}
+
+
+def test_a_file_that_is_no_registry_is_refused_by_name(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text("models: [{name: support, version: v1}]")
+    result = run("compat", "check", "support", "v1", "--file", str(path))
+    assert result.exit_code == ExitCode.USAGE
+    assert "models v1" in result.stderr
+    assert "base_model" in result.stderr
+
+
+def test_without_a_file_the_entries_on_the_registry_topic_answer(
+    ask: Run, settings: Settings
+) -> None:
+    def entry(version: str, status: Status, *embeddings: str) -> tuple[str, bytes]:
+        needs = VersionNeeds(required_embeddings=embeddings)
+        spec = VersionSpec(version=version, base_model="llama", compatibility=needs)
+        row = VersionEntry(
+            model="support", version=version, status=status, since_ms=1, revision=1, spec=spec
+        )
+        return f"support/{version}", encode(row)
+
+    publish(
+        settings,
+        Topic.REGISTRY,
+        entry("v1", Status.ARCHIVED, "e1"),
+        entry("v2", Status.DEPRECATED, "e1"),
+        entry("v3", Status.PRODUCTION, "e2"),
+    )
+    result = ask("compat", "check", "support", "v3", "--embedding", "e1")
+    assert result.exit_code == ExitCode.NEGATIVE, result.output
+    assert result.stdout.splitlines()[-1] == "  v2"
+    assert ask("compat", "check", "support", "v3", "--embedding", "e2").exit_code == ExitCode.FINE
+    rows = json.loads(ask("compat", "matrix", "support", "--json").stdout)
+    assert {row["name"] for row in rows} == {"v2", "v3"}
