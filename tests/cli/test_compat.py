@@ -22,7 +22,6 @@ models:
     base_model: llama-2-7b
     prompt_template: t1
     created: 2024-01-15
-    somebody_elses: key
   - name: support
     version: v2.0.0
     base_model: llama-3-8b
@@ -33,7 +32,7 @@ models:
 prompt_templates:
   t1:
     compatible_models: ["llama-2-*"]
-    incompatible_models: [{model: "llama-3-*", reason: "It has another chat format."}]
+    incompatible_models: {"llama-3-*": It has another chat format.}
   t2:
     compatible_models: ["llama-*"]
     created: 2024-02-01
@@ -105,7 +104,7 @@ def test_a_file_that_is_no_registry_is_refused_by_name(run: Run, tmp_path: Path)
     path.write_text("models: [{name: support, version: v1}]")
     result = run("compat", "check", "support", "v1", "--file", str(path))
     assert result.exit_code == ExitCode.USAGE
-    assert "models v1" in result.stderr
+    assert "models[0]" in result.stderr
     assert "base_model" in result.stderr
 
 

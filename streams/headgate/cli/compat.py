@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
@@ -12,17 +12,15 @@ from rich.table import Table
 
 from headgate.cli.failures import ExitCode
 from headgate.cli.options import AsJson, examples, print_json, with_settings
-from headgate.cli.reading import Record, reach, read_to_end
+from headgate.cli.reading import reach
+from headgate.cli.registry_file import load_registry
+from headgate.cli.registry_reading import read_registry, specs_of
 from headgate.config import Settings
-from headgate.problems import ConfigError, Problem, read_yaml
 from headgate.registry.catalogue import Catalogue
 from headgate.registry.compatibility import Answer, check
 from headgate.registry.fitting import Fit
 from headgate.registry.matrix import embeddings_of, matrix, templates_of
-from headgate.vocabulary import Status, Topic
-from headgate.wire.codec import BadValueError
-from headgate.wire.messages import VERSION
-from headgate.wire.registry import CompatibilityRule, PromptTemplate, VersionEntry, VersionSpec
+from headgate.vocabulary import Status
 
 compat_app = typer.Typer(no_args_is_help=True, help="What fits together: models, templates.")
 _MARKS = {Fit.COMPATIBLE: "yes", Fit.INCOMPATIBLE: "NO", Fit.UNKNOWN: "?"}
@@ -154,70 +152,23 @@ def _known(settings: Settings, name: str, file: Path | None) -> tuple[Catalogue,
 
 
 def catalogue_on_topic(settings: Settings, name: str) -> tuple[Catalogue, set[str]]:
-    """The newest entry of each version; templates and explicit entries lie in no such entry."""
-    entries: dict[str, VersionEntry] = {}
-    for record in read_to_end(settings, Topic.REGISTRY):
-        if record.value is None:
-            entries.pop(_version_of(record, name), None)
-            continue
-        try:
-            entry = VERSION.decode(record.value)
-        except BadValueError:
-            continue
-        if entry.model == name:
-            entries[entry.version] = entry
+    """What each version declared; templates and explicit entries lie in no entry of the topic."""
+    entries = read_registry(settings).get(name, {})
     gone = {
         version
         for version, entry in entries.items()
         if entry.status in {Status.ARCHIVED, Status.REMOVED}
     }
-    specs = {version: entry.spec for version, entry in entries.items() if entry.spec}
-    return Catalogue(specs=specs), gone
-
-
-def _version_of(record: Record, name: str) -> str:
-    key = (record.key or b"").decode("utf-8", "replace")
-    return key.removeprefix(f"{name}/") if key.startswith(f"{name}/") else ""
+    return Catalogue(specs=specs_of(entries)), gone
 
 
 def catalogue_in(path: Path, name: str) -> Catalogue:
-    """What a registry file says of a model. Raises `ConfigError`; takes keys it does not know."""
-    content = read_yaml(path)
-    models = [row for row in _rows(content, "models") if row.get("name") == name]
-    specs = [_read(path, "models", row, VersionSpec) for row in models]
-    templates = content.get("prompt_templates") or {}
+    """What a registry file says of a model. Raises `ConfigError` with every mistake in it."""
+    declared = load_registry(path)
     return Catalogue(
-        specs={spec.version: spec for spec in specs},
-        templates={
-            key: _read(path, f"prompt_templates.{key}", _template(row or {}), PromptTemplate)
-            for key, row in templates.items()
-        },
-        rules=tuple(
-            _read(path, "compatibility", row, CompatibilityRule)
-            for row in _rows(content, "compatibility")
-        ),
-        embedding=str(content.get("embedding") or ""),
+        specs={spec.version: spec for spec in declared.specs.get(name, [])},
+        templates=declared.templates,
+        rules=declared.rules,
+        families=declared.families,
+        embedding=declared.embeddings.get(name, ""),
     )
-
-
-def _rows(content: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    return [row for row in content.get(key) or [] if isinstance(row, dict)]
-
-
-def _template(row: dict[str, Any]) -> dict[str, Any]:
-    """Incompatible models are a map to reasons, or a list of names or of `model`, `reason`."""
-    ruled_out = row.get("incompatible_models") or {}
-    if isinstance(ruled_out, list):
-        pairs = [item if isinstance(item, dict) else {"model": item} for item in ruled_out]
-        ruled_out = {str(item.get("model")): str(item.get("reason", "")) for item in pairs}
-    return {**row, "incompatible_models": ruled_out}
-
-
-def _read(path: Path, where: str, row: dict[str, Any], kind: type[Any]) -> Any:
-    known = {key: row[key] for key in kind.__struct_fields__ if row.get(key) is not None}
-    try:
-        return msgspec.convert(known, kind)
-    except msgspec.ValidationError as error:
-        called = f"{where} {row.get('version', '')}".strip()
-        remedy = "Mend the file and ask again."
-        raise ConfigError([Problem(str(path), called, "", str(error), remedy)]) from error
