@@ -79,10 +79,10 @@ MUTATIONS = [
     ("correlation", "n * (rate * (1 - rate))[..., None]", "n * rate[..., None]"),
     ("correlation", "np.maximum(blocks - 1, 0)", "np.maximum(blocks, 0)"),
     ("effect", "> 0:\n        high *= 2", "> 1:\n        high *= 2"),
-    ("effect", "limit, side) / effect", "limit, side) / effect**1.5"),
-    ("effect", "high / scale) > 0", "high / scale) > 1"),
+    ("effect", "on_hit / effect", "on_hit / effect**1.5"),
+    ("effect", "factor = samples * ", "factor = "),
     ("effect", "spread = (1 - rho) / rho", "spread = 1 / rho**2"),
-    ("effect", "np.log(k + alpha) - np.log(samples - k - 1 + beta)", "np.log(k + alpha)"),
+    ("effect", "log_p[:, None] + on_hit / effect", "log_p[:, None]"),
 ]
 
 

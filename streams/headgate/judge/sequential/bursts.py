@@ -12,13 +12,13 @@ from math import ceil, log
 import numpy as np
 import numpy.typing as npt
 
-from headgate.judge.sequential.bets import BREACH, Floats, rate_against_limit
+from headgate.judge.sequential.bets import BREACH, Floats, rate_stakes
 
 FLOOR = 0.001
 BLOCKS = 360  # an hour of panes
 MERGES = (1, 2, 4, 8, 16)
 _LOG_STEP = log(1.1)
-_EXACT_UP_TO = 512  # beyond it the factor depends on n / D alone
+_GRID, _END, _NEGLIGIBLE = 2_001, 30.0, 200.0  # points; logits; logarithms below the peak
 
 
 def correlation(samples: npt.ArrayLike, hits: npt.ArrayLike, least: float = FLOOR) -> Floats:
@@ -77,44 +77,64 @@ def sound_effect(samples: float, limit: float, rho: float, side: int = BREACH) -
 
     Null hypothesis: blocks of `samples` are beta-binomial with mean `limit` and correlation `rho`.
     """
-    scale = max(samples / _EXACT_UP_TO, 1.0)
-    block = max(round(samples / scale), 1)
     low = 1 + (samples - 1) * rho
-    if block == 1 or rho >= 1 or _largest_factor(block, limit, rho, side, low / scale) <= 0:
+    if samples <= 1 or rho >= 1 or _largest_factor(samples, limit, rho, side, low) <= 0:
         return low
     high = 2 * low
-    while _largest_factor(block, limit, rho, side, high / scale) > 0:
+    while _largest_factor(samples, limit, rho, side, high) > 0:
         high *= 2
     while high / low > 1.005:
         middle = (low * high) ** 0.5
-        if _largest_factor(block, limit, rho, side, middle / scale) > 0:
+        if _largest_factor(samples, limit, rho, side, middle) > 0:
             low = middle
         else:
             high = middle
     return high
 
 
-def _largest_factor(samples: int, limit: float, rho: float, side: int, effect: float) -> float:
-    """The logarithm of the largest expected factor of a block, over the bets."""
-    hits = np.arange(samples + 1)
-    increments = rate_against_limit(hits, samples, limit, side) / effect
-    exponents = _log_beta_binomial(samples, limit, rho)[:, None] + increments
+def _largest_factor(samples: float, limit: float, rho: float, side: int, effect: float) -> float:
+    """The logarithm of the largest expected factor of a block, over the bets.
+
+    Given the block's rate p a bet's factor is (p e^h + (1-p) e^m)^n, for what it wins on a hit and
+    on a miss; the beta distribution of p is integrated over a grid.
+    """
+    on_hit, on_miss = rate_stakes(limit, side)
+    log_p, log_q, log_weights = _beta_grid(limit, rho)
+    factor = samples * np.logaddexp(
+        log_p[:, None] + on_hit / effect, log_q[:, None] + on_miss / effect
+    )
+    exponents = log_weights[:, None] + factor
     top = exponents.max(0)
-    factors = top + np.log(np.exp(exponents - top).sum(0))
-    return float(factors.max()) - 1e-9
+    return float((top + np.log(np.exp(exponents - top).sum(0))).max()) - 1e-9
 
 
 @lru_cache(maxsize=512)
-def _log_beta_binomial(samples: int, mean: float, rho: float) -> Floats:
-    """Log-probabilities of 0..`samples` hits, from the ratio of neighbours."""
+def _beta_grid(mean: float, rho: float) -> tuple[Floats, Floats, Floats]:
+    """ln p, ln (1-p) and the logarithms of weights that sum to 1, of a beta distribution.
+
+    Equal steps of the logit; what lies beyond the ends, where p is as good as 0 or 1, is put there.
+    """
     spread = (1 - rho) / rho
     alpha, beta = mean * spread, (1 - mean) * spread
-    k = np.arange(samples)
-    steps = np.log(samples - k) - np.log(k + 1) + np.log(k + alpha) - np.log(samples - k - 1 + beta)
-    logs = np.concatenate([[0.0], np.cumsum(steps)])
-    top = logs.max()
-    result: Floats = logs - (top + np.log(np.exp(logs - top).sum()))
-    return result
+    logits = np.linspace(-_END, _END, _GRID)
+    density = _log_density(logits, alpha, beta)
+    near = logits[density > density.max() - _NEGLIGIBLE]
+    step = logits[1] - logits[0]
+    logits = np.linspace(max(near[0] - step, -_END), min(near[-1] + step, _END), _GRID)
+    density = _log_density(logits, alpha, beta)
+    step = float(logits[1] - logits[0])
+    density[0] += np.log1p(1 / (alpha * step))
+    density[-1] += np.log1p(1 / (beta * step))
+    density -= density.max()
+    log_p, log_q = -np.logaddexp(0, -logits), -np.logaddexp(0, logits)
+    return log_p, log_q, density - np.log(np.exp(density).sum())
+
+
+def _log_density(logits: Floats, alpha: float, beta: float) -> Floats:
+    """Of the logit of a beta variable, but for a constant."""
+    log_p, log_q = -np.logaddexp(0, -logits), -np.logaddexp(0, logits)
+    density: Floats = alpha * log_p + beta * log_q
+    return density
 
 
 def _round_up(number: float) -> float:
