@@ -10,7 +10,13 @@ from msgspec.structs import replace
 from headgate.judge.durations import say_duration
 from headgate.judge.policy import PolicyError, digest_of, parse_policy
 from headgate.registry.lifecycle import TransitionError
-from headgate.release import incident_requests, incidents, rollout_requests, rollouts
+from headgate.release import (
+    incident_requests,
+    incidents,
+    lifecycle_requests,
+    rollout_requests,
+    rollouts,
+)
 from headgate.release.evidence import new_phase
 from headgate.release.refusals import RefusedError
 from headgate.release.state import Incident, ModelState, PolicyRecord
@@ -22,8 +28,12 @@ from headgate.wire.requests import (
     ApplyPolicy,
     Defer,
     EndHold,
+    Postpone,
     Promote,
+    Redeploy,
+    Retain,
     Rollback,
+    SetLifecycle,
     SetMode,
     SetWeight,
     StartRollout,
@@ -34,6 +44,7 @@ def answer(turn: Turn, state: ModelState, request: AnyRequest) -> ModelState:
     """Apply a request to its model and audit the outcome; a refusal changes nothing."""
     before = state
     made = len(turn.effects)
+    turn.reason = request.reason
     try:
         _check_expiry(turn, request)
         state, sentence = _HANDLERS[type(request)](turn, state, request)
@@ -132,4 +143,8 @@ _HANDLERS: dict[type, Callable[[Turn, ModelState, Any], tuple[ModelState, str]]]
     Defer: incident_requests.defer,
     EndHold: incident_requests.end_hold,
     SetMode: incident_requests.set_mode,
+    SetLifecycle: lifecycle_requests.set_lifecycle,
+    Postpone: lifecycle_requests.postpone,
+    Retain: lifecycle_requests.retain,
+    Redeploy: lifecycle_requests.redeploy,
 }

@@ -21,19 +21,32 @@ def policy_of(state: ModelState) -> Policy | None:
     return parse_policy(state.policy.content) if state.policy else None
 
 
-def set_status(turn: Turn, state: ModelState, version: str, to: Status) -> ModelState:
-    """Move a version to a status and tell the registry; raises `TransitionError`."""
-    record = move(state.versions.get(version), version, to, turn.now_ms)
+def set_status(
+    turn: Turn, state: ModelState, version: str, to: Status, *, by: str = "", why: str = ""
+) -> ModelState:
+    """Move a version to a status, by whom and why; raises `TransitionError`.
+
+    Where nobody asked, Headgate did it. A version that is adopted may come from nearly anywhere.
+    """
+    record = state.versions.get(version)
+    adopting = not state.production
+    why = f"{why}: {turn.reason}" if turn.reason else why
+    by = by or "headgate"
+    record = move(record, version, to, turn.now_ms, by=by, why=why, adopting=adopting)
     return replace(state, versions={**state.versions, version: record})
 
 
 def publish_versions(turn: Turn, before: ModelState, after: ModelState) -> None:
-    """One registry entry for every version whose record or aliases changed."""
+    """One registry entry for every version whose record or aliases changed, and one line of
+    history for every change of a status.
+    """
     aliases_before, aliases_after = aliases(before), aliases(after)
     for version, record in after.versions.items():
+        known = before.versions.get(version)
         named = aliases_after.get(version, ())
-        if before.versions.get(version) == record and aliases_before.get(version, ()) == named:
+        if known == record and aliases_before.get(version, ()) == named:
             continue
+        _audit_changes(turn, after.model, known, record)
         entry = VersionEntry(
             model=after.model,
             version=version,
@@ -42,8 +55,30 @@ def publish_versions(turn: Turn, before: ModelState, after: ModelState) -> None:
             revision=after.command.revision if after.command else 0,
             aliases=named,
             rolled_back=record.rolled_back,
+            history=record.history,
+            replaced_ms=record.replaced_ms,
+            archived_ms=record.archived_ms,
+            retained=record.retained,
+            ordered=record.ordered,
         )
         turn.publish(Topic.REGISTRY, f"{after.model}/{version}", entry)
+
+
+def _audit_changes(
+    turn: Turn, model: str, known: VersionRecord | None, record: VersionRecord
+) -> None:
+    fresh = min(record.changes - (known.changes if known else 0), len(record.history))
+    status = known.status if known else None
+    for change in record.history[len(record.history) - fresh :] if fresh > 0 else ():
+        came = f"from {status} " if status else ""
+        turn.audit(
+            model,
+            "status_changed",
+            f"{record.version} of {model} went {came}to {change.status}: {change.why}.",
+            operator=change.by,
+            details={"version": record.version, "before": status, "after": change.status},
+        )
+        status = change.status
 
 
 def aliases(state: ModelState) -> dict[str, tuple[str, ...]]:
@@ -62,7 +97,7 @@ def aliases(state: ModelState) -> dict[str, tuple[str, ...]]:
 
 def adopt(turn: Turn, state: ModelState, version: str, operator: str) -> ModelState:
     """Make `version` the first production version and give it all traffic."""
-    state = set_status(turn, state, version, Status.PRODUCTION)
+    state = set_status(turn, state, version, Status.PRODUCTION, by=operator, why="adopted")
     change = Change(action=Action.ADOPT, to_version=version, salt=turn.place, operator=operator)
     return replace(give_split(turn, state, whole(version), change), production=version)
 
@@ -71,8 +106,13 @@ def start(
     turn: Turn, state: ModelState, *, stable: str, candidate: str, weight: int, operator: str
 ) -> ModelState:
     """Give `candidate` its first share under a salt of its own: each rollout draws other users."""
-    state = set_status(turn, state, candidate, Status.CANDIDATE)
     rollout_id = f"r-{turn.place}"
+    known = state.versions.get(candidate)
+    if known is not None and known.status is Status.DEVELOPMENT:
+        why = f"deployed for rollout {rollout_id}"
+        state = set_status(turn, state, candidate, Status.STAGING, by=operator, why=why)
+    why = f"rollout {rollout_id} began"
+    state = set_status(turn, state, candidate, Status.CANDIDATE, by=operator, why=why)
     change = Change(
         action=Action.SET_WEIGHTS,
         from_version=stable,
@@ -143,20 +183,49 @@ def roll_back(
         reasons=reasons,
         recovered_within_ms=recovered_within_ms,
     )
-    state = _mark_rolled_back(turn, state, bad)
+    state = _mark_rolled_back(turn, state, bad, operator)
     if target != state.production:
-        state = replace(
-            set_status(turn, state, target, Status.PRODUCTION), production=target, previous=""
-        )
+        why = f"rolled back to from {bad}"
+        state = set_status(turn, state, target, Status.PRODUCTION, by=operator, why=why)
+        record = replace(state.versions[target], replaced_ms=0, not_before_ms=0)
+        state = replace(state, versions={**state.versions, target: record}, production=target)
+        state = replace(state, previous=_earlier(state, bad))
+        state = _demote_others(turn, state, operator)
     state = give_split(turn, state, whole(target), change)
     return replace(state, rollout=None, memories={}, evidence=None)
 
 
-def _mark_rolled_back(turn: Turn, state: ModelState, bad: str) -> ModelState:
+def _mark_rolled_back(turn: Turn, state: ModelState, bad: str, operator: str) -> ModelState:
     after = Status.DEPRECATED if bad == state.production else Status.STAGING
-    record = move(state.versions.get(bad), bad, after, turn.now_ms)
-    marked: VersionRecord = replace(record, rolled_back=True)
+    state = set_status(turn, state, bad, after, by=operator, why="rolled back from")
+    marked: VersionRecord = replace(state.versions[bad], rolled_back=True)
     return replace(state, versions={**state.versions, bad: marked})
+
+
+def _earlier(state: ModelState, bad: str) -> str:
+    """The next version to go back to: the last to be replaced that is still deployed.
+
+    Where there is none it is the one just rolled back from, which is no target until it is
+    promoted again, but stays deployed.
+    """
+    deployed = [
+        record
+        for name, record in state.versions.items()
+        if record.status in {Status.PRODUCTION, Status.DEPRECATED}
+        and name != state.production
+        and not record.rolled_back
+    ]
+    newest = max(deployed, key=lambda record: (record.replaced_ms, record.version), default=None)
+    return newest.version if newest else bad
+
+
+def _demote_others(turn: Turn, state: ModelState, operator: str) -> ModelState:
+    """Two versions at most are in production: the current and the previous one."""
+    for name, record in tuple(state.versions.items()):
+        if record.status is Status.PRODUCTION and name not in {state.production, state.previous}:
+            why = "at most two versions are in production"
+            state = set_status(turn, state, name, Status.DEPRECATED, by=operator, why=why)
+    return state
 
 
 def promote(turn: Turn, state: ModelState, rollout: Rollout, operator: str) -> ModelState:
@@ -164,9 +233,18 @@ def promote(turn: Turn, state: ModelState, rollout: Rollout, operator: str) -> M
 
     Promotion by a person clears a version that was once rolled back from.
     """
-    state = set_status(turn, state, rollout.candidate, Status.PRODUCTION)
+    why = f"promoted in place of {rollout.stable}"
+    state = set_status(turn, state, rollout.candidate, Status.PRODUCTION, by=operator, why=why)
     cleared = replace(state.versions[rollout.candidate], rolled_back=False)
-    state = replace(state, versions={**state.versions, rollout.candidate: cleared})
+    replaced = replace(state.versions[rollout.stable], replaced_ms=turn.now_ms)
+    both = {rollout.candidate: cleared, rollout.stable: replaced}
+    state = replace(
+        state,
+        versions={**state.versions, **both},
+        production=rollout.candidate,
+        previous=rollout.stable,
+    )
+    state = _demote_others(turn, state, operator)
     change = Change(
         action=Action.PROMOTE,
         from_version=rollout.stable,
@@ -175,11 +253,4 @@ def promote(turn: Turn, state: ModelState, rollout: Rollout, operator: str) -> M
         operator=operator,
     )
     state = give_split(turn, state, whole(rollout.candidate), change)
-    return replace(
-        state,
-        rollout=None,
-        memories={},
-        evidence=None,
-        production=rollout.candidate,
-        previous=rollout.stable,
-    )
+    return replace(state, rollout=None, memories={}, evidence=None)
