@@ -66,7 +66,8 @@ def _line(steps: Sequence[PlannedStep], now_ms: int, span_ms: int, width: int) -
         if row.at_ms is None:
             cells[-1] = "…"
             continue
-        place = min(max(int((row.at_ms - now_ms) / span_ms * (width - 1)), 0), width - 1)
+        share = min(max((row.at_ms - now_ms) / span_ms, 0), 1)
+        place = int(share * (width - len(_MARKS)))  # room for steps of one moment at the end
         while place + 1 < width and cells[place] not in {" ", "·"}:
             place += 1
         cells[: place + 1] = ["·" if cell == " " else cell for cell in cells[: place + 1]]

@@ -68,7 +68,8 @@ def move(
     transition that the lifecycle does not have.
     """
     if record is None:
-        record = VersionRecord(version=version, status=to, since_ms=now_ms)
+        dates = _dates(to, now_ms)
+        record = VersionRecord(version=version, status=to, since_ms=now_ms, **dates)
         return _kept(record, to, now_ms, by, why)
     if record.status is to:
         return record

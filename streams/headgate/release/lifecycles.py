@@ -106,7 +106,7 @@ def _retire(turn: Turn, state: ModelState, step: PlannedStep) -> ModelState:
 def _order(turn: Turn, state: ModelState, step: PlannedStep, order: str) -> None:
     """Write the order about a version's artifacts to audit."""
     spec = state.catalogue.specs.get(step.version)
-    artifacts = msgspec.to_builtins(spec.artifacts) if spec else []
+    artifacts = list(msgspec.to_builtins(spec.artifacts)) if spec else []
     does = "Move" if step.step is LifecycleStep.ARCHIVE else "Delete"
     where = "to cold storage" if step.step is LifecycleStep.ARCHIVE else "from cold storage"
     turn.audit(
