@@ -88,6 +88,7 @@ class AlertKind(StrEnum):
     MISROUTED = "misrouted"
     SHARE_OFF = "share_off"
     NO_ROLLBACK_TARGET = "no_rollback_target"
+    LIFECYCLE_STEP = "lifecycle_step"
     TELEMETRY_STALE = "telemetry_stale"
     INGEST_LAGGING = "ingest_lagging"
     CLOCKS_DISAGREE = "clocks_disagree"
@@ -116,6 +117,15 @@ class Status(StrEnum):
     DEPRECATED = "deprecated"
     ARCHIVED = "archived"
     REMOVED = "removed"
+
+
+class LifecycleStep(StrEnum):
+    """What is done to a version when its time has come; the last only orders it."""
+
+    DEPRECATE = "deprecate"
+    ARCHIVE = "archive"
+    REMOVE = "remove"
+    DELETE_ARTIFACT = "delete_artifact"
 
 
 def short_digest(data: bytes, length: int = 12) -> str:

@@ -104,7 +104,7 @@ def test_a_file_that_is_no_registry_is_refused_by_name(run: Run, tmp_path: Path)
     path.write_text("models: [{name: support, version: v1}]")
     result = run("compat", "check", "support", "v1", "--file", str(path))
     assert result.exit_code == ExitCode.USAGE
-    assert "models[0]" in result.stderr
+    assert "models.0." in result.stderr
     assert "base_model" in result.stderr
 
 

@@ -180,6 +180,30 @@ def test_a_requested_rollback_passes_over_a_previous_version_that_does_not_fit()
     assert bench.model.versions["v1.1"].status is Status.DEPRECATED
 
 
+def test_the_previous_version_that_a_rollback_leaves_must_fit_when_it_is_gone_back_to() -> None:
+    bench = promoted("v1.1", "v1.2")
+    know(bench, spec("v1", "e1"), spec("v1.1", "e1"), spec("v1.2", "e1"), embedding="e1")
+    bench.request(Rollback)
+    assert (bench.model.production, bench.model.previous) == ("v1.1", "v1")
+    know(bench, embedding="e2")
+    answer = bench.request(Rollback)
+    assert (answer.event, "v1 requires embedding e1" in answer.sentence) == ("refused", True)
+    assert bench.model.production == "v1.1"
+    assert len(pages(bench)) == 1
+
+
+def test_a_version_that_was_passed_over_is_previous_only_where_there_is_no_other() -> None:
+    bench = promoted("v1.1", "v1.2", "v1.3")
+    fit = [spec(name, "e1") for name in ("v1", "v1.1", "v1.3")]
+    know(bench, *fit, spec("v1.2", "e2"), embedding="e1")
+    bench.request(Rollback)
+    assert (bench.model.production, bench.model.previous) == ("v1.1", "v1")
+    assert bench.model.versions["v1.2"].status is Status.DEPRECATED
+    bench.request(Rollback)
+    assert (bench.model.production, bench.model.previous) == ("v1", "v1.2")
+    assert bench.request(Rollback).event == "refused"
+
+
 def test_a_requested_rollback_to_nothing_that_fits_is_refused_and_pages() -> None:
     bench = promoted("v2")
     know(bench, spec("v1", "e1"), embedding="e2")

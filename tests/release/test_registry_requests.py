@@ -54,6 +54,9 @@ def test_a_registered_version_is_kept_and_published_with_its_spec(bench: LedgerB
     (entry,) = _entries(bench)
     assert entry.spec == bench.model.catalogue.specs["v1.0.0"] == _spec(notes="first")
     assert entry.status is Status.DEVELOPMENT
+    assert [(row.status, row.by, row.why) for row in entry.history] == [
+        (Status.DEVELOPMENT, "ann", "registered")
+    ]
 
 
 @pytest.mark.parametrize("declared", list(Status))
@@ -198,8 +201,9 @@ def test_promotion_records_and_publishes_what_was_measured() -> None:
 def test_a_token_alert_names_what_differs_in_prompt_and_parameters() -> None:
     bench = LedgerBench()
     bench.adopt(version="v1.0.0")
-    bench.request(RegisterTemplate, name="short", template=PromptTemplate())
-    bench.request(RegisterTemplate, name="long", template=PromptTemplate())
+    fitting = PromptTemplate(compatible_models=("gpt-4o",))
+    bench.request(RegisterTemplate, name="short", template=fitting)
+    bench.request(RegisterTemplate, name="long", template=fitting)
     _register(bench, prompt_template="short", parameters=Parameters(max_tokens=256))
     _register(
         bench,

@@ -16,6 +16,7 @@ GROUPS = (
     "topics",
     "worker",
     "operate",
+    "lifecycle",
     "look",
     "explain",
     "registry",

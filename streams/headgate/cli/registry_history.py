@@ -1,4 +1,4 @@
-"""`headgate registry history`: what was asked, decided and refused about a model's versions."""
+"""`headgate registry history`: what was asked, decided and done about a model's versions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from headgate.wire.audit import AuditRecord
 from headgate.wire.codec import BadValueError
 from headgate.wire.messages import AUDIT
 
-EVENTS = frozenset({"accepted", "refused", "decision"})
+EVENTS = frozenset(
+    {"accepted", "refused", "decision", "status_changed", "archive_artifact", "delete_artifact"}
+)
 
 
 @on_broker

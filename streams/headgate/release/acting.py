@@ -9,10 +9,11 @@ from headgate.judge.policy import Policy, Trigger
 from headgate.judge.verdicts import Assessment
 from headgate.release import incidents
 from headgate.release.compatible import NoTargetError, Target, choose_target, page
-from headgate.release.rollouts import publish_versions, roll_back
+from headgate.release.rollouts import roll_back
 from headgate.release.splits import decision_id, next_revision, whole
 from headgate.release.state import Incident, ModelState
 from headgate.release.turn import Turn
+from headgate.release.versions import publish_versions
 from headgate.vocabulary import AlertKind, Mode, Verdict
 from headgate.wire.control import Because
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from headgate.measure.cells import cell_of
 from headgate.measure.windows import MINUTE_MS, add_snapshot, forget_idle
 from headgate.registry.catalogue import EMPTY
-from headgate.release import partition_alerts, recovery
+from headgate.release import lifecycles, partition_alerts, recovery
 from headgate.release.clocks import Position, advance, watch_clocks
 from headgate.release.freshness import (
     Blindness,
@@ -94,6 +94,7 @@ def _with_model(turn: Turn, state: PartitionState, model: ModelState) -> Partiti
     """The state with a model's new state, stamped with the entry that changed it."""
     if state.models.get(model.model) is model:
         return state
+    model = lifecycles.woken(state.models.get(model.model), model)
     model = replace(model, changed_offset=turn.offset, changed_ms=turn.now_ms)
     return replace(state, models={**state.models, model.model: model})
 
@@ -196,6 +197,8 @@ def _tick(turn: Turn, state: PartitionState) -> PartitionState:
     for model in tuple(state.models.values()):
         state = _tick_model(turn, state, model, blind)
     if _crossed(before_ms, turn.now_ms, MINUTE_MS):
+        for model in tuple(state.models.values()):
+            state = _with_model(turn, state, lifecycles.follow(turn, model))
         state = _forget(turn, state)
     if _crossed(before_ms, turn.now_ms, HEARTBEAT_MS):
         turn.publish(Topic.ALERTS, f"watching-{state.ledger_partition}", watching(state))

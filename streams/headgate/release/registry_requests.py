@@ -8,11 +8,11 @@ from headgate.registry import semver
 from headgate.registry.bumps import judge
 from headgate.registry.catalogue import Catalogue
 from headgate.registry.differences import differences, say
-from headgate.registry.lifecycle import VersionRecord
 from headgate.registry.soundness import embedding_flaws, rule_flaws, spec_flaws
 from headgate.release.refusals import RefusedError
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
+from headgate.release.versions import set_status
 from headgate.vocabulary import Status
 from headgate.wire.registry import VersionSpec
 from headgate.wire.requests import RegisterTemplate, RegisterVersion, SetCompatibility
@@ -32,13 +32,12 @@ def register_version(
     _check(state, spec)
     warning = _check_bump(catalogue, spec)
     catalogue = replace(catalogue, specs={**catalogue.specs, spec.version: spec})
-    record = state.versions.get(spec.version)
-    if record is None:
-        status = _first_status(spec)
-        record = VersionRecord(version=spec.version, status=status, since_ms=turn.now_ms)
-    versions = {**state.versions, spec.version: record}
-    state = replace(state, catalogue=catalogue, versions=versions)
-    return state, f"Registered {spec.version} of {state.model} as {record.status}.{warning}"
+    state = replace(state, catalogue=catalogue)
+    if spec.version not in state.versions:
+        first, by = _first_status(spec), request.operator
+        state = set_status(turn, state, spec.version, first, by=by, why="registered")
+    status = state.versions[spec.version].status
+    return state, f"Registered {spec.version} of {state.model} as {status}.{warning}"
 
 
 def _as_before(state: ModelState, known: VersionSpec, spec: VersionSpec) -> str:

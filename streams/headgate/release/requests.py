@@ -13,6 +13,7 @@ from headgate.registry.lifecycle import TransitionError
 from headgate.release import (
     incident_requests,
     incidents,
+    lifecycle_requests,
     registry_requests,
     rollout_requests,
     rollouts,
@@ -22,6 +23,7 @@ from headgate.release.evidence import new_phase
 from headgate.release.refusals import RefusedError
 from headgate.release.state import Incident, ModelState, PolicyRecord
 from headgate.release.turn import Turn
+from headgate.release.versions import publish_versions
 from headgate.vocabulary import AlertKind
 from headgate.wire.requests import (
     Adopt,
@@ -29,11 +31,15 @@ from headgate.wire.requests import (
     ApplyPolicy,
     Defer,
     EndHold,
+    Postpone,
     Promote,
+    Redeploy,
     RegisterTemplate,
     RegisterVersion,
+    Retain,
     Rollback,
     SetCompatibility,
+    SetLifecycle,
     SetMode,
     SetWeight,
     StartRollout,
@@ -47,6 +53,7 @@ def answer(turn: Turn, state: ModelState, request: AnyRequest) -> ModelState:
     """
     before = state
     made = len(turn.effects)
+    turn.reason = request.reason
     try:
         _check_expiry(turn, request)
         state, sentence = _HANDLERS[type(request)](turn, state, request)
@@ -57,7 +64,7 @@ def answer(turn: Turn, state: ModelState, request: AnyRequest) -> ModelState:
         if isinstance(refusal, NoTargetError):
             return page(turn, before, "rollback", refusal)
         return before
-    rollouts.publish_versions(turn, before, state)
+    publish_versions(turn, before, state)
     changed = state.command is not before.command and state.command is not None
     turn.audit(
         request.model,
@@ -150,4 +157,8 @@ _HANDLERS: dict[type, Callable[[Turn, ModelState, Any], tuple[ModelState, str]]]
     RegisterVersion: registry_requests.register_version,
     RegisterTemplate: registry_requests.register_template,
     SetCompatibility: registry_requests.set_compatibility,
+    SetLifecycle: lifecycle_requests.set_lifecycle,
+    Postpone: lifecycle_requests.postpone,
+    Retain: lifecycle_requests.retain,
+    Redeploy: lifecycle_requests.redeploy,
 }

@@ -101,6 +101,12 @@ def rollback(turn: Turn, state: ModelState, request: Rollback) -> tuple[ModelSta
             "version is known.",
             f"headgate status {state.model}",
         )
+    known = state.versions.get(usual)
+    if state.rollout is None and known is not None and known.rolled_back:
+        raise RefusedError(
+            f"{usual} is the previous version, but it was rolled back from.",
+            f"headgate lifecycle plan {state.model}, and start a rollout of another version",
+        )
     target = choose_target(state, bad, usual, by_hand=True)
     state = rollouts.roll_back(
         turn,

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from msgspec.structs import replace
 
 from headgate.judge.policy import Policy, parse_policy
 from headgate.judge.routing import Point
-from headgate.registry.lifecycle import VersionRecord, move
+from headgate.registry.lifecycle import VersionRecord
 from headgate.release import measuring
 from headgate.release.evidence import begin, resplit
 from headgate.release.splits import Change, give_split, shared, whole
 from headgate.release.state import ModelState, Rollout
 from headgate.release.turn import Turn
-from headgate.vocabulary import Action, Status, Topic
+from headgate.release.versions import set_status
+from headgate.vocabulary import Action, Status
 from headgate.wire.control import Because
-from headgate.wire.registry import VersionEntry
 
 
 def policy_of(state: ModelState) -> Policy | None:
@@ -22,58 +24,9 @@ def policy_of(state: ModelState) -> Policy | None:
     return parse_policy(state.policy.content) if state.policy else None
 
 
-def set_status(turn: Turn, state: ModelState, version: str, to: Status) -> ModelState:
-    """Move a version to a status and tell the registry; raises `TransitionError`."""
-    record = move(state.versions.get(version), version, to, turn.now_ms)
-    return replace(state, versions={**state.versions, version: record})
-
-
-def publish_versions(turn: Turn, before: ModelState, after: ModelState) -> None:
-    """One registry entry for every version of which anything changed but the revision."""
-    was, now = _entries(before), _entries(after)
-    revision = after.command.revision if after.command else 0
-    for version, entry in now.items():
-        if was.get(version) != entry:
-            told = replace(entry, revision=revision)
-            turn.publish(Topic.REGISTRY, f"{after.model}/{version}", told)
-
-
-def _entries(state: ModelState) -> dict[str, VersionEntry]:
-    """Every version as the registry tells of it, without a revision."""
-    named, catalogue = aliases(state), state.catalogue
-    return {
-        version: VersionEntry(
-            model=state.model,
-            version=version,
-            status=record.status,
-            since_ms=record.since_ms,
-            revision=0,
-            aliases=named.get(version, ()),
-            rolled_back=record.rolled_back,
-            spec=catalogue.specs.get(version),
-            measured=catalogue.measured.get(version),
-        )
-        for version, record in state.versions.items()
-    }
-
-
-def aliases(state: ModelState) -> dict[str, tuple[str, ...]]:
-    """Which names routers and people may use for which version."""
-    named: dict[str, list[str]] = {}
-    pairs = (
-        ("stable", state.rollout.stable if state.rollout else state.production),
-        ("candidate", state.rollout.candidate if state.rollout else ""),
-        ("previous", state.previous),
-    )
-    for alias, version in pairs:
-        if version:
-            named.setdefault(version, []).append(alias)
-    return {version: tuple(names) for version, names in named.items()}
-
-
 def adopt(turn: Turn, state: ModelState, version: str, operator: str) -> ModelState:
     """Make `version` the first production version and give it all traffic."""
-    state = set_status(turn, state, version, Status.PRODUCTION)
+    state = set_status(turn, state, version, Status.PRODUCTION, by=operator, why="adopted")
     change = Change(action=Action.ADOPT, to_version=version, salt=turn.place, operator=operator)
     return replace(give_split(turn, state, whole(version), change), production=version)
 
@@ -82,8 +35,13 @@ def start(
     turn: Turn, state: ModelState, *, stable: str, candidate: str, weight: int, operator: str
 ) -> ModelState:
     """Give `candidate` its first share under a salt of its own: each rollout draws other users."""
-    state = set_status(turn, state, candidate, Status.CANDIDATE)
     rollout_id = f"r-{turn.place}"
+    known = state.versions.get(candidate)
+    if known is not None and known.status is Status.DEVELOPMENT:
+        why = f"deployed for rollout {rollout_id}"
+        state = set_status(turn, state, candidate, Status.STAGING, by=operator, why=why)
+    why = f"rollout {rollout_id} began"
+    state = set_status(turn, state, candidate, Status.CANDIDATE, by=operator, why=why)
     change = Change(
         action=Action.SET_WEIGHTS,
         from_version=stable,
@@ -154,30 +112,62 @@ def roll_back(
         reasons=reasons,
         recovered_within_ms=recovered_within_ms,
     )
-    state = _mark_rolled_back(turn, state, bad)
+    state = _mark_rolled_back(turn, state, bad, operator)
     if target != state.production:
-        state = _demote_passed_over(turn, state, {bad, target})
-        state = replace(
-            set_status(turn, state, target, Status.PRODUCTION), production=target, previous=""
-        )
+        passed_over = {state.production, state.previous} - {bad, target}
+        state = _demote(turn, state, passed_over, operator, f"passed over for {target}")
+        why = f"rolled back to from {bad}"
+        state = set_status(turn, state, target, Status.PRODUCTION, by=operator, why=why)
+        record = replace(state.versions[target], replaced_ms=0, not_before_ms=0)
+        state = replace(state, versions={**state.versions, target: record}, production=target)
+        state = replace(state, previous=_earlier(state, bad, passed_over))
+        state = _demote_others(turn, state, operator)
     state = give_split(turn, state, whole(target), change)
     return replace(state, rollout=None, memories={}, evidence=None)
 
 
-def _demote_passed_over(turn: Turn, state: ModelState, but: set[str]) -> ModelState:
-    """Production and previous versions that an older one was chosen before are deprecated."""
-    for version in (state.production, state.previous):
-        record = state.versions.get(version)
-        if version not in but and record is not None and record.status is Status.PRODUCTION:
-            state = set_status(turn, state, version, Status.DEPRECATED)
-    return state
-
-
-def _mark_rolled_back(turn: Turn, state: ModelState, bad: str) -> ModelState:
+def _mark_rolled_back(turn: Turn, state: ModelState, bad: str, operator: str) -> ModelState:
     after = Status.DEPRECATED if bad == state.production else Status.STAGING
-    record = move(state.versions.get(bad), bad, after, turn.now_ms)
-    marked: VersionRecord = replace(record, rolled_back=True)
+    state = set_status(turn, state, bad, after, by=operator, why="rolled back from")
+    marked: VersionRecord = replace(state.versions[bad], rolled_back=True)
     return replace(state, versions={**state.versions, bad: marked})
+
+
+def _earlier(state: ModelState, bad: str, passed_over: set[str]) -> str:
+    """The next version to go back to: the last to be replaced that is still deployed.
+
+    One that was passed over comes behind all others, and must fit again when it is gone back to.
+    Where there is none it is the one just rolled back from, which is no target until it is
+    promoted again, but stays deployed.
+    """
+    deployed = [
+        record
+        for name, record in state.versions.items()
+        if record.status in {Status.PRODUCTION, Status.DEPRECATED}
+        and name != state.production
+        and not record.rolled_back
+    ]
+
+    def place(record: VersionRecord) -> tuple[bool, int, str]:
+        return record.version not in passed_over, record.replaced_ms, record.version
+
+    newest = max(deployed, key=place, default=None)
+    return newest.version if newest else bad
+
+
+def _demote_others(turn: Turn, state: ModelState, operator: str) -> ModelState:
+    """Two versions at most are in production: the current and the previous one."""
+    others = state.versions.keys() - {state.production, state.previous}
+    return _demote(turn, state, others, operator, "at most two versions are in production")
+
+
+def _demote(
+    turn: Turn, state: ModelState, versions: Set[str], operator: str, why: str
+) -> ModelState:
+    for name, record in tuple(state.versions.items()):
+        if name in versions and record.status is Status.PRODUCTION:
+            state = set_status(turn, state, name, Status.DEPRECATED, by=operator, why=why)
+    return state
 
 
 def promote(turn: Turn, state: ModelState, rollout: Rollout, operator: str) -> ModelState:
@@ -186,9 +176,18 @@ def promote(turn: Turn, state: ModelState, rollout: Rollout, operator: str) -> M
     Promotion by a person clears a version that was once rolled back from.
     """
     state = measuring.record(state, rollout.candidate)
-    state = set_status(turn, state, rollout.candidate, Status.PRODUCTION)
+    why = f"promoted in place of {rollout.stable}"
+    state = set_status(turn, state, rollout.candidate, Status.PRODUCTION, by=operator, why=why)
     cleared = replace(state.versions[rollout.candidate], rolled_back=False)
-    state = replace(state, versions={**state.versions, rollout.candidate: cleared})
+    replaced = replace(state.versions[rollout.stable], replaced_ms=turn.now_ms)
+    both = {rollout.candidate: cleared, rollout.stable: replaced}
+    state = replace(
+        state,
+        versions={**state.versions, **both},
+        production=rollout.candidate,
+        previous=rollout.stable,
+    )
+    state = _demote_others(turn, state, operator)
     change = Change(
         action=Action.PROMOTE,
         from_version=rollout.stable,
@@ -197,11 +196,4 @@ def promote(turn: Turn, state: ModelState, rollout: Rollout, operator: str) -> M
         operator=operator,
     )
     state = give_split(turn, state, whole(rollout.candidate), change)
-    return replace(
-        state,
-        rollout=None,
-        memories={},
-        evidence=None,
-        production=rollout.candidate,
-        previous=rollout.stable,
-    )
+    return replace(state, rollout=None, memories={}, evidence=None)

@@ -16,10 +16,11 @@ from headgate.judge.verdicts import Memory
 from headgate.measure.windows import Tables
 from headgate.registry.catalogue import Catalogue
 from headgate.registry.lifecycle import VersionRecord
-from headgate.vocabulary import AlertKind, Mode, Severity
+from headgate.vocabulary import AlertKind, LifecycleStep, Mode, Severity
 from headgate.wire.acks import Choices
 from headgate.wire.alerts import Alert
 from headgate.wire.control import Command
+from headgate.wire.registry import LifecycleSettings
 
 LIVE_ROUTER_MS = 15_000
 STALE_MS = 15_000
@@ -85,6 +86,18 @@ class RouterState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     choices: tuple[Choices, ...] = ()
 
 
+class Notice(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A lifecycle step that was announced on alerts, and is to come at `at_ms`."""
+
+    alert_id: str
+    version: str
+    step: LifecycleStep
+    at_ms: int
+    announced_ms: int
+    reminded: bool = False
+    would_have: bool = False
+
+
 class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One model: split, rollout, tables, what proofs remember, incidents and routers.
 
@@ -93,6 +106,8 @@ class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `shares` tests the candidate's share where no outcome can tell.
     `changed_offset` is the ledger offset of the last entry that
     changed anything here; `split_since_revision` the first revision with the weights in force.
+    `notices` are the lifecycle steps that were announced, by `step/version`; before
+    `lifecycle_at_ms` none can be due.
     """
 
     model: str
@@ -119,6 +134,9 @@ class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     recovery: Recovery | None = None
     routers: dict[str, RouterState] = {}
     republished_ms: int = 0
+    lifecycle: LifecycleSettings = LifecycleSettings()
+    notices: dict[str, Notice] = {}
+    lifecycle_at_ms: int = 0
 
 
 class SourceProgress(Struct, frozen=True, kw_only=True):

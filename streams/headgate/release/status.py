@@ -6,14 +6,17 @@ from headgate.judge.verdicts import Memory
 from headgate.measure.cells import Cell
 from headgate.measure.metrics import CallerFaults, error_count, read_all
 from headgate.measure.windows import covered_ms, read_window
+from headgate.registry.timeline import plan
 from headgate.release.acting import because
 from headgate.release.freshness import blindness
 from headgate.release.incidents import alert_of, find
+from headgate.release.lifecycles import life_of
 from headgate.release.looking import judge
 from headgate.release.recovery import live_routers
-from headgate.release.rollouts import aliases, policy_of
+from headgate.release.rollouts import policy_of
 from headgate.release.splits import weight_of
 from headgate.release.state import ModelState, PartitionState
+from headgate.release.versions import aliases
 from headgate.vocabulary import AlertKind, AlertState
 from headgate.wire.status import (
     ModelStatus,
@@ -39,6 +42,7 @@ _SHOWN = (
     "telemetry_delay_ms",
 )
 MAX_VERSIONS_SHOWN = 20
+MAX_STEPS_SHOWN = 100
 
 
 def model_status(state: PartitionState, model: ModelState) -> ModelStatus:
@@ -70,6 +74,7 @@ def model_status(state: PartitionState, model: ModelState) -> ModelStatus:
         ),
         routers=_routers(model, state.time_ms),
         recovering=model.recovery is not None,
+        lifecycle=plan(life_of(model), state.time_ms)[:MAX_STEPS_SHOWN],
     )
 
 

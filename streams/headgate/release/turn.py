@@ -40,6 +40,7 @@ class Turn:
         self.offset = offset
         self.now_ms = now_ms
         self.effects: list[Effect] = []
+        self.reason = ""  # of the request that is being answered
 
     @property
     def place(self) -> str:

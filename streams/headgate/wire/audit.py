@@ -15,7 +15,8 @@ class AuditRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `event` says what happened: a request's `accepted` or `refused`; a `decision` that sent (or,
     `would_have`, would have sent) a command; an incident's `opened`, `deferred`, `resolved`; a
-    split `recovered` or `recovery_missed`.
+    split `recovered` or `recovery_missed`; a version's `status_changed`; `archive_artifact` and
+    `delete_artifact` are orders, which whoever keeps the artifacts carries out.
     """
 
     audit_id: Name
@@ -30,6 +31,9 @@ class AuditRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
         "recovery_missed",
         "republished",
         "safety_violation",
+        "status_changed",
+        "archive_artifact",
+        "delete_artifact",
     ]
     at_ms: TimestampMs
     sentence: str

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from headgate.vocabulary import Status
+from headgate.vocabulary import LifecycleStep, Status
 from headgate.wire.fields import Count, Name, Text, TimestampMs
 
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -113,6 +113,56 @@ class CompatibilityRule(
     reason: Text = ""
 
 
+class StatusChange(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One step of a version's life: the status it came to, when, by whom and why."""
+
+    status: Status
+    at_ms: TimestampMs
+    by: str = ""
+    why: str = ""
+
+
+_WEEK_MS, _DAY_MS = 604_800_000, 86_400_000
+_COLD_MS = 90 * _DAY_MS
+Span = Annotated[int, Meta(ge=0, le=520 * _WEEK_MS)]
+ColdSpan = Annotated[int, Meta(ge=_COLD_MS, le=520 * _WEEK_MS)]
+Many = Annotated[int, Meta(ge=1, le=1000)]
+
+
+class LifecycleSettings(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """When versions go on by themselves, in ms.
+
+    The first three count from the promotion that replaced a version; `artifacts_ms` from its
+    archiving. Where no promotion set dates, a version may stay in a status for as long as the field
+    of that name says, and only so many at a time. Steps are announced `notice_ms` and `reminder_ms`
+    ahead.
+    """
+
+    deprecate_ms: Span = _WEEK_MS
+    archive_ms: Span = 4 * _WEEK_MS
+    remove_ms: Span = 10 * _WEEK_MS
+    artifacts_ms: ColdSpan = _COLD_MS
+    development_ms: Span = 30 * _DAY_MS
+    development_versions: Many = 10
+    staging_ms: Span = 90 * _DAY_MS
+    staging_versions: Many = 5
+    deprecated_ms: Span = 42 * _DAY_MS
+    archived_ms: Span = 365 * _DAY_MS
+    notice_ms: Span = _WEEK_MS
+    reminder_ms: Span = _DAY_MS
+
+
+class PlannedStep(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What will happen to a version, when and why; without `at_ms` it waits for what `why` says."""
+
+    version: Name
+    step: LifecycleStep
+    why: str
+    at_ms: TimestampMs | None = None
+
+
 class VersionEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One version as it stands: where it is in its life, and what was declared and measured."""
 
@@ -125,3 +175,8 @@ class VersionEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     rolled_back: bool = False
     spec: VersionSpec | None = None
     measured: Performance | None = None
+    history: tuple[StatusChange, ...] = ()
+    replaced_ms: TimestampMs = 0
+    archived_ms: TimestampMs = 0
+    retained: str = ""
+    ordered: str = ""

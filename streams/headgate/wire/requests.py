@@ -8,9 +8,15 @@ from msgspec import Meta, Struct
 
 from headgate.vocabulary import Mode
 from headgate.wire.fields import BasisPoints, Name, Text, TimestampMs
-from headgate.wire.registry import CompatibilityRule, PromptTemplate, VersionSpec
+from headgate.wire.registry import (
+    CompatibilityRule,
+    LifecycleSettings,
+    PromptTemplate,
+    VersionSpec,
+)
 
 MAX_DEFER_MINUTES = 30
+MAX_POSTPONE_DAYS = 365
 
 
 class Request(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
@@ -97,6 +103,32 @@ class SetCompatibility(
     families: Annotated[dict[Name, Name], Meta(max_length=64)] = {}
 
 
+class SetLifecycle(Request, frozen=True, kw_only=True, tag="set_lifecycle", omit_defaults=True):
+    """When versions go on by themselves; what `settings` leave out has its default."""
+
+    settings: LifecycleSettings
+
+
+class Postpone(Request, frozen=True, kw_only=True, tag="postpone", omit_defaults=True):
+    """Put a version's next step off by days, with a reason."""
+
+    version: Name
+    days: Annotated[int, Meta(ge=1, le=MAX_POSTPONE_DAYS)]
+
+
+class Retain(Request, frozen=True, kw_only=True, tag="retain", omit_defaults=True):
+    """Keep a version and its artifacts for compliance, with a reason; `lift` ends that."""
+
+    version: Name
+    lift: bool = False
+
+
+class Redeploy(Request, frozen=True, kw_only=True, tag="redeploy", omit_defaults=True):
+    """An archived version was deployed again: it is in staging."""
+
+    version: Name
+
+
 AnyRequest = (
     Adopt
     | ApplyPolicy
@@ -110,4 +142,8 @@ AnyRequest = (
     | RegisterVersion
     | RegisterTemplate
     | SetCompatibility
+    | SetLifecycle
+    | Postpone
+    | Retain
+    | Redeploy
 )

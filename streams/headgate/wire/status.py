@@ -9,6 +9,7 @@ from headgate.wire.acks import Choices
 from headgate.wire.alerts import Alert
 from headgate.wire.control import Because, Weight
 from headgate.wire.fields import Count, Name, TimestampMs
+from headgate.wire.registry import PlannedStep
 
 
 class WindowRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -91,3 +92,4 @@ class ModelStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     alerts: tuple[Alert, ...] = ()
     routers: tuple[RouterStatus, ...] = ()
     recovering: bool = False
+    lifecycle: tuple[PlannedStep, ...] = ()

@@ -1,0 +1,79 @@
+"""A lifecycle plan in text: a table of steps, and a timeline with a row for each version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from headgate.cli.phrases import countdown
+from headgate.judge.durations import say_duration
+from headgate.vocabulary import LifecycleStep
+from headgate.wire.registry import PlannedStep
+from headgate.wire.status import ModelStatus
+
+WIDTH = 60
+_WEEK_MS = 604_800_000
+_MARKS = {
+    LifecycleStep.DEPRECATE: "D",
+    LifecycleStep.ARCHIVE: "A",
+    LifecycleStep.REMOVE: "R",
+    LifecycleStep.DELETE_ARTIFACT: "X",
+}
+_LEGEND = "D deprecated   A archived   R removed   X artifacts ordered deleted   … waits"
+
+
+def plan_lines(status: ModelStatus, now_ms: int) -> list[str]:
+    """The whole plan for people; dates are UTC."""
+    steps = status.lifecycle
+    if not steps:
+        return [f"Nothing is planned for the versions of {status.model}."]
+    lines = [f"Lifecycle of {status.model}, dates in UTC", ""]
+    return [*lines, *_table(steps, now_ms), "", *timeline_plot(steps, now_ms)]
+
+
+def _table(steps: Sequence[PlannedStep], now_ms: int) -> list[str]:
+    rows = [("VERSION", "STEP", "WHEN", "IN", "WHY")]
+    for row in steps:
+        if row.at_ms is None:
+            rows.append((row.version, row.step, "waits", "-", row.why))
+        else:
+            left = countdown(row.at_ms, now_ms).removeprefix("in ")
+            rows.append((row.version, row.step, _date(row.at_ms), left, row.why))
+    wide = [max(len(row[column]) for row in rows) for column in range(4)]
+    return [
+        "  ".join([*(cell.ljust(size) for cell, size in zip(row, wide, strict=False)), row[4]])
+        for row in rows
+    ]
+
+
+def timeline_plot(steps: Sequence[PlannedStep], now_ms: int, width: int = WIDTH) -> list[str]:
+    """From now to the last step that has a date: a mark for each step, dots up to it."""
+    dated = [row.at_ms for row in steps if row.at_ms is not None]
+    span_ms = max([_WEEK_MS, *(at_ms - now_ms for at_ms in dated)])
+    left = max(len(row.version) for row in steps)
+    lines = []
+    for version in dict.fromkeys(row.version for row in steps):
+        mine = [row for row in steps if row.version == version]
+        lines.append(f"{version:>{left}} │{_line(mine, now_ms, span_ms, width)}")
+    end = say_duration(span_ms)
+    foot = f"{'':>{left}}  now{end:>{width - 3}}"
+    return [*lines, f"{'':>{left}} └{'─' * width}", foot, _LEGEND]
+
+
+def _line(steps: Sequence[PlannedStep], now_ms: int, span_ms: int, width: int) -> str:
+    cells = [" "] * width
+    for row in steps:
+        if row.at_ms is None:
+            cells[-1] = "…"
+            continue
+        share = min(max((row.at_ms - now_ms) / span_ms, 0), 1)
+        place = int(share * (width - len(_MARKS)))  # room for steps of one moment at the end
+        while place + 1 < width and cells[place] not in {" ", "·"}:
+            place += 1
+        cells[: place + 1] = ["·" if cell == " " else cell for cell in cells[: place + 1]]
+        cells[place] = _MARKS[row.step]
+    return "".join(cells).rstrip()
+
+
+def _date(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,121 @@
+"""Lifecycles: on ticks, versions go on by themselves once their time has come.
+
+Headgate orders what becomes of artifacts; it deletes nothing itself. In observe mode nothing is
+taken: it is announced, and audited as what would have happened.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec.structs import replace
+
+from headgate.registry.timeline import Life, due, plan, taken
+from headgate.release import notices
+from headgate.release.evidence import resplit
+from headgate.release.splits import Change, give_split, weight_of, whole
+from headgate.release.state import ModelState
+from headgate.release.turn import Turn
+from headgate.release.versions import publish_versions
+from headgate.vocabulary import Action, LifecycleStep, Mode, Status
+from headgate.wire.registry import PlannedStep
+
+CHECK_MS = 60_000
+NEVER_MS = 2**53
+
+
+def life_of(state: ModelState) -> Life:
+    """The model's versions as the timeline looks at them."""
+    rollout = (state.rollout.stable, state.rollout.candidate) if state.rollout else ()
+    return Life(
+        versions=state.versions,
+        settings=state.lifecycle,
+        previous=state.previous,
+        busy=frozenset(name for name in (state.production, *rollout) if name),
+        announced={key: notice.announced_ms for key, notice in state.notices.items()},
+    )
+
+
+def woken(before: ModelState | None, state: ModelState) -> ModelState:
+    """Where versions changed, something else may be due: look at the next minute's check."""
+    if before is None or before.versions is state.versions or not state.lifecycle_at_ms:
+        return state
+    return replace(state, lifecycle_at_ms=0)
+
+
+def follow(turn: Turn, state: ModelState) -> ModelState:
+    """Take what is due, announce what comes, and reckon when to look again."""
+    if not state.versions or turn.now_ms < state.lifecycle_at_ms:
+        return state
+    before = state
+    for step in due(life_of(state), turn.now_ms):
+        state = _take(turn, state, step)
+    ahead = plan(life_of(state), turn.now_ms)
+    state = notices.follow(turn, state, ahead)
+    publish_versions(turn, before, state)
+    return replace(state, lifecycle_at_ms=_look_again_ms(state, ahead, turn.now_ms))
+
+
+def _look_again_ms(state: ModelState, ahead: tuple[PlannedStep, ...], now_ms: int) -> int:
+    moments = [NEVER_MS]
+    for row in ahead:
+        if row.at_ms is not None:
+            moments += notices.moments(state, row, row.at_ms, now_ms)
+    return max(min(moments), now_ms + CHECK_MS)
+
+
+def _take(turn: Turn, state: ModelState, step: PlannedStep) -> ModelState:
+    if state.mode is Mode.OBSERVE:
+        return notices.would_have(turn, state, step)
+    record = state.versions[step.version]
+    served = record.status is Status.DEPRECATED or weight_of(state, step.version) > 0
+    retires = step.step is LifecycleStep.ARCHIVE and served and state.production != ""
+    if retires and _is_recovering(state):
+        return state
+    after = taken(record, step, turn.now_ms)
+    state = replace(state, versions={**state.versions, step.version: after})
+    if retires:
+        state = _retire(turn, state, step)
+    if step.step in {LifecycleStep.ARCHIVE, LifecycleStep.DELETE_ARTIFACT}:
+        _order(turn, state, step, after.ordered)
+    return notices.done(turn, state, step)
+
+
+def _is_recovering(state: ModelState) -> bool:
+    """Routers are still to obey a rollback in time: no other command may take its place."""
+    recovery = state.recovery
+    return recovery is not None and recovery.recover_by_ms is not None and not recovery.missed
+
+
+def _retire(turn: Turn, state: ModelState, step: PlannedStep) -> ModelState:
+    """Tell routers that a version is served no more, not even to callers that pinned it."""
+    held = weight_of(state, step.version) > 0
+    weights = state.command.weights if state.command and not held else whole(state.production)
+    change = Change(
+        action=Action.RETIRE,
+        from_version=step.version,
+        to_version=state.production,
+        rollout_id=state.rollout.rollout_id if state.rollout else "",
+    )
+    state = give_split(turn, state, weights, change)
+    if state.rollout is None or state.evidence is None:
+        return state
+    told = resplit(state, state.rollout, state.evidence, turn.now_ms, rose=False)
+    return replace(state, evidence=told)
+
+
+def _order(turn: Turn, state: ModelState, step: PlannedStep, order: str) -> None:
+    """Write the order about a version's artifacts to audit."""
+    spec = state.catalogue.specs.get(step.version)
+    artifacts = list(msgspec.to_builtins(spec.artifacts)) if spec else []
+    does = "Move" if step.step is LifecycleStep.ARCHIVE else "Delete"
+    where = "to cold storage" if step.step is LifecycleStep.ARCHIVE else "from cold storage"
+    turn.audit(
+        state.model,
+        order,
+        f"{does} the artifacts of {state.model} {step.version} {where}: {step.why}.",
+        details={
+            "version": step.version,
+            "artifacts": artifacts,
+            "archived_ms": state.versions[step.version].archived_ms,
+        },
+    )

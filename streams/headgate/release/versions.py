@@ -1,0 +1,94 @@
+"""Versions: how one comes to a status, and what the registry and the audit log tell of it."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from headgate.registry.lifecycle import VersionRecord, move
+from headgate.release.state import ModelState
+from headgate.release.turn import Turn
+from headgate.vocabulary import Status, Topic
+from headgate.wire.registry import VersionEntry
+
+
+def set_status(
+    turn: Turn, state: ModelState, version: str, to: Status, *, by: str = "", why: str = ""
+) -> ModelState:
+    """Move a version to a status, by whom and why; raises `TransitionError`.
+
+    Where nobody asked, Headgate did it. A version that is adopted may come from nearly anywhere.
+    """
+    record = state.versions.get(version)
+    adopting = not state.production
+    why = f"{why}: {turn.reason}" if turn.reason else why
+    by = by or "headgate"
+    record = move(record, version, to, turn.now_ms, by=by, why=why, adopting=adopting)
+    return replace(state, versions={**state.versions, version: record})
+
+
+def publish_versions(turn: Turn, before: ModelState, after: ModelState) -> None:
+    """One registry entry for every version of which anything changed but the revision, and one
+    line of history for every change of a status.
+    """
+    was, now = _entries(before), _entries(after)
+    revision = after.command.revision if after.command else 0
+    for version, entry in now.items():
+        if was.get(version) != entry:
+            _audit_changes(turn, after.model, before.versions.get(version), after.versions[version])
+            told = replace(entry, revision=revision)
+            turn.publish(Topic.REGISTRY, f"{after.model}/{version}", told)
+
+
+def _entries(state: ModelState) -> dict[str, VersionEntry]:
+    """Every version as the registry tells of it, without a revision."""
+    named, catalogue = aliases(state), state.catalogue
+    return {
+        version: VersionEntry(
+            model=state.model,
+            version=version,
+            status=record.status,
+            since_ms=record.since_ms,
+            revision=0,
+            aliases=named.get(version, ()),
+            rolled_back=record.rolled_back,
+            spec=catalogue.specs.get(version),
+            measured=catalogue.measured.get(version),
+            history=record.history,
+            replaced_ms=record.replaced_ms,
+            archived_ms=record.archived_ms,
+            retained=record.retained,
+            ordered=record.ordered,
+        )
+        for version, record in state.versions.items()
+    }
+
+
+def _audit_changes(
+    turn: Turn, model: str, known: VersionRecord | None, record: VersionRecord
+) -> None:
+    fresh = min(record.changes - (known.changes if known else 0), len(record.history))
+    status = known.status if known else None
+    for change in record.history[len(record.history) - fresh :] if fresh > 0 else ():
+        came = f"from {status} " if status else ""
+        turn.audit(
+            model,
+            "status_changed",
+            f"{record.version} of {model} went {came}to {change.status}: {change.why}.",
+            operator=change.by,
+            details={"version": record.version, "before": status, "after": change.status},
+        )
+        status = change.status
+
+
+def aliases(state: ModelState) -> dict[str, tuple[str, ...]]:
+    """Which names routers and people may use for which version."""
+    named: dict[str, list[str]] = {}
+    pairs = (
+        ("stable", state.rollout.stable if state.rollout else state.production),
+        ("candidate", state.rollout.candidate if state.rollout else ""),
+        ("previous", state.previous),
+    )
+    for alias, version in pairs:
+        if version:
+            named.setdefault(version, []).append(alias)
+    return {version: tuple(names) for version, names in named.items()}
