@@ -15,6 +15,7 @@ from support.commands import Run
 PROMISED = (
     *("demo", "worker", "fleet", "router", "adopt", "defer", "status", "watch", "tail", "replay"),
     *("mode", "stop", "topics:apply", "topics:check", "topics:list", "policy:apply"),
+    "audit:verify",
     *("rollout:start", "rollout:set-weight", "rollout:promote", "rollout:rollback"),
 )
 TALKS_TO_NO_BROKER = {"demo"}

@@ -11,7 +11,18 @@ import typer
 from headgate import __version__
 from headgate.cli.failures import EXIT_CODES, GuardedGroup
 
-GROUPS = ("demo", "topics", "worker", "operate", "look", "explain", "replay", "fleet", "router")
+GROUPS = (
+    "demo",
+    "topics",
+    "worker",
+    "operate",
+    "look",
+    "explain",
+    "audit",
+    "replay",
+    "fleet",
+    "router",
+)
 
 ABOUT = f"""Watch the outcome of every LLM request; open or shut the gate on a new version.
 

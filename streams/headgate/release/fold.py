@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from headgate.measure.cells import cell_of
 from headgate.measure.windows import MINUTE_MS, add_snapshot, forget_idle
 from headgate.release import partition_alerts, recovery
+from headgate.release.chain import has_chain, seal
 from headgate.release.clocks import Position, advance, watch_clocks
 from headgate.release.freshness import (
     Blindness,
@@ -58,11 +59,11 @@ def step(
     state = watch_clocks(turn, state, at, clock_ms)
     made = len(turn.effects)
     try:
-        return _apply(turn, state, entry), turn.effects
+        state = seal(turn, _apply(turn, state, entry))
     except Exception as error:
         del turn.effects[made:]
         _not_applied(turn, entry, error)
-        return state, turn.effects
+    return state, turn.effects
 
 
 def _not_applied(turn: Turn, entry: Entry | Unreadable, error: Exception) -> None:
@@ -221,7 +222,7 @@ def _forget(turn: Turn, state: PartitionState) -> PartitionState:
         tables = forget_idle(model.tables, now_ms=turn.now_ms, keep=named)
         kept = recovery.forget_routers(model, turn.now_ms)
         kept = kept if tables is kept.tables else replace(kept, tables=tables)
-        if not named and not kept.tables.totals and model.policy is None:
+        if not has_chain(kept) and not kept.tables.totals:
             left = {name: other for name, other in state.models.items() if name != model.model}
             state = replace(state, models=left)
         else:

@@ -19,6 +19,7 @@ from headgate.registry.lifecycle import VersionRecord
 from headgate.vocabulary import AlertKind, Mode, Severity
 from headgate.wire.acks import Choices
 from headgate.wire.alerts import Alert
+from headgate.wire.audit import ChainHead
 from headgate.wire.control import Command
 
 LIVE_ROUTER_MS = 15_000
@@ -119,6 +120,7 @@ class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     recovery: Recovery | None = None
     routers: dict[str, RouterState] = {}
     republished_ms: int = 0
+    audit: ChainHead = ChainHead()
 
 
 class SourceProgress(Struct, frozen=True, kw_only=True):
@@ -152,4 +154,5 @@ class PartitionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     seen: dict[str, int] = {}
     progress: dict[int, SourceProgress] = {}
     alerts: dict[AlertKind, Alert] = {}
+    audit: ChainHead = ChainHead()
     models: dict[str, ModelState] = {}

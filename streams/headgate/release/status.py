@@ -70,6 +70,7 @@ def model_status(state: PartitionState, model: ModelState) -> ModelStatus:
         ),
         routers=_routers(model, state.time_ms),
         recovering=model.recovery is not None,
+        audit=model.audit,
     )
 
 

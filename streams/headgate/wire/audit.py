@@ -10,12 +10,23 @@ from headgate.wire.control import Because
 from headgate.wire.fields import Count, Name, TimestampMs
 
 
+class ChainHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The end of a chain of audit records: how many there are, and the hash of the newest."""
+
+    sequence: Count = 0
+    hash: str = ""
+
+
 class AuditRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of history.
 
     `event` says what happened: a request's `accepted` or `refused`; a `decision` that sent (or,
     `would_have`, would have sent) a command; an incident's `opened`, `deferred`, `resolved`; a
     split `recovered` or `recovery_missed`.
+
+    Records are chained per model: `sequence` counts from 1, `previous` is the SHA-256 (hex) of the
+    value of the record before it. What concerns no model that anybody named goes into the ledger
+    partition's own chain, which `chain` names.
     """
 
     audit_id: Name
@@ -43,3 +54,6 @@ class AuditRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     remedy: str = ""
     reasons: tuple[Because, ...] = ()
     details: dict[str, Any] = {}
+    chain: str = ""
+    sequence: Count = 0
+    previous: str = ""
