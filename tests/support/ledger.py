@@ -30,7 +30,7 @@ from headgate.wire.ledger import (
     Snapshot,
     Tick,
 )
-from headgate.wire.requests import Adopt, StartRollout
+from headgate.wire.requests import Adopt, AnyRequest, StartRollout
 
 START_MS = 1_700_000_000_000
 MODEL = "support"
@@ -157,11 +157,25 @@ class LedgerBench:
 
     def request(self, kind: type, **fields: Any) -> AuditRecord:
         """Send an operator's request; the audit record that answers it."""
-        offset = self._next_source(Topic.REQUESTS)
+        offset = self._sources[Topic.REQUESTS]
         common = {"request_id": f"q{offset}", "model": MODEL, "operator": "ann"}
-        request = kind(**{**common, "issued_at_ms": self.now_ms, **fields})
-        self.feed(AdmittedRequest(source_partition=0, source_offset=offset, request=request))
-        answers = [row for row in self.audit if row.request_id == request.request_id]
+        return self.admit(kind(**{**common, "issued_at_ms": self.now_ms, **fields}))
+
+    def admit(
+        self, request: AnyRequest, headers: dict[str, str] | None = None, first_key: str = ""
+    ) -> AuditRecord:
+        """What admit appends for a request; the audit record that answers it."""
+        before = len(self.audit)
+        self.feed(
+            AdmittedRequest(
+                source_partition=0,
+                source_offset=self._next_source(Topic.REQUESTS),
+                request=request,
+                headers=headers or {},
+                first_key=first_key,
+            )
+        )
+        answers = [r for r in self.audit[before:] if r.request_id == request.request_id]
         assert len(answers) == 1
         return answers[0]
 

@@ -21,6 +21,7 @@ from headgate.wire.acks import Choices
 from headgate.wire.alerts import Alert
 from headgate.wire.audit import ChainHead
 from headgate.wire.control import Command
+from headgate.wire.requests import OperatorKey
 
 LIVE_ROUTER_MS = 15_000
 STALE_MS = 15_000
@@ -141,7 +142,8 @@ class PartitionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All models of one ledger partition, its time, and how fresh its view is.
 
     `began_ms` is the ledger time of the first entry, `ticked_ms` of the newest tick; `seen` holds
-    the highest source offset applied per `topic-partition` of requests and acks.
+    the highest source offset applied per `topic-partition` of requests and acks. `keys` are by
+    fingerprint; `requests` holds ids of requests with when each expires.
     """
 
     ledger_partition: int
@@ -154,5 +156,7 @@ class PartitionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     seen: dict[str, int] = {}
     progress: dict[int, SourceProgress] = {}
     alerts: dict[AlertKind, Alert] = {}
+    keys: dict[str, OperatorKey] = {}
+    requests: dict[str, int] = {}
     audit: ChainHead = ChainHead()
     models: dict[str, ModelState] = {}

@@ -40,6 +40,7 @@ class Turn:
         self.offset = offset
         self.now_ms = now_ms
         self.effects: list[Effect] = []
+        self.key_id = ""  # of the key that signed the request being answered
 
     @property
     def place(self) -> str:
@@ -70,6 +71,7 @@ class Turn:
             "event": event,
             "at_ms": self.now_ms,
             "sentence": sentence,
+            "key_id": self.key_id if fields.get("request_id") else "",
             **fields,
         }
         self.publish(Topic.AUDIT, model, AuditRecord(**record), record["audit_id"])

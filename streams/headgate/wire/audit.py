@@ -24,6 +24,8 @@ class AuditRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `would_have`, would have sent) a command; an incident's `opened`, `deferred`, `resolved`; a
     split `recovered` or `recovery_missed`.
 
+    `operator` is who a request says it is from; `key_id` names the key that proves it.
+
     Records are chained per model: `sequence` counts from 1, `previous` is the SHA-256 (hex) of the
     value of the record before it. What concerns no model that anybody named goes into the ledger
     partition's own chain, which `chain` names.
@@ -48,6 +50,7 @@ class AuditRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     request_type: str = ""
     operator: str = ""
     operator_reason: str = ""
+    key_id: str = ""
     decision_id: str = ""
     revision: Count | None = None
     would_have: bool = False

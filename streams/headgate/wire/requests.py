@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from headgate.vocabulary import Mode
+from headgate.vocabulary import Mode, Role
 from headgate.wire.fields import BasisPoints, Name, Text, TimestampMs
 
 MAX_DEFER_MINUTES = 30
@@ -69,6 +69,37 @@ class SetMode(Request, frozen=True, kw_only=True, tag="set_mode", omit_defaults=
     mode: Mode
 
 
+class OperatorKey(Struct, frozen=True, kw_only=True):
+    """A person's public key (32 bytes in base64), whose it is, and what it may ask for."""
+
+    operator: Name
+    role: Role
+    public_key: Annotated[str, Meta(min_length=44, max_length=44)]
+
+
+class ApplyKeys(Request, frozen=True, kw_only=True, tag="apply_keys", omit_defaults=True):
+    """From now on these keys count and no others; `model` is `*`."""
+
+    keys: Annotated[tuple[OperatorKey, ...], Meta(min_length=1, max_length=64)]
+
+
+class Approve(Request, frozen=True, kw_only=True, tag="approve", omit_defaults=True):
+    """A second person's yes to one exact request: its id, and the SHA-256 of what it says."""
+
+    approves: Name
+    digest: Annotated[str, Meta(min_length=64, max_length=64)]
+
+
 AnyRequest = (
-    Adopt | ApplyPolicy | StartRollout | SetWeight | Rollback | Promote | Defer | EndHold | SetMode
+    Adopt
+    | ApplyPolicy
+    | StartRollout
+    | SetWeight
+    | Rollback
+    | Promote
+    | Defer
+    | EndHold
+    | SetMode
+    | ApplyKeys
+    | Approve
 )
