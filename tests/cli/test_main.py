@@ -15,10 +15,10 @@ from support.commands import Run
 PROMISED = (
     *("demo", "worker", "fleet", "router", "adopt", "defer", "status", "watch", "tail", "replay"),
     *("mode", "stop", "topics:apply", "topics:check", "topics:list", "policy:apply"),
-    "audit:verify",
+    *("audit:verify", "keys:new", "keys:list", "keys:apply"),
     *("rollout:start", "rollout:set-weight", "rollout:promote", "rollout:rollback"),
 )
-TALKS_TO_NO_BROKER = {"demo"}
+TALKS_TO_NO_BROKER = {"demo", "keys:new"}
 
 
 @pytest.mark.parametrize("words", PROMISED)

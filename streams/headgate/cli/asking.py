@@ -44,7 +44,7 @@ def asks(*, changes_split: bool = False) -> Callable[[Callable[..., Request]], C
                 del given["reason"]
 
             def fields(model: str) -> dict[str, Any]:
-                return request_fields(model, operator or default_operator(), why)
+                return request_fields(model, operator or default_operator(settings), why)
 
             _perform(
                 settings,

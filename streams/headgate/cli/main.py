@@ -19,6 +19,7 @@ GROUPS = (
     "look",
     "explain",
     "audit",
+    "keys",
     "replay",
     "fleet",
     "router",

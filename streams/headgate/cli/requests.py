@@ -18,13 +18,15 @@ from headgate.cli.failures import OutcomeTimeoutError
 from headgate.cli.obeying import Obedience, await_obedience
 from headgate.cli.reading import CONNECT_S, TopicFollower, audit_records, topic_partitions
 from headgate.config import Settings
+from headgate.keyfiles import load_key
 from headgate.pipeline.topics import BrokerUnreachableError
 from headgate.vocabulary import ANY_MODEL, Topic
 from headgate.wire.audit import AuditRecord
 from headgate.wire.codec import BadValueError, encode
-from headgate.wire.headers import cloud_event_headers
+from headgate.wire.headers import Headers, cloud_event_headers
 from headgate.wire.messages import REQUEST
-from headgate.wire.requests import Request
+from headgate.wire.requests import AnyRequest, Request
+from headgate.wire.signatures import REQUEST as SIGNS_REQUESTS
 
 EXPIRES_AFTER_MS = 600_000
 
@@ -78,7 +80,7 @@ def ask(
     Raises `OutcomeTimeoutError`, `BrokerUnreachableError` or `TopicMissingError`, and
     `typer.BadParameter` for a request that breaks the contract.
     """
-    _check(request)
+    request = _check(request)
     with TopicFollower(settings, [Topic.AUDIT], "end") as audit:
         wanted = _send(settings, request)
         heard: list[AuditRecord] = []
@@ -89,14 +91,21 @@ def ask(
     return Answer(request.request_id, tuple(records), obedience)
 
 
-def _check(request: Request) -> None:
+def _check(request: Request) -> AnyRequest:
+    """The request as a worker reads it: what is signed must be what is verified."""
     try:
-        REQUEST.decode(encode(request))
+        return REQUEST.decode(encode(request))
     except BadValueError as error:
         raise typer.BadParameter(f"{error.path.removeprefix('$.')}: {error.reason}") from error
 
 
-def _send(settings: Settings, request: Request) -> int:
+def _signature(settings: Settings, value: bytes) -> Headers:
+    if settings.operator_key_file is None:
+        return []
+    return load_key(settings.operator_key_file, SIGNS_REQUESTS).signer.headers(value)
+
+
+def _send(settings: Settings, request: AnyRequest) -> int:
     """Deliver the request; returns how many outcomes it will have."""
     failures: list[KafkaError] = []
 
@@ -112,17 +121,19 @@ def _send(settings: Settings, request: Request) -> int:
     if request.model == ANY_MODEL:
         wanted = len(topic_partitions(producer, settings.topic(Topic.LEDGER), servers))
     topic_partitions(producer, settings.topic(Topic.REQUESTS), servers)
+    value = encode(request)
+    headers = cloud_event_headers(
+        event_id=request.request_id,
+        event_type="request",
+        source="headgate/cli",
+        time_ms=request.issued_at_ms,
+        subject=request.model,
+    )
     producer.produce(
         settings.topic(Topic.REQUESTS),
-        encode(request),
+        value,
         request.model.encode(),
-        headers=cloud_event_headers(
-            event_id=request.request_id,
-            event_type="request",
-            source="headgate/cli",
-            time_ms=request.issued_at_ms,
-            subject=request.model,
-        ),
+        headers=[*headers, *_signature(settings, value)],
         on_delivery=delivered,
     )
     if producer.flush(CONNECT_S + 1) or failures:
