@@ -20,6 +20,7 @@ GROUPS = (
     "explain",
     "audit",
     "keys",
+    "approve",
     "replay",
     "fleet",
     "router",

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from headgate.config import load_policy_document
 from headgate.contract import contract_file
 from headgate.judge.policy import (
+    Approvals,
     BesideStable,
     CallerFaultRules,
     Limit,
@@ -27,6 +28,7 @@ _PARTS: dict[object, type[BaseModel]] = {
     "limit": Limit,
     "beside_stable": BesideStable,
     "caller_faults": CallerFaultRules,
+    "approvals": Approvals,
 }
 
 

@@ -25,10 +25,11 @@ from headgate.wire.audit import AuditRecord
 from headgate.wire.codec import BadValueError, encode
 from headgate.wire.headers import Headers, cloud_event_headers
 from headgate.wire.messages import REQUEST
-from headgate.wire.requests import AnyRequest, Request
+from headgate.wire.requests import AnyRequest, Request, digest_of_request
 from headgate.wire.signatures import REQUEST as SIGNS_REQUESTS
 
 EXPIRES_AFTER_MS = 600_000
+ANSWERS = frozenset({"accepted", "refused", "waiting"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,18 @@ class Answer:
     def accepted(self) -> bool:
         return all(record.event == "accepted" for record in self.records)
 
+    @property
+    def waits(self) -> bool:
+        """Whether a second person has to approve it first."""
+        return any(record.event == "waiting" for record in self.records)
+
     def to_json(self) -> dict[str, Any]:
         """The answer for machines."""
         first = self.records[0]
         return {
             "request_id": self.request_id,
             "accepted": self.accepted,
+            "waits": self.waits,
             "model": first.model,
             "sentences": [record.sentence for record in self.records],
             "remedy": first.remedy,
@@ -154,11 +161,7 @@ def _await_answers(
     answers: dict[int, AuditRecord] = {}
     while time.monotonic() < deadline:
         heard += audit_records(audit)
-        answers = {
-            int(record.details.get("ledger_partition", 0)): record
-            for record in heard
-            if record.request_id == request.request_id and record.event in {"accepted", "refused"}
-        }
+        answers = _answers(heard, request)
         if len(answers) >= wanted:
             return [answers[partition] for partition in sorted(answers)]
     have = f"{len(answers)} of {wanted} outcomes" if wanted > 1 else "no outcome"
@@ -168,3 +171,15 @@ def _await_answers(
         "admit and govern running and ready (its /readyz)? Are the topics right (headgate topics "
         "check)? What became of it: headgate tail audit --from-beginning --exit"
     )
+
+
+def _answers(heard: list[AuditRecord], request: Request) -> dict[int, AuditRecord]:
+    """The first answer of each ledger partition; what became of forgeries of the id is not ours."""
+    digest = digest_of_request(request)
+    answers: dict[int, AuditRecord] = {}
+    for record in heard:
+        if record.request_id != request.request_id or record.event not in ANSWERS:
+            continue
+        if record.details.get("refused_digest", digest) == digest:
+            answers.setdefault(int(record.details.get("ledger_partition", 0)), record)
+    return answers

@@ -7,7 +7,7 @@ that every worker and every replay decides by the same words.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import orjson
 from pydantic import (
@@ -25,6 +25,14 @@ from headgate.judge.sequential.plan import plan_of
 from headgate.measure.metrics import ANSWERED, METRICS, CallerFaults
 from headgate.measure.windows import COARSE_SPAN_MS
 from headgate.vocabulary import Severity, short_digest
+from headgate.wire.requests import AnyRequest, ApplyKeys, Approve
+
+MAX_WAIT_MS = 86_400_000
+APPROVABLE = frozenset(
+    str(kind.__struct_config__.tag)
+    for kind in get_args(AnyRequest)
+    if kind not in {ApplyKeys, Approve}
+)
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -166,6 +174,31 @@ class ProofSettings(_Strict):
     safety_checks: Annotated[int, Field(ge=0, le=1_000_000)] = 1_000
 
 
+class Approvals(_Strict):
+    """Requests that wait for a second person's approval, for how long at most.
+
+    Where there are any, a change of the policy waits as well, or it would undo the rule.
+    """
+
+    actions: Annotated[tuple[str, ...], Field(min_length=1)]
+    within: DurationMs = 1_800_000
+
+    @field_validator("actions")
+    @classmethod
+    def _known(cls, actions: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = sorted(set(actions) - APPROVABLE)
+        if unknown:
+            known = ", ".join(sorted(APPROVABLE))
+            raise ValueError(f"no such request: {', '.join(unknown)}; known: {known}")
+        return actions
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if not 0 < self.within <= MAX_WAIT_MS:
+            raise ValueError("within must be above 0 and at most 24h")
+        return self
+
+
 class Policy(_Strict):
     """Everything that decides about a model's rollouts."""
 
@@ -174,6 +207,7 @@ class Policy(_Strict):
     caller_faults: CallerFaultRules = CallerFaultRules()
     recovered_within: DurationMs = 60_000
     proof: ProofSettings = ProofSettings()
+    approvals: Approvals | None = None
     triggers: tuple[Trigger, ...] = Field(min_length=1)
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ from headgate.release.refusals import RefusedError
 from headgate.release.state import PartitionState
 from headgate.release.turn import Turn
 from headgate.vocabulary import ANY_MODEL
-from headgate.wire.requests import AnyRequest, ApplyKeys, SetMode
+from headgate.wire.requests import AnyRequest, ApplyKeys, SetMode, digest_of_request
 
 
 def answer_for_all(turn: Turn, state: PartitionState, request: AnyRequest) -> PartitionState:
@@ -34,10 +34,13 @@ def answer_for_all(turn: Turn, state: PartitionState, request: AnyRequest) -> Pa
 
 
 def refuse(turn: Turn, state: PartitionState, request: AnyRequest, why: RefusedError) -> None:
-    """Audit a refusal; for all models, with the ledger partition that refuses."""
-    details = {}
+    """Audit a refusal before anything was looked at, of whoever says to be the operator.
+
+    `refused_digest` is of what was refused: anybody may send a request with another one's id.
+    """
+    details: dict[str, Any] = {"refused_digest": digest_of_request(request)}
     if request.model == ANY_MODEL:
-        details = {"ledger_partition": state.ledger_partition, "models": len(state.models)}
+        details |= {"ledger_partition": state.ledger_partition, "models": len(state.models)}
     who = who_asks(request)
     turn.audit(request.model, "refused", str(why), remedy=why.remedy, details=details, **who)
 

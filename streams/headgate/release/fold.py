@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from headgate.measure.cells import cell_of
 from headgate.measure.windows import MINUTE_MS, add_snapshot, forget_idle
 from headgate.release import partition_alerts, recovery
+from headgate.release.approvals import answer_or_wait, expire
 from headgate.release.chain import has_chain, seal
 from headgate.release.clocks import Position, advance, watch_clocks
 from headgate.release.everywhere import answer_for_all, refuse
@@ -29,7 +30,6 @@ from headgate.release.freshness import (
 from headgate.release.gate import forget_expired, let_in
 from headgate.release.looking import look
 from headgate.release.refusals import RefusedError
-from headgate.release.requests import answer
 from headgate.release.state import ModelState, PartitionState
 from headgate.release.turn import Effect, StatusDue, Turn
 from headgate.vocabulary import ANY_MODEL, AlertKind, Severity, Topic
@@ -156,7 +156,7 @@ def _request(turn: Turn, state: PartitionState, entry: AdmittedRequest) -> Parti
     if entry.request.model == ANY_MODEL:
         return answer_for_all(turn, fresh, entry.request)
     before = _model(turn, fresh, entry.request.model)
-    after = answer(turn, before, entry.request)
+    after = answer_or_wait(turn, fresh.keys, before, entry.request)
     return fresh if after is before else _with_model(turn, fresh, after)
 
 
@@ -198,7 +198,8 @@ def _crossed(before_ms: int, now_ms: int, every_ms: int) -> bool:
 def _tick_model(
     turn: Turn, state: PartitionState, model: ModelState, blind: Blindness
 ) -> PartitionState:
-    return _with_model(turn, state, recovery.check(turn, look(turn, model, blind)))
+    looked = recovery.check(turn, look(turn, expire(turn, model), blind))
+    return _with_model(turn, state, looked)
 
 
 def _forget(turn: Turn, state: PartitionState) -> PartitionState:

@@ -21,7 +21,7 @@ from headgate.wire.acks import Choices
 from headgate.wire.alerts import Alert
 from headgate.wire.audit import ChainHead
 from headgate.wire.control import Command
-from headgate.wire.requests import OperatorKey
+from headgate.wire.requests import AnyRequest, OperatorKey
 
 LIVE_ROUTER_MS = 15_000
 STALE_MS = 15_000
@@ -87,6 +87,15 @@ class RouterState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     choices: tuple[Choices, ...] = ()
 
 
+class Waiting(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A request that waits for a second person until `until_ms`; `key_id` signed it."""
+
+    request: AnyRequest
+    digest: str
+    until_ms: int
+    key_id: str = ""
+
+
 class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One model: split, rollout, tables, what proofs remember, incidents and routers.
 
@@ -121,6 +130,7 @@ class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     recovery: Recovery | None = None
     routers: dict[str, RouterState] = {}
     republished_ms: int = 0
+    waiting: dict[str, Waiting] = {}
     audit: ChainHead = ChainHead()
 
 

@@ -20,7 +20,8 @@ class ChainHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class AuditRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of history.
 
-    `event` says what happened: a request's `accepted` or `refused`; a `decision` that sent (or,
+    `event` says what happened: a request's `accepted`, `refused` or, for a second person's
+    approval, `waiting`; a `decision` that sent (or,
     `would_have`, would have sent) a command; an incident's `opened`, `deferred`, `resolved`; a
     split `recovered` or `recovery_missed`.
 
@@ -36,6 +37,7 @@ class AuditRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     event: Literal[
         "accepted",
         "refused",
+        "waiting",
         "decision",
         "incident_opened",
         "incident_resolved",

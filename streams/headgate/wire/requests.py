@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
 from headgate.vocabulary import Mode, Role
+from headgate.wire.codec import encode
 from headgate.wire.fields import BasisPoints, Name, Text, TimestampMs
 
 MAX_DEFER_MINUTES = 30
@@ -103,3 +105,8 @@ AnyRequest = (
     | ApplyKeys
     | Approve
 )
+
+
+def digest_of_request(request: Request) -> str:
+    """What an approval names beside the id: SHA-256 (hex) of the canonical bytes."""
+    return hashlib.sha256(encode(request)).hexdigest()
