@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     ssl_ca_file: Path | None = None
     ssl_cert_file: Path | None = None
     ssl_key_file: Path | None = None
+    operator_key_file: Path | None = None
+    first_key: Annotated[str, Field(pattern=r"^([0-9a-f]{32})?$")] = ""
+    control_key_file: Path | None = None
     agents: Agents = ("ingest", "admit", "govern")
     worker_id: MemberName = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
     instance_id: MemberName | None = None
@@ -206,8 +209,12 @@ _RULES = {
     "topic_prefix": "must be letters, digits, dots, dashes and underscores, at most 100",
     "group_prefix": "must be letters, digits, dots, dashes and underscores, at most 100",
     "worker_id": "must be 1 to 128 letters, digits, dots, dashes and underscores",
+    "first_key": "must be the 32 hex digits that `headgate keys new` prints",
     "instance_id": "must be 1 to 128 letters, digits, dots, dashes and underscores",
 }
+
+
+_FILES = ("ssl_ca_file", "ssl_cert_file", "ssl_key_file", "operator_key_file", "control_key_file")
 
 
 def _cross_problems(known: Mapping[str, _Given]) -> list[Problem]:
@@ -223,7 +230,7 @@ def _cross_problems(known: Mapping[str, _Given]) -> list[Problem]:
     for name, partner in (("ssl_cert_file", "ssl_key_file"), ("ssl_key_file", "ssl_cert_file")):
         if name in known and partner not in known:
             problems.append(known[name].problem(f"needs {partner} too", "Set both or neither."))
-    for name in ("ssl_ca_file", "ssl_cert_file", "ssl_key_file"):
+    for name in _FILES:
         row = known.get(name)
         if row is not None and isinstance(row.value, str | Path) and not Path(row.value).is_file():
             problems.append(row.problem("no such file", "Check the path and its permissions."))

@@ -72,6 +72,14 @@ class Mode(StrEnum):
     OBSERVE = "observe"
 
 
+class Role(StrEnum):
+    """What an operator's key may ask for; each role may do what those before it may."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    APPROVER = "approver"
+
+
 class AlertState(StrEnum):
     FIRING = "firing"
     ESCALATED = "escalated"

@@ -15,9 +15,10 @@ from support.commands import Run
 PROMISED = (
     *("demo", "worker", "fleet", "router", "adopt", "defer", "status", "watch", "tail", "replay"),
     *("mode", "stop", "topics:apply", "topics:check", "topics:list", "policy:apply"),
+    *("audit:verify", "keys:new", "keys:list", "keys:apply", "approve", "requests"),
     *("rollout:start", "rollout:set-weight", "rollout:promote", "rollout:rollback"),
 )
-TALKS_TO_NO_BROKER = {"demo"}
+TALKS_TO_NO_BROKER = {"demo", "keys:new"}
 
 
 @pytest.mark.parametrize("words", PROMISED)
@@ -39,7 +40,7 @@ def test_every_command_that_talks_to_a_broker_can_be_told_which(words: str) -> N
 
 def test_the_main_help_documents_every_exit_code(run: Run) -> None:
     text = run("--help").stdout
-    for code in (0, 1, 2, 3, 4):
+    for code in (0, 1, 2, 3, 4, 5):
         assert f"\n    {code}  " in text
 
 

@@ -80,6 +80,21 @@ def test_apply_asks_for_templates_then_compatibility_then_parents_first(
     assert "Refused: Too small." in result.stdout
 
 
+def _let_versions_wait(request: AnyRequest) -> Iterable[AuditRecord]:
+    if isinstance(request, RegisterVersion):
+        return [answer(request, "waiting", sentence="Waits.", remedy="headgate approve m r")]
+    return [answer(request)]
+
+
+def test_apply_ends_with_the_code_of_waiting_where_none_is_refused_and_some_wait(
+    ask: Run, settings: Settings
+) -> None:
+    with Responder(settings, _let_versions_wait):
+        result = ask("registry", "apply", FILE)
+    assert result.exit_code == ExitCode.WAITS
+    assert "To approve it: headgate approve m r" in result.stdout
+
+
 def test_a_dry_run_says_what_it_would_ask_without_a_broker(run: Run) -> None:
     result = run("registry", "apply", FILE, "--dry-run", "--bootstrap-servers", "127.0.0.1:1")
     assert result.exit_code == 0

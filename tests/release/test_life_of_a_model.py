@@ -14,7 +14,8 @@ from headgate.registry.lifecycle import ADOPTABLE, FOLLOWS, VersionRecord
 from headgate.release.checkpoints import _to_wire
 from headgate.release.splits import weight_of
 from headgate.release.state import ModelState
-from headgate.vocabulary import Status
+from headgate.vocabulary import Status, Topic
+from headgate.wire.chains import verify_chains
 from headgate.wire.registry import (
     Artifact,
     Parameters,
@@ -204,6 +205,9 @@ def test_a_random_life_never_breaks_what_must_hold(seed: int) -> None:
     assert promotions > 30
     assert len(archived_ms) > 20
     assert not [row for row in bench.alerts if row.kind == "entry_not_applied"]
+    told = [record.value for record in bench.records if record.topic is Topic.AUDIT]
+    report = verify_chains(told, {bench.model.model: bench.model.audit})
+    assert report.ok, report.findings[:3]
 
 
 @pytest.mark.verify

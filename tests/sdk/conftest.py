@@ -16,8 +16,10 @@ from headgate.vocabulary import Action
 from headgate.wire.acks import Ack
 from headgate.wire.codec import encode
 from headgate.wire.control import Command, Weight
+from headgate.wire.headers import Headers
 from headgate.wire.messages import ACK, OUTCOME
 from headgate.wire.outcomes import Outcome
+from headgate.wire.signatures import Signer
 
 DEADLINE_S = 20.0
 
@@ -38,13 +40,17 @@ class Broker:
             return False
         return True
 
-    def write(self, topic: str, key: str, value: bytes | None) -> None:
+    def write(
+        self, topic: str, key: str, value: bytes | None, headers: Headers | None = None
+    ) -> None:
         producer = Producer({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
-        producer.produce(topic, value, key)
+        producer.produce(topic, value, key, headers=headers)
         assert producer.flush(DEADLINE_S) == 0
 
-    def command(self, command: Command) -> None:
-        self.write("headgate.control", command.model, encode(command))
+    def command(self, command: Command, signer: Signer | None = None) -> None:
+        value = encode(command)
+        headers = signer.headers(value) if signer else None
+        self.write("headgate.control", command.model, value, headers)
 
     def read(self, topic: str, enough: Callable[[list[bytes]], bool]) -> list[tuple[bytes, bytes]]:
         """All (key, value) of a topic as soon as the values are `enough`."""

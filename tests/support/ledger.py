@@ -30,7 +30,7 @@ from headgate.wire.ledger import (
     Snapshot,
     Tick,
 )
-from headgate.wire.requests import Adopt, StartRollout
+from headgate.wire.requests import Adopt, AnyRequest, StartRollout
 
 START_MS = 1_700_000_000_000
 MODEL = "support"
@@ -41,6 +41,13 @@ def policy_content(name: str = "default") -> dict[str, Any]:
     """A policy file's content as the command line sends it."""
     content: dict[str, Any] = yaml.safe_load((POLICIES / f"{name}.yaml").read_text())
     return content
+
+
+def same_but_audit(model: ModelState, before: ModelState) -> bool:
+    """Whether nothing of a model is another object but the end of its chain, and its stamp."""
+    stamped = {"audit", "changed_offset", "changed_ms"}
+    names = set(ModelState.__struct_fields__) - stamped
+    return all(getattr(model, name) is getattr(before, name) for name in names)
 
 
 @dataclass
@@ -157,11 +164,25 @@ class LedgerBench:
 
     def request(self, kind: type, **fields: Any) -> AuditRecord:
         """Send an operator's request; the audit record that answers it."""
-        offset = self._next_source(Topic.REQUESTS)
+        offset = self._sources[Topic.REQUESTS]
         common = {"request_id": f"q{offset}", "model": MODEL, "operator": "ann"}
-        request = kind(**{**common, "issued_at_ms": self.now_ms, **fields})
-        self.feed(AdmittedRequest(source_partition=0, source_offset=offset, request=request))
-        answers = [row for row in self.audit if row.request_id == request.request_id]
+        return self.admit(kind(**{**common, "issued_at_ms": self.now_ms, **fields}))
+
+    def admit(
+        self, request: AnyRequest, headers: dict[str, str] | None = None, first_key: str = ""
+    ) -> AuditRecord:
+        """What admit appends for a request; the audit record that answers it."""
+        before = len(self.audit)
+        self.feed(
+            AdmittedRequest(
+                source_partition=0,
+                source_offset=self._next_source(Topic.REQUESTS),
+                request=request,
+                headers=headers or {},
+                first_key=first_key,
+            )
+        )
+        answers = [r for r in self.audit[before:] if r.request_id == request.request_id]
         assert len(answers) == 1
         return answers[0]
 

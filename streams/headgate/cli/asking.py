@@ -31,7 +31,8 @@ def asks(*, changes_split: bool = False) -> Callable[[Callable[..., Request]], C
 
     The function gets `fields`, which gives the common fields of a request for a model. The
     command sends the request, waits for its outcome (and, where the split changes, for the
-    routers), prints it, and ends with exit code 1 if it was refused.
+    routers), prints it, and ends with exit code 1 if it was refused,
+    with 5 if it waits for a second person.
     """
 
     def decorate(make: Callable[..., Request]) -> Callable[..., None]:
@@ -44,9 +45,9 @@ def asks(*, changes_split: bool = False) -> Callable[[Callable[..., Request]], C
                 del given["reason"]
 
             def fields(model: str) -> dict[str, Any]:
-                return request_fields(model, operator or default_operator(), why)
+                return request_fields(model, operator or default_operator(settings), why)
 
-            _perform(
+            perform(
                 settings,
                 make(**given, fields=fields),
                 as_json=as_json,
@@ -59,21 +60,26 @@ def asks(*, changes_split: bool = False) -> Callable[[Callable[..., Request]], C
     return decorate
 
 
-def _perform(
+def perform(
     settings: Settings, request: Request, *, as_json: bool, timeout_s: float, recovery_s: float
 ) -> None:
+    """Send a request, print its outcome, and exit by it."""
     answer = ask(settings, request, timeout_s=timeout_s, recovery_s=recovery_s)
     if as_json:
         print_json(answer.to_json())
     else:
         for line in answer_lines(request, answer):
             typer.echo(line)
+    if answer.waits:
+        raise typer.Exit(ExitCode.WAITS)
     if not answer.accepted:
         raise typer.Exit(ExitCode.NEGATIVE)
 
 
 def answer_lines(request: Request, answer: Answer) -> list[str]:
     """The answer for people."""
+    if answer.waits:
+        return [answer.records[0].sentence, f"To approve it: {answer.records[0].remedy}"]
     if not answer.accepted:
         refused = next(record for record in answer.records if record.event == "refused")
         lines = [f"Refused: {refused.sentence}"]

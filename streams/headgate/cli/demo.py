@@ -21,11 +21,11 @@ from headgate.cli.reading import TopicFollower
 from headgate.cli.requests import ask, request_fields
 from headgate.cli.story import NONE, Story, explain
 from headgate.config import Settings, load_settings
-from headgate.local.demo import DemoError, DemoStage, DemoTraffic
+from headgate.local.demo import OPERATOR, DemoError, DemoStage, DemoTraffic
 from headgate.sim.scenarios import SCENARIOS, find_scenario
-from headgate.vocabulary import Topic
+from headgate.vocabulary import ANY_MODEL, Topic
 from headgate.wire.codec import BadValueError
-from headgate.wire.requests import Adopt, Request, StartRollout
+from headgate.wire.requests import Adopt, ApplyKeys, Request, StartRollout
 
 MODEL = "support-agent"
 STABLE, CANDIDATE = "v1", "v2"
@@ -115,7 +115,12 @@ def _play(stage: DemoStage, story: Story, *, live: bool, rate: float, seed: int)
         screen: Screen = LiveScreen(title) if live else PlainScreen()
         with (
             DemoTraffic(
-                stage.settings, model=MODEL, arms=arms, rate_per_s=rate, seed=seed
+                stage.settings,
+                model=MODEL,
+                arms=arms,
+                rate_per_s=rate,
+                seed=seed,
+                public_keys=stage.public_keys,
             ) as traffic,
             TopicFollower(stage.settings, [Topic.STATUS, *EVENT_TOPICS], "end") as follower,
             screen,
@@ -147,6 +152,8 @@ class _Act:
     def run(self) -> None:
         """Adopt, roll out, and wait for what the scenario leads to."""
         policy = load_policy(shipped_policy("demo"))
+        keys = ApplyKeys(**{**_fields(), "model": ANY_MODEL}, keys=self._stage.keys)
+        self._ask(keys, "throw-away keys are set: requests and commands are signed from now on")
         adopt = Adopt(**_fields(), version=STABLE, policy=policy)
         self._ask(adopt, f"{STABLE} serves all requests")
         self._watch_for(WARM_UP_S)
@@ -199,4 +206,4 @@ class _Act:
 
 
 def _fields() -> dict[str, Any]:
-    return request_fields(MODEL, "headgate-demo", "the demo")
+    return request_fields(MODEL, OPERATOR, "the demo")

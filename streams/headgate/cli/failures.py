@@ -24,6 +24,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     UNREACHABLE = 3
     TIMED_OUT = 4
+    WAITS = 5
     INTERRUPTED = 130
 
 
@@ -32,7 +33,8 @@ EXIT_CODES = """Exit codes:
   1  refused, or the answer is no
   2  wrong usage or configuration, or a worker without its topics
   3  no broker answers, or a topic is missing
-  4  nothing came back in time"""
+  4  nothing came back in time
+  5  waits for a second person's approval"""
 
 
 class OutcomeTimeoutError(TimeoutError):

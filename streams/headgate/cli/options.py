@@ -17,6 +17,8 @@ import typer
 
 from headgate.cli.reading import reach
 from headgate.config import OPERATOR_VARIABLE, Settings, load_settings
+from headgate.keyfiles import load_key
+from headgate.wire.signatures import REQUEST
 
 _BROKER = "Broker"
 
@@ -63,8 +65,10 @@ MaybeModel = Annotated[
 ]
 
 
-def default_operator() -> str:
-    """Who asks, as audit records name them: HEADGATE_OPERATOR, or the user and the host."""
+def default_operator(settings: Settings | None = None) -> str:
+    """Who asks: the key file's owner, else HEADGATE_OPERATOR, else the user and the host."""
+    if settings is not None and settings.operator_key_file is not None:
+        return load_key(settings.operator_key_file, REQUEST).operator
     named = os.environ.get(OPERATOR_VARIABLE)
     if named:
         return named

@@ -46,10 +46,10 @@ def apply(
     """Register what FILE declares. What is registered already stays; nothing is promoted.
 
     Exit code 2, with every mistake and nothing sent, for a file that is not sound; 1 if any
-    request is refused.
+    request is refused, 5 if none is but some wait for a second person.
     """
     declared = load_registry(file)
-    asked = requests_of(declared, operator or default_operator(), reason)
+    asked = requests_of(declared, operator or default_operator(settings), reason)
     if dry_run:
         _say_plan(declared, asked, as_json=as_json)
         return
@@ -63,8 +63,10 @@ def apply(
                 typer.echo(line)
     if as_json:
         print_json([answer.to_json() for answer in answers])
-    if not all(answer.accepted for answer in answers):
+    if not all(answer.accepted or answer.waits for answer in answers):
         raise typer.Exit(ExitCode.NEGATIVE)
+    if any(answer.waits for answer in answers):
+        raise typer.Exit(ExitCode.WAITS)
 
 
 def requests_of(declared: RegistryFile, operator: str, reason: str) -> list[Request]:

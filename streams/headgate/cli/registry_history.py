@@ -16,9 +16,9 @@ from headgate.wire.audit import AuditRecord
 from headgate.wire.codec import BadValueError
 from headgate.wire.messages import AUDIT
 
-EVENTS = frozenset(
-    {"accepted", "refused", "decision", "status_changed", "archive_artifact", "delete_artifact"}
-)
+ASKED = frozenset({"accepted", "refused", "waiting", "decision"})
+DONE = frozenset({"status_changed", "archive_artifact", "delete_artifact"})
+EVENTS = ASKED | DONE
 
 
 @on_broker

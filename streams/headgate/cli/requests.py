@@ -18,15 +18,18 @@ from headgate.cli.failures import OutcomeTimeoutError
 from headgate.cli.obeying import Obedience, await_obedience
 from headgate.cli.reading import CONNECT_S, TopicFollower, audit_records, topic_partitions
 from headgate.config import Settings
+from headgate.keyfiles import load_key
 from headgate.pipeline.topics import BrokerUnreachableError
 from headgate.vocabulary import ANY_MODEL, Topic
 from headgate.wire.audit import AuditRecord
 from headgate.wire.codec import BadValueError, encode
-from headgate.wire.headers import cloud_event_headers
+from headgate.wire.headers import Headers, cloud_event_headers
 from headgate.wire.messages import REQUEST
-from headgate.wire.requests import Request
+from headgate.wire.requests import AnyRequest, Request, digest_of_request
+from headgate.wire.signatures import REQUEST as SIGNS_REQUESTS
 
 EXPIRES_AFTER_MS = 600_000
+ANSWERS = frozenset({"accepted", "refused", "waiting"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,18 @@ class Answer:
     def accepted(self) -> bool:
         return all(record.event == "accepted" for record in self.records)
 
+    @property
+    def waits(self) -> bool:
+        """Whether a second person has to approve it first."""
+        return any(record.event == "waiting" for record in self.records)
+
     def to_json(self) -> dict[str, Any]:
         """The answer for machines."""
         first = self.records[0]
         return {
             "request_id": self.request_id,
             "accepted": self.accepted,
+            "waits": self.waits,
             "model": first.model,
             "sentences": [record.sentence for record in self.records],
             "remedy": first.remedy,
@@ -78,7 +87,7 @@ def ask(
     Raises `OutcomeTimeoutError`, `BrokerUnreachableError` or `TopicMissingError`, and
     `typer.BadParameter` for a request that breaks the contract.
     """
-    _check(request)
+    request = _check(request)
     with TopicFollower(settings, [Topic.AUDIT], "end") as audit:
         wanted = _send(settings, request)
         heard: list[AuditRecord] = []
@@ -89,14 +98,21 @@ def ask(
     return Answer(request.request_id, tuple(records), obedience)
 
 
-def _check(request: Request) -> None:
+def _check(request: Request) -> AnyRequest:
+    """The request as a worker reads it: what is signed must be what is verified."""
     try:
-        REQUEST.decode(encode(request))
+        return REQUEST.decode(encode(request))
     except BadValueError as error:
         raise typer.BadParameter(f"{error.path.removeprefix('$.')}: {error.reason}") from error
 
 
-def _send(settings: Settings, request: Request) -> int:
+def _signature(settings: Settings, value: bytes) -> Headers:
+    if settings.operator_key_file is None:
+        return []
+    return load_key(settings.operator_key_file, SIGNS_REQUESTS).signer.headers(value)
+
+
+def _send(settings: Settings, request: AnyRequest) -> int:
     """Deliver the request; returns how many outcomes it will have."""
     failures: list[KafkaError] = []
 
@@ -112,17 +128,19 @@ def _send(settings: Settings, request: Request) -> int:
     if request.model == ANY_MODEL:
         wanted = len(topic_partitions(producer, settings.topic(Topic.LEDGER), servers))
     topic_partitions(producer, settings.topic(Topic.REQUESTS), servers)
+    value = encode(request)
+    headers = cloud_event_headers(
+        event_id=request.request_id,
+        event_type="request",
+        source="headgate/cli",
+        time_ms=request.issued_at_ms,
+        subject=request.model,
+    )
     producer.produce(
         settings.topic(Topic.REQUESTS),
-        encode(request),
+        value,
         request.model.encode(),
-        headers=cloud_event_headers(
-            event_id=request.request_id,
-            event_type="request",
-            source="headgate/cli",
-            time_ms=request.issued_at_ms,
-            subject=request.model,
-        ),
+        headers=[*headers, *_signature(settings, value)],
         on_delivery=delivered,
     )
     if producer.flush(CONNECT_S + 1) or failures:
@@ -143,11 +161,7 @@ def _await_answers(
     answers: dict[int, AuditRecord] = {}
     while time.monotonic() < deadline:
         heard += audit_records(audit)
-        answers = {
-            int(record.details.get("ledger_partition", 0)): record
-            for record in heard
-            if record.request_id == request.request_id and record.event in {"accepted", "refused"}
-        }
+        answers = _answers(heard, request)
         if len(answers) >= wanted:
             return [answers[partition] for partition in sorted(answers)]
     have = f"{len(answers)} of {wanted} outcomes" if wanted > 1 else "no outcome"
@@ -157,3 +171,15 @@ def _await_answers(
         "admit and govern running and ready (its /readyz)? Are the topics right (headgate topics "
         "check)? What became of it: headgate tail audit --from-beginning --exit"
     )
+
+
+def _answers(heard: list[AuditRecord], request: Request) -> dict[int, AuditRecord]:
+    """The first answer of each ledger partition; what became of forgeries of the id is not ours."""
+    digest = digest_of_request(request)
+    answers: dict[int, AuditRecord] = {}
+    for record in heard:
+        if record.request_id != request.request_id or record.event not in ANSWERS:
+            continue
+        if record.details.get("refused_digest", digest) == digest:
+            answers.setdefault(int(record.details.get("ledger_partition", 0)), record)
+    return answers

@@ -11,8 +11,6 @@ from typing import Annotated, Any, Literal, Self
 
 import orjson
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
@@ -20,6 +18,7 @@ from pydantic import (
 )
 
 from headgate.judge.durations import DurationMs
+from headgate.judge.permits import Approvals, CompatibilitySettings, Strict
 from headgate.judge.sequential.budget import MIN_PLANNED
 from headgate.judge.sequential.plan import plan_of
 from headgate.measure.metrics import ANSWERED, METRICS, CallerFaults
@@ -29,19 +28,7 @@ from headgate.vocabulary import Severity, short_digest
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    # A parsed policy is one object for as long as it is used: what is made ready for it is kept by
-    # identity, since comparing every field at every look costs more than the look.
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def __hash__(self) -> int:
-        return object.__hash__(self)
-
-
-class Limit(_Strict):
+class Limit(Strict):
     """Where a metric's good side ends: a number, or beside the live stable arm's value."""
 
     above: float | None = None
@@ -63,7 +50,7 @@ class Limit(_Strict):
         return self.above is None and self.below is None
 
 
-class BesideStable(_Strict):
+class BesideStable(Strict):
     """With a live stable arm, how much worse than stable the candidate must be besides.
 
     `above_times`: its value is above this multiple of stable's. `below_margin`: its value lies
@@ -80,7 +67,7 @@ class BesideStable(_Strict):
         return self
 
 
-class Trigger(_Strict):
+class Trigger(Strict):
     """One symptom: the row of the rollback decision matrix.
 
     `act_within` is the deadline that starts when a breach is confirmed, `recovered_within` the
@@ -138,7 +125,7 @@ class Trigger(_Strict):
         return self.action == "rollback"
 
 
-class CallerFaultRules(_Strict):
+class CallerFaultRules(Strict):
     """Error types that are the caller's own fault and no error of the model (shell patterns)."""
 
     match: tuple[str, ...] = ("4??",)
@@ -152,7 +139,7 @@ class CallerFaultRules(_Strict):
 Alpha = Annotated[float, Field(gt=0, le=0.5, allow_inf_nan=False)]
 
 
-class ProofSettings(_Strict):
+class ProofSettings(Strict):
     """How sure a proof must be: chances of a false decision per phase, however often one looks.
 
     `planned_requests` is how many candidate requests a phase is planned for; the evidence stays
@@ -166,22 +153,7 @@ class ProofSettings(_Strict):
     safety_checks: Annotated[int, Field(ge=0, le=1_000_000)] = 1_000
 
 
-class CompatibilitySettings(_Strict):
-    """What Headgate does where compatibility is not known, and which API callers speak.
-
-    Without a word on `allow_unknown`, unknown is allowed for versions that nobody registered, so
-    that teams without a registry are not blocked; whoever registers a version is held to it.
-    """
-
-    allow_unknown: bool | None = None
-    api_version: Annotated[str, Field(max_length=64)] = ""
-
-    def allows_unknown(self, *, registered: bool) -> bool:
-        """Whether a version may serve of which it is not known that it fits."""
-        return not registered if self.allow_unknown is None else self.allow_unknown
-
-
-class Policy(_Strict):
+class Policy(Strict):
     """Everything that decides about a model's rollouts."""
 
     name: Annotated[str, Field(min_length=1, max_length=64)]
@@ -190,6 +162,7 @@ class Policy(_Strict):
     recovered_within: DurationMs = 60_000
     proof: ProofSettings = ProofSettings()
     compatibility: CompatibilitySettings = CompatibilitySettings()
+    approvals: Approvals | None = None
     triggers: tuple[Trigger, ...] = Field(min_length=1)
 
     @model_validator(mode="after")

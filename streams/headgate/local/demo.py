@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
@@ -24,6 +24,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from headgate.config import CONFIG_VARIABLE, ENV_PREFIX, Settings
+from headgate.keyfiles import new_key
 from headgate.local.child import Child
 from headgate.local.embedded import EmbeddedBroker
 from headgate.local.kafka import free_port
@@ -31,8 +32,12 @@ from headgate.pipeline.topics import apply_topics, load_topics
 from headgate.sdk import Publisher, Router
 from headgate.sim.arms import Arm
 from headgate.sim.fleet import Fleet
+from headgate.vocabulary import Role
+from headgate.wire.requests import OperatorKey
+from headgate.wire.signatures import CONTROL, REQUEST
 
 READY_TIMEOUT_S = 90.0
+OPERATOR = "headgate-demo"
 AGENTS = ("ingest", "admit", "govern")
 
 
@@ -43,6 +48,7 @@ class DemoError(RuntimeError):
 class DemoStage:
     """Broker and worker, ready to be used; a context manager that leaves nothing behind.
 
+    It makes keys of its own: `keys` may ask, `public_keys` verify commands.
     `settings.bootstrap_servers` is replaced by the embedded broker's address if `embedded`. On a
     real broker the topics get a prefix of their own and are deleted at the end.
     """
@@ -55,6 +61,8 @@ class DemoStage:
         self.settings = settings.model_copy(update={**update, "embedded": embedded})
         self._config_file = config_file
         self._worker: Child | None = None
+        self.keys: tuple[OperatorKey, ...] = ()
+        self.public_keys: list[str] = []
         self._http_port = free_port()
         self._undo = ExitStack()
 
@@ -72,6 +80,7 @@ class DemoStage:
     def _start(self) -> None:
         folder = Path(tempfile.mkdtemp(prefix="headgate-demo-"))
         self._undo.callback(shutil.rmtree, folder, ignore_errors=True)
+        self._make_keys(folder)
         if self.settings.embedded:
             broker = self._undo.enter_context(EmbeddedBroker())
             update = {"bootstrap_servers": broker.bootstrap_servers}
@@ -83,6 +92,20 @@ class DemoStage:
         command = [sys.executable, "-m", "headgate.cli.main", "worker"]
         self._worker = Child(command, log=folder / "worker.log", env=self._environment())
         self._undo.callback(self._worker.stop)
+
+    def _make_keys(self, folder: Path) -> None:
+        """Throw-away keys: one that asks, and sets itself as the first; one that signs commands."""
+        asks = new_key(folder / "operator.key", OPERATOR, REQUEST)
+        commands = new_key(folder / "control.key", OPERATOR, CONTROL)
+        public_key = asks.signer.public_key
+        self.keys = (OperatorKey(operator=OPERATOR, role=Role.APPROVER, public_key=public_key),)
+        self.public_keys = [commands.signer.public_key]
+        update = {
+            "operator_key_file": folder / "operator.key",
+            "control_key_file": folder / "control.key",
+            "first_key": asks.signer.key_id,
+        }
+        self.settings = self.settings.model_copy(update=update)
 
     def _environment(self) -> Mapping[str, str]:
         """Headgate's own variables lead nowhere else on the embedded broker."""
@@ -103,6 +126,8 @@ class DemoStage:
             "log_level": "warning",
             "log_format": "console",
             "embedded": str(given.embedded).lower(),
+            "first_key": given.first_key,
+            "control_key_file": str(given.control_key_file),
         }
         named = {f"{ENV_PREFIX}{name.upper()}": value for name, value in wanted.items()}
         config = {CONFIG_VARIABLE: str(self._config_file)} if self._config_file else {}
@@ -177,6 +202,7 @@ class DemoTraffic:
         arms: Mapping[str, Arm],
         rate_per_s: float,
         seed: int,
+        public_keys: Sequence[str] | None = None,
     ) -> None:
         kafka = settings.librdkafka()
         if settings.embedded:
@@ -191,6 +217,7 @@ class DemoTraffic:
             router_id="demo-router",
             topic_prefix=settings.topic_prefix,
             kafka=kafka,
+            public_keys=public_keys,
         )
         self.fleet = Fleet(
             model=model,

@@ -24,6 +24,7 @@ from headgate.wire.codec import BadValueError, encode
 from headgate.wire.headers import cloud_event_headers
 from headgate.wire.ledger import AdmittedAck, AdmittedRequest
 from headgate.wire.messages import ACK, REQUEST
+from headgate.wire.requests import ApplyKeys
 
 MAX_HEADERS = 32
 MAX_HEADER_BYTES = 1024
@@ -89,11 +90,13 @@ class Admit:
                 ack=ACK.decode(record.value),
             )
         self.stats.requests += 1
+        request = REQUEST.decode(record.value)
         return AdmittedRequest(
             source_partition=record.partition,
             source_offset=record.offset,
-            request=REQUEST.decode(record.value),
+            request=request,
             headers=_text_headers(record.headers),
+            first_key=self._settings.first_key if isinstance(request, ApplyKeys) else "",
         )
 
     def _for_ledger(

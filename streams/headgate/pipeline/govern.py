@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 from faust.types import TP
 
+from headgate.keyfiles import load_key
 from headgate.pipeline.app import make_app
 from headgate.pipeline.checkpoint_store import CheckpointStore
 from headgate.pipeline.continuity import Continuity, HoleError
@@ -28,6 +29,7 @@ from headgate.wire.codec import BadValueError, encode
 from headgate.wire.headers import cloud_event_headers
 from headgate.wire.ledger import Entry, Tick
 from headgate.wire.messages import ENTRY
+from headgate.wire.signatures import CONTROL
 
 YIELD_EVERY = 50
 
@@ -67,6 +69,8 @@ class Govern:
         self._now_ms = process.now_ms
         self._fatal = process.fatal
         self._ledger = settings.topic(Topic.LEDGER)
+        key_file = settings.control_key_file
+        self._signer = load_key(key_file, CONTROL).signer if key_file else None
         self._owned: dict[int, _Owned] = {}
         self._saving = asyncio.Lock()
         self.app = make_app(settings, "govern", [self._ledger], fatal=process.fatal)
@@ -127,9 +131,11 @@ class Govern:
         return step(state, entry, Position(offset=record.offset, timestamp_ms=record.timestamp))
 
     def _record(self, row: OutRecord) -> Record:
-        return Record(
-            topic=self._settings.topic(row.topic), key=row.key, value=row.value, headers=row.headers
-        )
+        headers = row.headers
+        if row.topic is Topic.CONTROL and self._signer is not None:
+            headers = [*headers, *self._signer.headers(row.value)]
+        name = self._settings.topic(row.topic)
+        return Record(topic=name, key=row.key, value=row.value, headers=headers)
 
     def _count(self, partition: int, state: PartitionState, effects: Iterable[Effect]) -> None:
         for effect in effects:

@@ -6,7 +6,7 @@ import shlex
 
 from msgspec import Struct
 
-from headgate.judge.policy import CompatibilitySettings
+from headgate.judge.permits import CompatibilitySettings
 from headgate.judge.verdicts import Assessment
 from headgate.registry.compatibility import Answer, check
 from headgate.registry.fitting import Fit

@@ -15,9 +15,11 @@ from msgspec.structs import replace
 
 from headgate.measure.cells import cell_of
 from headgate.measure.windows import MINUTE_MS, add_snapshot, forget_idle
-from headgate.registry.catalogue import EMPTY
 from headgate.release import lifecycles, partition_alerts, recovery
+from headgate.release.approvals import answer_or_wait, expire
+from headgate.release.chain import has_chain, seal
 from headgate.release.clocks import Position, advance, watch_clocks
+from headgate.release.everywhere import answer_for_all, refuse
 from headgate.release.freshness import (
     Blindness,
     add_progress,
@@ -25,13 +27,13 @@ from headgate.release.freshness import (
     blindness,
     watching,
 )
+from headgate.release.gate import forget_expired, let_in
 from headgate.release.looking import look
-from headgate.release.requests import answer
+from headgate.release.refusals import RefusedError
 from headgate.release.state import ModelState, PartitionState
 from headgate.release.turn import Effect, StatusDue, Turn
 from headgate.vocabulary import ANY_MODEL, AlertKind, Severity, Topic
 from headgate.wire.ledger import AdmittedAck, AdmittedRequest, Entry, Progress, Snapshot, Tick
-from headgate.wire.requests import AnyRequest, SetMode
 
 MAX_UNNAMED_MODELS = 2_000
 MAX_VERSIONS = 1_000
@@ -59,11 +61,11 @@ def step(
     state = watch_clocks(turn, state, at, clock_ms)
     made = len(turn.effects)
     try:
-        return _apply(turn, state, entry), turn.effects
+        state = seal(turn, _apply(turn, state, entry))
     except Exception as error:
         del turn.effects[made:]
         _not_applied(turn, entry, error)
-        return state, turn.effects
+    return state, turn.effects
 
 
 def _not_applied(turn: Turn, entry: Entry | Unreadable, error: Exception) -> None:
@@ -147,32 +149,16 @@ def _request(turn: Turn, state: PartitionState, entry: AdmittedRequest) -> Parti
     fresh = _first_time(state, Topic.REQUESTS, entry)
     if fresh is None:
         return state
+    try:
+        fresh = let_in(turn, fresh, entry)
+    except RefusedError as refusal:
+        refuse(turn, fresh, entry.request, refusal)
+        return fresh
     if entry.request.model == ANY_MODEL:
-        return _request_for_all(turn, fresh, entry.request)
+        return answer_for_all(turn, fresh, entry.request)
     before = _model(turn, fresh, entry.request.model)
-    after = answer(turn, before, entry.request)
+    after = answer_or_wait(turn, fresh.keys, before, entry.request)
     return fresh if after is before else _with_model(turn, fresh, after)
-
-
-def _request_for_all(turn: Turn, state: PartitionState, request: AnyRequest) -> PartitionState:
-    """Modes are the only thing that is set for all models at once."""
-    who: dict[str, Any] = {
-        "request_id": request.request_id,
-        "request_type": type(request).__struct_config__.tag,
-        "operator": request.operator,
-        "operator_reason": request.reason,
-        "details": {"ledger_partition": state.ledger_partition, "models": len(state.models)},
-    }
-    if not isinstance(request, SetMode):
-        sentence = "Only a mode can be set for all models at once."
-        turn.audit(ANY_MODEL, "refused", sentence, remedy="Name one model.", **who)
-        return state
-    for model in tuple(state.models.values()):
-        state = _with_model(turn, state, replace(model, mode=request.mode))
-    sentence = f"All {len(state.models)} models of ledger partition {state.ledger_partition} are "
-    sentence += f"in {request.mode} mode, and so is every new one."
-    turn.audit(ANY_MODEL, "accepted", sentence, **who)
-    return replace(state, mode=request.mode)
 
 
 def _ack(turn: Turn, state: PartitionState, entry: AdmittedAck) -> PartitionState:
@@ -215,18 +201,19 @@ def _crossed(before_ms: int, now_ms: int, every_ms: int) -> bool:
 def _tick_model(
     turn: Turn, state: PartitionState, model: ModelState, blind: Blindness
 ) -> PartitionState:
-    return _with_model(turn, state, recovery.check(turn, look(turn, model, blind)))
+    looked = recovery.check(turn, look(turn, expire(turn, model), blind))
+    return _with_model(turn, state, looked)
 
 
 def _forget(turn: Turn, state: PartitionState) -> PartitionState:
-    """Let go of routers, versions and models that nobody named and nothing is heard of."""
+    """Let go of expired requests, and of what nobody named and nothing is heard of."""
+    state = forget_expired(turn, state)
     for model in tuple(state.models.values()):
         named = frozenset(model.versions)
         tables = forget_idle(model.tables, now_ms=turn.now_ms, keep=named)
         kept = recovery.forget_routers(model, turn.now_ms)
         kept = kept if tables is kept.tables else replace(kept, tables=tables)
-        known = named or model.policy is not None or model.catalogue != EMPTY
-        if not known and not kept.tables.totals:
+        if not has_chain(kept) and not kept.tables.totals:
             left = {name: other for name, other in state.models.items() if name != model.model}
             state = replace(state, models=left)
         else:

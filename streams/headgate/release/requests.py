@@ -7,7 +7,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from headgate.judge.durations import say_duration
 from headgate.judge.policy import PolicyError, digest_of, parse_policy
 from headgate.registry.lifecycle import TransitionError
 from headgate.release import (
@@ -19,12 +18,13 @@ from headgate.release import (
     rollouts,
 )
 from headgate.release.compatible import NoTargetError, page
+from headgate.release.everywhere import who_asks
 from headgate.release.evidence import new_phase
 from headgate.release.refusals import RefusedError
 from headgate.release.state import Incident, ModelState, PolicyRecord
 from headgate.release.turn import Turn
 from headgate.release.versions import publish_versions
-from headgate.vocabulary import AlertKind
+from headgate.vocabulary import ANY_MODEL, AlertKind
 from headgate.wire.requests import (
     Adopt,
     AnyRequest,
@@ -55,12 +55,14 @@ def answer(turn: Turn, state: ModelState, request: AnyRequest) -> ModelState:
     made = len(turn.effects)
     turn.reason = request.reason
     try:
-        _check_expiry(turn, request)
-        state, sentence = _HANDLERS[type(request)](turn, state, request)
+        handler = _HANDLERS.get(type(request))
+        if handler is None:
+            raise RefusedError("This is for all models at once.", f"Name the model {ANY_MODEL}.")
+        state, sentence = handler(turn, state, request)
     except (RefusedError, TransitionError) as refusal:
         del turn.effects[made:]
         remedy = getattr(refusal, "remedy", f"headgate status {request.model}")
-        turn.audit(request.model, "refused", str(refusal), remedy=remedy, **_who(request))
+        turn.audit(request.model, "refused", str(refusal), remedy=remedy, **who_asks(request))
         if isinstance(refusal, NoTargetError):
             return page(turn, before, "rollback", refusal)
         return before
@@ -72,24 +74,9 @@ def answer(turn: Turn, state: ModelState, request: AnyRequest) -> ModelState:
         sentence,
         decision_id=state.command.decision_id if changed and state.command else "",
         revision=state.command.revision if changed and state.command else None,
-        **_who(request),
+        **who_asks(request),
     )
     return state
-
-
-def _who(request: AnyRequest) -> dict[str, Any]:
-    return {
-        "request_id": request.request_id,
-        "request_type": type(request).__struct_config__.tag,
-        "operator": request.operator,
-        "operator_reason": request.reason,
-    }
-
-
-def _check_expiry(turn: Turn, request: AnyRequest) -> None:
-    if request.expires_at_ms is not None and turn.now_ms > request.expires_at_ms:
-        late = say_duration(turn.now_ms - request.expires_at_ms)
-        raise RefusedError(f"The request expired {late} before it arrived.", "Send it again.")
 
 
 def _adopt(turn: Turn, state: ModelState, request: Adopt) -> tuple[ModelState, str]:

@@ -19,8 +19,10 @@ from headgate.registry.lifecycle import VersionRecord
 from headgate.vocabulary import AlertKind, LifecycleStep, Mode, Severity
 from headgate.wire.acks import Choices
 from headgate.wire.alerts import Alert
+from headgate.wire.audit import ChainHead
 from headgate.wire.control import Command
 from headgate.wire.registry import LifecycleSettings
+from headgate.wire.requests import AnyRequest, OperatorKey
 
 LIVE_ROUTER_MS = 15_000
 STALE_MS = 15_000
@@ -98,6 +100,15 @@ class Notice(Struct, frozen=True, kw_only=True, omit_defaults=True):
     would_have: bool = False
 
 
+class Waiting(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A request that waits for a second person until `until_ms`; `key_id` signed it."""
+
+    request: AnyRequest
+    digest: str
+    until_ms: int
+    key_id: str = ""
+
+
 class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One model: split, rollout, tables, what proofs remember, incidents and routers.
 
@@ -137,6 +148,8 @@ class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     lifecycle: LifecycleSettings = LifecycleSettings()
     notices: dict[str, Notice] = {}
     lifecycle_at_ms: int = 0
+    waiting: dict[str, Waiting] = {}
+    audit: ChainHead = ChainHead()
 
 
 class SourceProgress(Struct, frozen=True, kw_only=True):
@@ -157,7 +170,8 @@ class PartitionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All models of one ledger partition, its time, and how fresh its view is.
 
     `began_ms` is the ledger time of the first entry, `ticked_ms` of the newest tick; `seen` holds
-    the highest source offset applied per `topic-partition` of requests and acks.
+    the highest source offset applied per `topic-partition` of requests and acks. `keys` are by
+    fingerprint; `requests` holds ids of requests with when each expires.
     """
 
     ledger_partition: int
@@ -170,4 +184,7 @@ class PartitionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     seen: dict[str, int] = {}
     progress: dict[int, SourceProgress] = {}
     alerts: dict[AlertKind, Alert] = {}
+    keys: dict[str, OperatorKey] = {}
+    requests: dict[str, int] = {}
+    audit: ChainHead = ChainHead()
     models: dict[str, ModelState] = {}

@@ -75,6 +75,7 @@ def model_status(state: PartitionState, model: ModelState) -> ModelStatus:
         routers=_routers(model, state.time_ms),
         recovering=model.recovery is not None,
         lifecycle=plan(life_of(model), state.time_ms)[:MAX_STEPS_SHOWN],
+        audit=model.audit,
     )
 
 

@@ -41,6 +41,7 @@ class Turn:
         self.now_ms = now_ms
         self.effects: list[Effect] = []
         self.reason = ""  # of the request that is being answered
+        self.key_id = ""  # of the key that signed the request being answered
 
     @property
     def place(self) -> str:
@@ -71,6 +72,7 @@ class Turn:
             "event": event,
             "at_ms": self.now_ms,
             "sentence": sentence,
+            "key_id": self.key_id if fields.get("request_id") else "",
             **fields,
         }
         self.publish(Topic.AUDIT, model, AuditRecord(**record), record["audit_id"])

@@ -65,6 +65,7 @@ class SplitBoard:
         self.router_id = router_id
         self._models = None if models is None else frozenset(models)
         self._started_at_ms = started_at_ms
+        self.refused = 0
         self._live: dict[str, _Live] = {}
         self._tallies: dict[str, dict[tuple[str, int], Tally]] = {}
         self._pinned: dict[str, dict[str, Tally]] = {}
@@ -100,20 +101,29 @@ class SplitBoard:
         self, now_ms: int, *, models: Collection[str] | None = None, goodbye: bool = False
     ) -> list[Ack]:
         """One ack per known model (or of `models`) with the choices since the start."""
-        return [
-            Ack(
-                router_id=self.router_id,
-                model=model,
-                revision=table.revision,
-                decision_id=table.decision_id,
-                state="goodbye" if goodbye else "live",
-                started_at_ms=self._started_at_ms,
-                timestamp_ms=now_ms,
-                choices=self._choices(model, table.revision),
-            )
+        told = [
+            self._ack(model, table, now_ms, goodbye=goodbye)
             for model, table in self.tables().items()
             if models is None or model in models
         ]
+        if self.refused and models is None:
+            unserved = sorted((self._models or frozenset()) - self._live.keys())
+            told += [self._ack(model, None, now_ms, goodbye=goodbye) for model in unserved]
+        return told
+
+    def _ack(self, model: str, table: SplitTable | None, now_ms: int, *, goodbye: bool) -> Ack:
+        """`table` None: nothing but refused commands came, and Headgate is to send another."""
+        return Ack(
+            router_id=self.router_id,
+            model=model,
+            revision=table.revision if table else FALLBACK_REVISION,
+            decision_id=table.decision_id if table else "",
+            state="goodbye" if goodbye else "live",
+            started_at_ms=self._started_at_ms,
+            timestamp_ms=now_ms,
+            choices=self._choices(model, table.revision) if table else (),
+            refused=self.refused,
+        )
 
     def _install(self, table: SplitTable) -> None:
         tallies = self._tallies.setdefault(table.model, {})

@@ -9,6 +9,7 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from headgate.sdk import kafka as clients
+from headgate.sdk.verifying import Fault
 from headgate.wire.codec import BadValueError
 from headgate.wire.control import Command
 from headgate.wire.messages import COMMAND
@@ -28,8 +29,10 @@ class ControlFeed:
     setting.
     """
 
-    def __init__(self, config: clients.Config, topic: str) -> None:
+    def __init__(self, config: clients.Config, topic: str, fault: Fault | None = None) -> None:
+        """`fault` says why a record is not to be trusted; without it every command is."""
         self._topic = topic
+        self._fault = fault
         self._consumer: Any = Consumer(dict(config), logger=clients.log)
         self._unread: set[int] = set()
         self._assigned: set[int] = set()
@@ -37,6 +40,7 @@ class ControlFeed:
         self._complaint = ""
         self.caught_up = False
         self.bad_records = 0
+        self.refused = 0
 
     def poll(self, timeout_s: float) -> Command | None:
         """The next command, or None where none came in time or the record was none."""
@@ -84,7 +88,7 @@ class ControlFeed:
 
     def _decode(self, message: Any) -> Command | None:
         value = message.value()
-        if value is None:
+        if value is None or not self._is_trusted(message, value):
             return None
         try:
             return COMMAND.decode(value)
@@ -98,6 +102,18 @@ class ControlFeed:
                 error,
             )
             return None
+
+    def _is_trusted(self, message: Any, value: bytes) -> bool:
+        """Checked on the bytes as they came, before anything reads them."""
+        if self._fault is None:
+            return True
+        fault = self._fault(value, {name: raw or b"" for name, raw in message.headers() or ()})
+        if not fault:
+            return True
+        self.refused += 1
+        where = (self._topic, message.partition(), message.offset())
+        log.error("refused a record of %s [partition %d, offset %d]: %s", *where, fault)
+        return False
 
     def _complain(self, text: str) -> None:
         """Once per cause: an absent Kafka must not fill the log."""

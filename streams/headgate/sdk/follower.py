@@ -70,6 +70,7 @@ class Follower:
 
     def _turn(self) -> None:
         command = self._feed.poll(POLL_S)
+        self._board.refused = self._feed.refused
         if command is not None and self._obey(command):
             if self.announcing.is_set():
                 self._acker.send(self._board.acks(now_ms(), models={command.model}))

@@ -18,6 +18,7 @@ from headgate.sdk.board import SplitBoard
 from headgate.sdk.feed import ControlFeed
 from headgate.sdk.follower import Follower, now_ms
 from headgate.sdk.split import MAX_NAME, Choice, FallbackSplit, SplitTable
+from headgate.sdk.verifying import command_check
 from headgate.vocabulary import Topic
 from headgate.wire.control import Command
 
@@ -38,6 +39,9 @@ class Router:
     a command is known. `on_split(command)` is called in the background thread after a command has
     taken effect. `kafka` adds librdkafka settings and wins over the defaults.
 
+    `public_keys`: obey only commands signed with one of these keys (two while they rotate); needs
+    `headgate[signing]`. Others are refused, counted in `refused` and told in every ack.
+
     Threads and event loops may share one router. Servers that fork workers may construct it
     before the fork, but must start it after: in a child that would never hear of a rollback
     `choose` and `start` raise `ForkedError`. Raises `InvalidSplitError` for a bad fallback.
@@ -54,6 +58,7 @@ class Router:
         kafka: clients.Config | None = None,
         ack_interval_s: float = 5.0,
         on_split: Callable[[Command], None] | None = None,
+        public_keys: Sequence[str] | None = None,
     ) -> None:
         if router_id is not None and not 1 <= len(router_id) <= MAX_NAME:
             raise ValueError(
@@ -66,6 +71,7 @@ class Router:
         self._kafka = kafka
         self._ack_interval_s = ack_interval_s
         self._on_split = on_split
+        self._fault = command_check(public_keys) if public_keys is not None else None
         self._board = SplitBoard(
             self.router_id, models=models, fallback=fallback, started_at_ms=now_ms()
         )
@@ -114,6 +120,11 @@ class Router:
         running = self._running
         return running is not None and running.caught_up.is_set()
 
+    @property
+    def refused(self) -> int:
+        """How many records of the control topic were not signed as `public_keys` ask."""
+        return self._board.refused
+
     def close(self, timeout_s: float = 5.0) -> None:
         """Say goodbye and stop; choosing goes on working with the last known splits."""
         with self._lock:
@@ -141,6 +152,7 @@ class Router:
                 self._bootstrap, f"headgate-router-{self.router_id}", self._kafka
             ),
             f"{self._prefix}{Topic.CONTROL}",
+            self._fault,
         )
         acker = AckSender(
             clients.ack_producer(self._bootstrap, self._kafka), f"{self._prefix}{Topic.ACKS}"

@@ -18,7 +18,10 @@ class Choices(Struct, frozen=True, kw_only=True):
 
 
 class Ack(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One router's word: it applies `revision` (0: its fallback) of the model's split."""
+    """One router's word: it applies `revision` (0: its fallback) of the model's split.
+
+    `refused` counts the records of the control topic that were not signed as it asks.
+    """
 
     router_id: Name
     model: Name
@@ -28,3 +31,4 @@ class Ack(Struct, frozen=True, kw_only=True, omit_defaults=True):
     started_at_ms: TimestampMs = 0
     timestamp_ms: TimestampMs = 0
     choices: Annotated[tuple[Choices, ...], Meta(max_length=64)] = ()
+    refused: Count = 0

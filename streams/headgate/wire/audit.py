@@ -10,13 +10,27 @@ from headgate.wire.control import Because
 from headgate.wire.fields import Count, Name, TimestampMs
 
 
+class ChainHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The end of a chain of audit records: how many there are, and the hash of the newest."""
+
+    sequence: Count = 0
+    hash: str = ""
+
+
 class AuditRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of history.
 
-    `event` says what happened: a request's `accepted` or `refused`; a `decision` that sent (or,
+    `event` says what happened: a request's `accepted`, `refused` or, for a second person's
+    approval, `waiting`; a `decision` that sent (or,
     `would_have`, would have sent) a command; an incident's `opened`, `deferred`, `resolved`; a
     split `recovered` or `recovery_missed`; a version's `status_changed`; `archive_artifact` and
     `delete_artifact` are orders, which whoever keeps the artifacts carries out.
+
+    `operator` is who a request says it is from; `key_id` names the key that proves it.
+
+    Records are chained per model: `sequence` counts from 1, `previous` is the SHA-256 (hex) of the
+    value of the record before it. What concerns no model that anybody named goes into the ledger
+    partition's own chain, which `chain` names.
     """
 
     audit_id: Name
@@ -24,6 +38,7 @@ class AuditRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     event: Literal[
         "accepted",
         "refused",
+        "waiting",
         "decision",
         "incident_opened",
         "incident_resolved",
@@ -41,9 +56,13 @@ class AuditRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     request_type: str = ""
     operator: str = ""
     operator_reason: str = ""
+    key_id: str = ""
     decision_id: str = ""
     revision: Count | None = None
     would_have: bool = False
     remedy: str = ""
     reasons: tuple[Because, ...] = ()
     details: dict[str, Any] = {}
+    chain: str = ""
+    sequence: Count = 0
+    previous: str = ""

@@ -72,12 +72,17 @@ class Tick(Struct, frozen=True, kw_only=True, tag_field="type", tag="tick"):
 class AdmittedRequest(
     Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="request"
 ):
-    """An operator's request with where it came from; `headers` keep what a signature covers."""
+    """An operator's request with where it came from; `headers` keep its signature.
+
+    `first_key` is the fingerprint that admit's configuration names for the very first key: it
+    travels with each `apply_keys`, so that the fold and every replay know it from the ledger.
+    """
 
     source_partition: Count
     source_offset: Count
     request: AnyRequest
     headers: dict[str, str] = {}
+    first_key: str = ""
 
 
 class AdmittedAck(

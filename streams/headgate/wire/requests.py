@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from headgate.vocabulary import Mode
+from headgate.vocabulary import Mode, Role
+from headgate.wire.codec import encode
 from headgate.wire.fields import BasisPoints, Name, Text, TimestampMs
 from headgate.wire.registry import (
     CompatibilityRule,
@@ -129,6 +131,27 @@ class Redeploy(Request, frozen=True, kw_only=True, tag="redeploy", omit_defaults
     version: Name
 
 
+class OperatorKey(Struct, frozen=True, kw_only=True):
+    """A person's public key (32 bytes in base64), whose it is, and what it may ask for."""
+
+    operator: Name
+    role: Role
+    public_key: Annotated[str, Meta(min_length=44, max_length=44)]
+
+
+class ApplyKeys(Request, frozen=True, kw_only=True, tag="apply_keys", omit_defaults=True):
+    """From now on these keys count and no others; `model` is `*`."""
+
+    keys: Annotated[tuple[OperatorKey, ...], Meta(min_length=1, max_length=64)]
+
+
+class Approve(Request, frozen=True, kw_only=True, tag="approve", omit_defaults=True):
+    """A second person's yes to one exact request: its id, and the SHA-256 of what it says."""
+
+    approves: Name
+    digest: Annotated[str, Meta(min_length=64, max_length=64)]
+
+
 AnyRequest = (
     Adopt
     | ApplyPolicy
@@ -146,4 +169,11 @@ AnyRequest = (
     | Postpone
     | Retain
     | Redeploy
+    | ApplyKeys
+    | Approve
 )
+
+
+def digest_of_request(request: Request) -> str:
+    """What an approval names beside the id: SHA-256 (hex) of the canonical bytes."""
+    return hashlib.sha256(encode(request)).hexdigest()

@@ -7,6 +7,7 @@ from msgspec import Struct
 from headgate.vocabulary import Mode, Verdict
 from headgate.wire.acks import Choices
 from headgate.wire.alerts import Alert
+from headgate.wire.audit import ChainHead
 from headgate.wire.control import Because, Weight
 from headgate.wire.fields import Count, Name, TimestampMs
 from headgate.wire.registry import PlannedStep
@@ -93,3 +94,4 @@ class ModelStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     routers: tuple[RouterStatus, ...] = ()
     recovering: bool = False
     lifecycle: tuple[PlannedStep, ...] = ()
+    audit: ChainHead = ChainHead()

@@ -1,0 +1,89 @@
+"""Keys: make one, say which count from now on, and look which do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from headgate.cli.asking import Fields, asks
+from headgate.cli.failures import ExitCode
+from headgate.cli.options import AsJson, examples, on_broker, print_json
+from headgate.cli.reading import read_to_end
+from headgate.config import Settings
+from headgate.keyfiles import load_keys, new_key
+from headgate.vocabulary import ANY_MODEL, Role, Topic
+from headgate.wire.codec import BadValueError
+from headgate.wire.messages import AUDIT
+from headgate.wire.requests import ApplyKeys, Request
+from headgate.wire.signatures import REQUEST
+
+keys_app = typer.Typer(no_args_is_help=True, help="Who may ask for what: keys and roles.")
+
+Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="Never overwritten.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    keys_app.command(epilog=examples("headgate keys new ann --role approver --out ann.key"))(new)
+    keys_app.command("list", epilog=examples("headgate keys list --json"))(list_keys)
+    app.add_typer(keys_app, name="keys")
+
+
+def new(
+    operator: Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is.")],
+    out: Out,
+    role: Annotated[Role, typer.Option(help="For the lines to paste.")] = Role.OPERATOR,
+) -> None:
+    """Make a secret key in a file, and print the lines that tell others of it."""
+    key = new_key(out, operator, REQUEST)
+    typer.echo(f"# {out} holds the secret key: keep it. Fingerprint {key.signer.key_id}")
+    typer.echo("keys:")
+    typer.echo(f"  - operator: {operator}")
+    typer.echo(f"    role: {role}")
+    typer.echo(f"    public_key: {key.signer.public_key}")
+
+
+@keys_app.command(epilog=examples("headgate keys apply keys.yaml --reason 'bob has a new key'"))
+@asks()
+def apply(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML: every key that counts.")],
+    *,
+    fields: Fields,
+) -> Request:
+    """From now on the keys in FILE count, and no others; every request must be signed."""
+    return ApplyKeys(**fields(ANY_MODEL), keys=load_keys(file))
+
+
+@on_broker
+def list_keys(*, settings: Settings, as_json: AsJson = False) -> None:
+    """Which keys count, as the audit topic tells. Exit code 1 where ledger partitions differ."""
+    found = _keys_in_force(settings)
+    sets = [set(keys) for keys in found.values()]
+    agree = all(keys == sets[0] for keys in sets)
+    if as_json:
+        print_json({"agree": agree, "ledger_partitions": found})
+    elif not found:
+        typer.echo("No keys are set: nobody has to sign. headgate keys apply FILE sets them.")
+    else:
+        for name, key in next(iter(found.values())).items():
+            typer.echo(f"{name}  {key['role']:9}  {key['operator']}")
+    if not agree:
+        typer.echo("Ledger partitions have different keys: apply them again.", err=True)
+        raise typer.Exit(ExitCode.NEGATIVE)
+
+
+def _keys_in_force(settings: Settings) -> dict[int, dict[str, Any]]:
+    """By ledger partition, the keys of the newest `apply_keys` that took effect there."""
+    found: dict[int, tuple[int, dict[str, Any]]] = {}
+    for row in read_to_end(settings, Topic.AUDIT):
+        try:
+            record = AUDIT.decode(row.value)
+        except BadValueError:
+            continue
+        if record.request_type == "apply_keys" and record.event == "accepted":
+            partition = int(record.details["ledger_partition"])
+            if record.sequence >= found.get(partition, (0, {}))[0]:
+                found[partition] = (record.sequence, record.details["keys"])
+    return {partition: keys for partition, (_, keys) in sorted(found.items())}

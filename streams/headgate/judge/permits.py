@@ -1,0 +1,71 @@
+"""What a policy permits beside its triggers: what may serve, and what waits for approval."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from headgate.judge.durations import DurationMs
+from headgate.wire.requests import AnyRequest, ApplyKeys, Approve
+
+MAX_WAIT_MS = 86_400_000
+APPROVABLE = frozenset(
+    str(kind.__struct_config__.tag)
+    for kind in get_args(AnyRequest)
+    if kind not in {ApplyKeys, Approve}
+)
+
+
+class Strict(BaseModel):
+    """A part of a policy: no field but those it has, and no change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    # A parsed policy is one object for as long as it is used: what is made ready for it is kept by
+    # identity, since comparing every field at every look costs more than the look.
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return object.__hash__(self)
+
+
+class CompatibilitySettings(Strict):
+    """What Headgate does where compatibility is not known, and which API callers speak.
+
+    Without a word on `allow_unknown`, unknown is allowed for versions that nobody registered, so
+    that teams without a registry are not blocked; whoever registers a version is held to it.
+    """
+
+    allow_unknown: bool | None = None
+    api_version: Annotated[str, Field(max_length=64)] = ""
+
+    def allows_unknown(self, *, registered: bool) -> bool:
+        """Whether a version may serve of which it is not known that it fits."""
+        return not registered if self.allow_unknown is None else self.allow_unknown
+
+
+class Approvals(Strict):
+    """Requests that wait for a second person's approval, for how long at most.
+
+    Where there are any, a change of the policy waits as well, or it would undo the rule.
+    """
+
+    actions: Annotated[tuple[str, ...], Field(min_length=1)]
+    within: DurationMs = 1_800_000
+
+    @field_validator("actions")
+    @classmethod
+    def _known(cls, actions: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = sorted(set(actions) - APPROVABLE)
+        if unknown:
+            known = ", ".join(sorted(APPROVABLE))
+            raise ValueError(f"no such request: {', '.join(unknown)}; known: {known}")
+        return actions
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if not 0 < self.within <= MAX_WAIT_MS:
+            raise ValueError("within must be above 0 and at most 24h")
+        return self

@@ -1,0 +1,105 @@
+"""Who may ask for what: roles, the request that each one opens, and sound sets of keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from headgate.vocabulary import Role
+from headgate.wire.requests import (
+    Adopt,
+    ApplyKeys,
+    ApplyPolicy,
+    Approve,
+    Defer,
+    EndHold,
+    OperatorKey,
+    Postpone,
+    Promote,
+    Redeploy,
+    RegisterTemplate,
+    RegisterVersion,
+    Request,
+    Retain,
+    Rollback,
+    SetCompatibility,
+    SetLifecycle,
+    SetMode,
+    SetWeight,
+    StartRollout,
+)
+from headgate.wire.signatures import KeyTextError, fingerprint
+
+KEYS_PER_OPERATOR = 2
+RANK = {Role.VIEWER: 0, Role.OPERATOR: 1, Role.APPROVER: 2}
+
+# The least role for each request; what has no row is for approvers.
+NEEDS: dict[type[Request], Role] = {
+    Adopt: Role.OPERATOR,
+    StartRollout: Role.OPERATOR,
+    SetWeight: Role.OPERATOR,
+    Rollback: Role.OPERATOR,
+    Promote: Role.OPERATOR,
+    Defer: Role.OPERATOR,
+    EndHold: Role.OPERATOR,
+    SetMode: Role.OPERATOR,
+    RegisterVersion: Role.OPERATOR,
+    RegisterTemplate: Role.OPERATOR,
+    SetCompatibility: Role.OPERATOR,
+    Postpone: Role.OPERATOR,
+    Retain: Role.OPERATOR,
+    Redeploy: Role.OPERATOR,
+    SetLifecycle: Role.APPROVER,
+    ApplyPolicy: Role.APPROVER,
+    ApplyKeys: Role.APPROVER,
+    Approve: Role.APPROVER,
+}
+
+Keys = dict[str, OperatorKey]
+
+
+class KeysError(ValueError):
+    """Keys that are no sound set."""
+
+
+def needed_role(request: Request) -> Role:
+    """The least role whose key may ask for it; to end a retention is more than to ask for one."""
+    if isinstance(request, Retain) and request.lift:
+        return Role.APPROVER
+    return NEEDS.get(type(request), Role.APPROVER)
+
+
+def may(role: Role, request: Request) -> bool:
+    """Whether a key of `role` may ask for it."""
+    return RANK[role] >= RANK[needed_role(request)]
+
+
+def may_person(keys: Keys, operator: str, request: Request) -> bool:
+    """Whether any key of a person may ask for it."""
+    return any(may(key.role, request) for key in keys.values() if key.operator == operator)
+
+
+def sound_keys(rows: Iterable[OperatorKey]) -> Keys:
+    """The keys by fingerprint. Raises `KeysError`.
+
+    A person has one role, and two keys at most: the second is for changing over. Without an
+    approver nobody could ever change the keys again.
+    """
+    keys: Keys = {}
+    people: dict[str, list[OperatorKey]] = {}
+    for row in rows:
+        try:
+            name = fingerprint(row.public_key)
+        except KeyTextError as error:
+            raise KeysError(f"{row.operator}'s public key is none: {error}") from error
+        if name in keys:
+            raise KeysError(f"key {name} is listed twice")
+        keys[name] = row
+        people.setdefault(row.operator, []).append(row)
+    for operator, own in people.items():
+        if len(own) > KEYS_PER_OPERATOR:
+            raise KeysError(f"{operator} has {len(own)} keys; {KEYS_PER_OPERATOR} at most")
+        if len({key.role for key in own}) > 1:
+            raise KeysError(f"{operator}'s keys have different roles")
+    if not any(key.role is Role.APPROVER for key in keys.values()):
+        raise KeysError("no key is an approver's: nobody could change the keys again")
+    return keys

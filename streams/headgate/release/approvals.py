@@ -1,0 +1,140 @@
+"""A second person's yes: requests that wait for it, and the approvals that carry them out.
+
+What waits lies in the model's state with the digest of its canonical bytes; an approval names both,
+so it is of one exact request. A request that could not be carried out anyway is refused at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import to_builtins
+from msgspec.structs import replace
+
+from headgate.judge.durations import say_duration
+from headgate.judge.permits import Approvals
+from headgate.registry.operators import Keys, may_person, needed_role
+from headgate.release.everywhere import who_asks
+from headgate.release.refusals import RefusedError
+from headgate.release.requests import answer
+from headgate.release.rollouts import policy_of
+from headgate.release.state import ModelState, Waiting
+from headgate.release.turn import Publish, Turn
+from headgate.wire.audit import AuditRecord
+from headgate.wire.requests import AnyRequest, ApplyPolicy, Approve, digest_of_request
+
+MAX_WAITING = 8
+
+
+def answer_or_wait(turn: Turn, keys: Keys, state: ModelState, request: AnyRequest) -> ModelState:
+    """Carry a request out, let it wait for a second person, or take that person's word."""
+    try:
+        if isinstance(request, Approve):
+            return _approve(turn, keys, state, request)
+        rule = _rule_for(state, request)
+        return answer(turn, state, request) if rule is None else _wait(turn, state, request, rule)
+    except RefusedError as refusal:
+        turn.audit(
+            request.model, "refused", str(refusal), remedy=refusal.remedy, **who_asks(request)
+        )
+        return state
+
+
+def _rule_for(state: ModelState, request: AnyRequest) -> Approvals | None:
+    """The rule that makes a request wait; where there are any, changing the policy waits too."""
+    policy = policy_of(state)
+    rule = policy.approvals if policy else None
+    if rule is None:
+        return None
+    kind = type(request).__struct_config__.tag
+    return rule if kind in rule.actions or isinstance(request, ApplyPolicy) else None
+
+
+def _wait(turn: Turn, state: ModelState, request: AnyRequest, rule: Approvals) -> ModelState:
+    made = len(turn.effects)
+    tried = answer(turn, state, request)
+    if tried is state or _answer_of(turn, request.request_id).event == "refused":
+        return tried
+    del turn.effects[made:]
+    if len(state.waiting) >= MAX_WAITING:
+        look = f"headgate requests {state.model}"
+        raise RefusedError(f"{MAX_WAITING} requests wait already.", look)
+    waiting = Waiting(
+        request=request,
+        digest=digest_of_request(request),
+        until_ms=turn.now_ms + rule.within,
+        key_id=turn.key_id,
+    )
+    kind = type(request).__struct_config__.tag
+    turn.audit(
+        state.model,
+        "waiting",
+        f"The {kind} that {request.operator} asks for waits for somebody else's approval, for "
+        f"{say_duration(rule.within)}.",
+        remedy=f"headgate approve {state.model} {request.request_id}",
+        details={"digest": waiting.digest, "until_ms": waiting.until_ms, "request": _told(request)},
+        **who_asks(request),
+    )
+    return replace(state, waiting={**state.waiting, request.request_id: waiting})
+
+
+def _told(request: AnyRequest) -> dict[str, Any]:
+    told: dict[str, Any] = to_builtins(request)
+    return told
+
+
+def _approve(turn: Turn, keys: Keys, state: ModelState, request: Approve) -> ModelState:
+    waiting = state.waiting.get(request.approves)
+    look = f"headgate requests {state.model}"
+    if waiting is None or turn.now_ms > waiting.until_ms:
+        raise RefusedError(f"No request {request.approves} waits for approval.", look)
+    asked = waiting.request
+    if request.digest != waiting.digest:
+        said = f"The approval is of another content than request {request.approves} has."
+        raise RefusedError(said, look)
+    if request.operator == asked.operator:
+        raise RefusedError(f"{asked.operator} asked for it and can't approve it too.", look)
+    if keys and not may_person(keys, asked.operator, asked):
+        said = f"{asked.operator} has no key any more that is {needed_role(asked)}'s."
+        raise RefusedError(said, "Ask for it yourself, and let somebody else approve.")
+    return _carry_out(turn, state, waiting, request)
+
+
+def _carry_out(turn: Turn, state: ModelState, waiting: Waiting, request: Approve) -> ModelState:
+    """The waiting request is answered under its own id and key, then the approval under its."""
+    left = {name: row for name, row in state.waiting.items() if name != request.approves}
+    approver_key, turn.key_id = turn.key_id, waiting.key_id
+    state = answer(turn, replace(state, waiting=left), waiting.request)
+    turn.key_id = approver_key
+    outcome = _answer_of(turn, request.approves)
+    kind = type(waiting.request).__struct_config__.tag
+    turn.audit(
+        state.model,
+        outcome.event,
+        f"{request.operator} approved the {kind} of {waiting.request.operator}: {outcome.sentence}",
+        remedy=outcome.remedy,
+        decision_id=outcome.decision_id,
+        revision=outcome.revision,
+        details={"approves": request.approves, "digest": waiting.digest},
+        **who_asks(request),
+    )
+    return state
+
+
+def _answer_of(turn: Turn, request_id: str) -> AuditRecord:
+    said = [effect.message for effect in turn.effects if isinstance(effect, Publish)]
+    answers = [row for row in said if isinstance(row, AuditRecord) and row.request_id == request_id]
+    return answers[-1]
+
+
+def expire(turn: Turn, state: ModelState) -> ModelState:
+    """Refuse what nobody approved in time."""
+    late = [row for row in state.waiting.values() if turn.now_ms > row.until_ms]
+    for row in late:
+        sentence = f"Nobody approved the request of {row.request.operator} in time."
+        who = who_asks(row.request)
+        turn.audit(state.model, "refused", sentence, remedy="Send it again.", **who)
+    if not late:
+        return state
+    kept = {name: row for name, row in state.waiting.items() if row not in late}
+    return replace(state, waiting=kept)

@@ -1,0 +1,83 @@
+"""Requests for all models at once: modes and keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from headgate.registry.operators import KeysError, sound_keys
+from headgate.release.refusals import RefusedError
+from headgate.release.state import PartitionState
+from headgate.release.turn import Turn
+from headgate.vocabulary import ANY_MODEL
+from headgate.wire.requests import AnyRequest, ApplyKeys, SetMode, digest_of_request
+
+
+def answer_for_all(turn: Turn, state: PartitionState, request: AnyRequest) -> PartitionState:
+    """Apply a request for `*` in this ledger partition and audit the outcome."""
+    try:
+        if isinstance(request, SetMode):
+            after, sentence, details = _set_mode(turn, state, request)
+        elif isinstance(request, ApplyKeys):
+            after, sentence, details = _apply_keys(state, request)
+        else:
+            said = "Only a mode and keys can be set for all models at once."
+            raise RefusedError(said, "Name one model.")
+    except RefusedError as refusal:
+        refuse(turn, state, request, refusal)
+        return state
+    who = who_asks(request)
+    details = {"ledger_partition": state.ledger_partition, "models": len(state.models), **details}
+    turn.audit(ANY_MODEL, "accepted", sentence, details=details, **who)
+    return after
+
+
+def refuse(turn: Turn, state: PartitionState, request: AnyRequest, why: RefusedError) -> None:
+    """Audit a refusal before anything was looked at, of whoever says to be the operator.
+
+    `refused_digest` is of what was refused: anybody may send a request with another one's id.
+    """
+    details: dict[str, Any] = {"refused_digest": digest_of_request(request)}
+    if request.model == ANY_MODEL:
+        details |= {"ledger_partition": state.ledger_partition, "models": len(state.models)}
+    who = who_asks(request)
+    turn.audit(request.model, "refused", str(why), remedy=why.remedy, details=details, **who)
+
+
+def who_asks(request: AnyRequest) -> dict[str, Any]:
+    """What an audit record says of a request."""
+    return {
+        "request_id": request.request_id,
+        "request_type": type(request).__struct_config__.tag,
+        "operator": request.operator,
+        "operator_reason": request.reason,
+    }
+
+
+Done = tuple[PartitionState, str, dict[str, Any]]
+
+
+def _set_mode(turn: Turn, state: PartitionState, request: SetMode) -> Done:
+    models = {
+        name: replace(model, mode=request.mode, changed_offset=turn.offset, changed_ms=turn.now_ms)
+        for name, model in state.models.items()
+    }
+    sentence = f"All {len(models)} models of ledger partition {state.ledger_partition} are "
+    sentence += f"in {request.mode} mode, and so is every new one."
+    return replace(state, models=models, mode=request.mode), sentence, {}
+
+
+def _apply_keys(state: PartitionState, request: ApplyKeys) -> Done:
+    try:
+        keys = sound_keys(request.keys)
+    except KeysError as error:
+        raise RefusedError(f"The keys do not hold together: {error}.", "Mend the file.") from error
+    came, gone = sorted(keys.keys() - state.keys.keys()), sorted(state.keys.keys() - keys.keys())
+    sentence = f"{len(keys)} keys are set in ledger partition {state.ledger_partition}: "
+    sentence += f"{len(came)} came, {len(gone)} went. Every request must be signed."
+    told = {
+        name: {"operator": key.operator, "role": str(key.role), "public_key": key.public_key}
+        for name, key in keys.items()
+    }
+    return replace(state, keys=keys), sentence, {"keys": told, "came": came, "gone": gone}
