@@ -19,7 +19,9 @@ import pytest
 from headgate.local.kafka import RealKafka
 from headgate.sim.traces import convert_llmperf
 from headgate.vocabulary import Topic
+from headgate.wire.requests import Adopt, StartRollout
 from support.installation import Installation, wait_until
+from support.ledger import policy_content
 from support.single_pass import assert_same, count
 
 pytestmark = [pytest.mark.kafka, pytest.mark.traces]
@@ -75,7 +77,10 @@ def here(kafka: RealKafka, files: dict[str, Path]) -> Iterator[Installation]:
     """Three rollouts at once, each with its own fleet, on two workers that share the work."""
     with Installation(kafka.bootstrap_servers, "traces.") as installation:
         workers = [installation.start_worker() for _ in range(2)]
-        _serve(installation, files, [_Run(f"llama-{name}", name, 11) for name in CANDIDATES], 100)
+        runs = [_Run(f"llama-{name}", name, 11) for name in CANDIDATES]
+        for run in runs:
+            _start(installation, run)
+        _serve(installation, files, runs, 100)
         for candidate in CANDIDATES:
             _wait_until_counted(installation, f"llama-{candidate}")
         for worker in workers:
@@ -97,12 +102,14 @@ class _Run:
         return "anyscale-again" if self.candidate == "anyscale" else self.candidate
 
 
+def _start(here: Installation, run: _Run) -> None:
+    _run(here, "adopt", run.model, "anyscale")
+    rollout = ("--stable", "anyscale", "--candidate", run.name, "--weight", "5000")
+    _run(here, "rollout", "start", run.model, *rollout)
+
+
 def _serve(here: Installation, files: dict[str, Path], runs: list[_Run], rate: int) -> None:
-    """Start every rollout, then all fleets at once, and wait for their ends."""
-    for run in runs:
-        _run(here, "adopt", run.model, "anyscale")
-        rollout = ("--stable", "anyscale", "--candidate", run.name, "--weight", "5000")
-        _run(here, "rollout", "start", run.model, *rollout)
+    """Start all fleets at once, and wait for their ends."""
     fleets = [
         subprocess.Popen(_fleet(here, run, files, rate), stdout=subprocess.DEVNULL) for run in runs
     ]
@@ -211,6 +218,10 @@ def test_every_seed_is_judged_alike(
     ]
     with Installation(kafka.bootstrap_servers, topic_prefix) as here:
         workers = [here.start_worker() for _ in range(2)]
+        for run in runs:
+            here.ask(Adopt, run.model, version="anyscale", policy=policy_content())
+            rollout = {"stable": "anyscale", "candidate": run.name, "weight": 5_000}
+            here.ask(StartRollout, run.model, **rollout)
         _serve(here, files, runs, 40)
         for worker in workers:
             here.stop_worker(worker)

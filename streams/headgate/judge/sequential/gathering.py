@@ -96,8 +96,9 @@ class Gatherer(Struct, frozen=True):
             elif looks.is_closed(plan, look, split, now_ms=moment.now_ms, current=current):
                 self._close(look, current=current)
                 del left[revision]
-        for revision in sorted(left)[:-MAX_OPEN_REVISIONS]:
-            del left[revision]
+        if len(left) > MAX_OPEN_REVISIONS:
+            for revision in sorted(left)[:-MAX_OPEN_REVISIONS]:
+                del left[revision]
         return left, counted, stable_counted
 
     def _opened(self) -> OpenLook | None:

@@ -85,6 +85,8 @@ def beyond(plan: Plan, reference: float, candidate: Sample, stable: Sample) -> P
 
 def added(look: OpenLook, candidate: Sample, stable: Sample) -> OpenLook:
     """The look with new samples of both arms."""
+    if not look.candidate.n and not look.stable.n:
+        return OpenLook(look.opened_ms, look.reference, look.effects, candidate, stable)
     return replace(look, candidate=look.candidate.plus(candidate), stable=look.stable.plus(stable))
 
 

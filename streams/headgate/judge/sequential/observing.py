@@ -173,6 +173,8 @@ def _looked(
     wealth = table.after(wealth, [known.spent for known in rows], requests, planned)
     return wealth, [
         replace(known, spent=table.spent(row, known.spent, requests))
+        if table.has_looked(row)
+        else known
         for row, known in enumerate(rows)
     ]
 
@@ -185,6 +187,9 @@ def _told(
     beside = split is not None and split.stable > 0
     told = []
     for plan, known, values in zip(bank.plans, rows, log_e, strict=True):
+        if not known.total.candidate:
+            told.append(known)
+            continue
         now = log_evidence(plan, values, beside=beside)
         calm = now < 0 and known.building.candidate
         after = replace(known, building=NOT_COUNTED) if calm else known
@@ -198,8 +203,6 @@ def _with_point(known: TriggerEvidence, now_ms: int, now: float) -> TriggerEvide
         last_ms, last = path[-1]
         if abs(now - last) < _PATH_STEP and now_ms - last_ms < _PATH_EVERY_MS:
             return known
-    elif not known.total.candidate:
-        return known
     path = (*path, (now_ms, round(now, 3)))
     if len(path) > PATH_POINTS:
         path = (*path[:-1:2], path[-1])

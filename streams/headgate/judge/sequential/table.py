@@ -39,21 +39,29 @@ class LookTable:
     def rate(self, row: int, side: int, hits: float, samples: float) -> None:
         """An absolute look of hits among samples."""
         place = side == GOOD
-        for column, count in zip(self._rates[place], (hits, samples), strict=True):
-            column[row] += count
+        all_hits, all_samples = self._rates[place]
+        all_hits[row] += hits
+        all_samples[row] += samples
         self._looked[row][2 * place] = True
 
     def ratio(self, row: int, side: int, mine: Counts, stable: Counts) -> None:
         """A relative look: (hits, samples) of both arms."""
         place = side == GOOD
-        for column, count in zip(self._ratios[place], (*mine, *stable), strict=True):
-            column[row] += count
+        hits, samples, stable_hits, stable_samples = self._ratios[place]
+        hits[row] += mine[0]
+        samples[row] += mine[1]
+        stable_hits[row] += stable[0]
+        stable_samples[row] += stable[1]
         self._looked[row][2 * place + 1] = True
 
     def add(self, row: int, kind: Kind, increment: Floats) -> None:
         """A look whose increment was computed elsewhere."""
         self._others.append((row, kind, increment))
         self._looked[row][kind] = True
+
+    def has_looked(self, row: int) -> bool:
+        """Whether any test of a trigger has a look."""
+        return True in self._looked[row]
 
     def spent(self, row: int, before: Spent, requests: int) -> Spent:
         """Up to which requests the tests of a trigger have spent their budget after this look."""
