@@ -191,7 +191,8 @@ class RealKafka:
             "appender.out.layout.type=PatternLayout\nappender.out.layout.pattern=%d %p %c %m%n\n"
         )
         (self._folder / "server.properties").write_text(self._properties())
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # One in 64 ids would begin with a dash and be taken for an option.
+        cluster = "h" + urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
         command = [
             *self._java(),
             "kafka.tools.StorageTool",
