@@ -11,19 +11,17 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
 
 import structlog
-from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from headgate.pipeline.consumer_thread import BatchConsumerThread
 from headgate.pipeline.fetching import Batch, Fetching
 from headgate.pipeline.recovering import RecoveryWatch
-
-T = TypeVar("T")
 
 MAX_BATCH_RECORDS = 4000
 _MAX_BATCHES_IN_HAND = 4
@@ -38,52 +36,6 @@ class _NoReadOffsets(dict[TP, int | None]):
 
     def __getitem__(self, _: TP) -> None:
         return None
-
-
-class BatchConsumerThread(driver.AIOKafkaConsumerThread):
-    """The thread that talks to the broker."""
-
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        # Faust fixes 1500 ms, and a fetch that waits on idle partitions holds up the busy ones.
-        consumer._fetch_max_wait_ms = transport.fetch_wait_ms
-        return consumer
-
-    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        """Leave the partitions that librdkafka reads to it."""
-        fetched = [TopicPartition(*tp) for tp in assigned if self.transport.is_fetched(tp)]
-        if fetched:
-            self._ensure_consumer().pause(*fetched)
-        await super().on_partitions_assigned(assigned, generation_id)
-
-    def verify_event_path(self, now: float, tp: TP) -> None:
-        """Faust would miss aiokafka's fetches of what librdkafka reads."""
-        if not self.transport.is_fetched(tp):
-            super().verify_event_path(now, tp)
-
-    async def on_thread_stop(self) -> None:
-        """Let go of the broker. aiokafka lets out the cancellation of a fetch that was failing just
-        when it closed; the thread would end with it, and whoever waits for the thread never.
-        """
-        try:
-            await super().on_thread_stop()
-        except asyncio.CancelledError:
-            if self._consumer is not None:
-                await self._consumer._client.close()
-
-    def stay_a_member(self) -> None:
-        """aiokafka leaves a group from which nobody fetches for long, and never joins it again."""
-        if self._consumer is not None:
-            self._consumer._subscription._last_fetch_ended = time.monotonic()
-
-    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        mine = {tp: offset for tp, offset in offsets.items() if tp in self.assignment()}
-        return bool(mine) and bool(await super()._commit(mine))
-
-    async def ask(self, question: Awaitable[T], within_s: float) -> T:
-        """Run in this thread's loop, beside the fetch; raises TimeoutError without an answer."""
-        answer = asyncio.run_coroutine_threadsafe(_awaited(question), self.thread_loop)
-        return await asyncio.wait_for(asyncio.wrap_future(answer), within_s)
 
 
 class BatchConsumer(driver.Consumer):
@@ -296,7 +248,3 @@ class BatchTransport(driver.Transport):
     def is_fetched(self, tp: TP) -> bool:
         """Whether librdkafka reads this partition."""
         return self.fetching is not None and tp.topic == self.fetching.topic
-
-
-async def _awaited(question: Awaitable[T]) -> T:
-    return await question
