@@ -72,6 +72,15 @@ class Mode(StrEnum):
     OBSERVE = "observe"
 
 
+class RolloutKind(StrEnum):
+    """How a version reaches traffic; in `manual` a person sets every share."""
+
+    MANUAL = "manual"
+    CANARY = "canary"
+    BLUE_GREEN = "blue_green"
+    AB = "ab"
+
+
 class Role(StrEnum):
     """What an operator's key may ask for; each role may do what those before it may."""
 
@@ -96,6 +105,10 @@ class AlertKind(StrEnum):
     MISROUTED = "misrouted"
     SHARE_OFF = "share_off"
     NO_ROLLBACK_TARGET = "no_rollback_target"
+    ROLLOUT_WAITING = "rollout_waiting"
+    STANDBY_NOT_READY = "standby_not_ready"
+    COLD_ROLLBACK = "cold_rollback"
+    TEST_VOID = "test_void"
     LIFECYCLE_STEP = "lifecycle_step"
     TELEMETRY_STALE = "telemetry_stale"
     INGEST_LAGGING = "ingest_lagging"

@@ -11,6 +11,7 @@ from headgate.judge.policy import Policy
 from headgate.judge.routing import Point
 from headgate.judge.sequential.arms import Observed
 from headgate.judge.sequential.blocks import with_block, with_references
+from headgate.judge.sequential.budget import MIN_PLANNED
 from headgate.judge.sequential.holds import over, with_holds
 from headgate.judge.sequential.observing import observe
 from headgate.judge.sequential.state import Evidence, Split, WarmUp
@@ -32,13 +33,24 @@ MAX_SPLITS = 64
 
 def begin(state: ModelState, rollout: Rollout, policy: Policy, now_ms: int) -> Evidence:
     """The evidence of a new phase: nothing yet, beside stable as it was until now."""
-    evidence = Evidence(
-        started_ms=now_ms, planned=policy.proof.planned_requests, observed_ms=now_ms
-    )
+    planned = planned_requests(state, rollout, policy, now_ms)
+    evidence = Evidence(started_ms=now_ms, planned=planned, observed_ms=now_ms)
     recent = recent_requests(state.tables, rollout.stable, REFERENCE_REQUESTS)
     evidence = with_references(policy, evidence, recent)
     evidence = resplit(state, rollout, evidence, now_ms, rose=True)
     return _with_blocks(state, rollout, policy, evidence)
+
+
+def planned_requests(state: ModelState, rollout: Rollout, policy: Policy, now_ms: int) -> int:
+    """How many candidate requests a phase is planned for: hold x rate x weight where the course
+    holds for a time and the rate is known, else what the policy says.
+    """
+    stay = rollout.course.stay if rollout.course is not None else None
+    rate = _requests_per_s(state, rollout, now_ms)
+    if stay is None or not rate:
+        return policy.proof.planned_requests
+    expected = rate * rollout.weight / BASIS_POINTS * stay.step.hold_ms / 1000
+    return max(round(expected), MIN_PLANNED)
 
 
 def _with_blocks(
@@ -85,7 +97,7 @@ def new_phase(state: ModelState, policy: Policy, now_ms: int) -> ModelState:
     evidence = replace(
         state.evidence,
         started_ms=now_ms,
-        planned=policy.proof.planned_requests,
+        planned=planned_requests(state, state.rollout, policy, now_ms),
         requests=0,
         stable_requests=0,
         wealth=b"",

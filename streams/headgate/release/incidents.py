@@ -17,6 +17,7 @@ from headgate.judge.durations import say_duration
 from headgate.judge.policy import Trigger
 from headgate.judge.verdicts import Assessment
 from headgate.registry.differences import say_how_asked
+from headgate.release.courses.course import BlueGreen
 from headgate.release.state import Incident, ModelState
 from headgate.release.turn import RUNBOOK, Turn
 from headgate.vocabulary import AlertKind, AlertState, Mode, Severity
@@ -69,7 +70,8 @@ def open_breach(
     turn: Turn, state: ModelState, trigger: Trigger, assessment: Assessment
 ) -> ModelState:
     """The incident of a proven breach; its deadline starts now."""
-    deadline_ms = turn.now_ms + trigger.act_within if trigger.action == "rollback" else None
+    within_ms = 0 if _is_cut_over(state) else trigger.act_within
+    deadline_ms = turn.now_ms + within_ms if trigger.action == "rollback" else None
     parts = (assessment.sentence, trigger.advice, _how_asked(state, trigger))
     sentence = " ".join(part for part in parts if part)
     return open_incident(
@@ -83,6 +85,12 @@ def open_breach(
         numbers=assessment.evidence,
         deadline_ms=deadline_ms,
     )
+
+
+def _is_cut_over(state: ModelState) -> bool:
+    """After a cutover nobody is waited for: blue is ready, and green serves everybody."""
+    course = state.rollout.course if state.rollout else None
+    return isinstance(course, BlueGreen) and course.stay is not None
 
 
 def _how_asked(state: ModelState, trigger: Trigger) -> str:

@@ -16,6 +16,7 @@ from headgate.measure.cells import Cell
 from headgate.measure.windows import read_window, without_fresh
 from headgate.release import incidents, misroutes, shares
 from headgate.release.acting import act
+from headgate.release.courses import following as courses
 from headgate.release.evidence import begin, settle_unheard, take_fresh
 from headgate.release.freshness import Blindness
 from headgate.release.rollouts import policy_of
@@ -78,7 +79,8 @@ def look(turn: Turn, state: ModelState, blind: Blindness) -> ModelState:
     rollout = state.rollout
     if policy is None or rollout is None:
         tables = without_fresh(state.tables)
-        return state if tables is state.tables else replace(state, tables=tables)
+        state = state if tables is state.tables else replace(state, tables=tables)
+        return state if policy is None else courses.follow(turn, state, policy, {})
     if state.evidence is None:
         state = replace(state, evidence=begin(state, rollout, policy, turn.now_ms))
     state = settle_unheard(state, turn.now_ms)
@@ -91,7 +93,8 @@ def look(turn: Turn, state: ModelState, blind: Blindness) -> ModelState:
         state = replace(state, memories=memories)
     for trigger in policy.triggers:
         state = _follow(turn, state, trigger, assessments[trigger.name])
-    return act(turn, state, policy, assessments)
+    state = act(turn, state, policy, assessments)
+    return courses.follow(turn, state, policy, assessments)
 
 
 def _follow(turn: Turn, state: ModelState, trigger: Trigger, seen: Assessment) -> ModelState:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from headgate.judge.policy import PolicyError, digest_of, parse_policy
 from headgate.registry.lifecycle import TransitionError
 from headgate.release import (
+    course_requests,
     incident_requests,
     incidents,
     lifecycle_requests,
@@ -27,21 +28,26 @@ from headgate.release.versions import publish_versions
 from headgate.vocabulary import ANY_MODEL, AlertKind
 from headgate.wire.requests import (
     Adopt,
+    Advance,
     AnyRequest,
     ApplyPolicy,
     Defer,
     EndHold,
+    Pause,
     Postpone,
     Promote,
     Redeploy,
     RegisterTemplate,
     RegisterVersion,
+    ReportCheck,
+    Resume,
     Retain,
     Rollback,
     SetCompatibility,
     SetLifecycle,
     SetMode,
     SetWeight,
+    Skip,
     StartRollout,
 )
 
@@ -136,6 +142,11 @@ _HANDLERS: dict[type, Callable[[Turn, ModelState, Any], tuple[ModelState, str]]]
     ApplyPolicy: _apply_policy,
     StartRollout: rollout_requests.start_rollout,
     SetWeight: rollout_requests.set_weight,
+    Pause: course_requests.pause_rollout,
+    Resume: course_requests.resume_rollout,
+    Advance: course_requests.advance,
+    Skip: course_requests.skip,
+    ReportCheck: course_requests.report_check,
     Promote: rollout_requests.promote,
     Rollback: rollout_requests.rollback,
     Defer: incident_requests.defer,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from headgate.release import incidents, rollouts
+from headgate.release import rollouts
 from headgate.release.compatible import check_candidate, choose_target
+from headgate.release.courses.brakes import check_nothing_forbids, check_revision, running
+from headgate.release.courses.course import BlueGreen
+from headgate.release.courses.going_on import end_incidents, share
+from headgate.release.courses.starting import plan_of
 from headgate.release.refusals import RefusedError
-from headgate.release.state import ModelState, Rollout
+from headgate.release.state import ModelState
 from headgate.release.turn import Turn
-from headgate.vocabulary import AlertKind, Mode
 from headgate.wire.requests import Promote, Rollback, SetWeight, StartRollout
 
 
@@ -35,53 +38,73 @@ def start_rollout(turn: Turn, state: ModelState, request: StartRollout) -> tuple
             f"{request.candidate} is in production already.", "Name another candidate."
         )
     check_candidate(state, request.candidate)
+    _check_overrides(state, request)
+    policy = rollouts.policy_of(state)
+    if policy is None:
+        raise RefusedError(f"{model} has no policy.", f"headgate policy apply {model} FILE")
+    plan = plan_of(policy, request, turn.now_ms)
     state = rollouts.start(
         turn,
         state,
         stable=request.stable,
         candidate=request.candidate,
-        weight=request.weight,
+        weight=plan.weight,
         operator=request.operator,
+        kind=request.kind,
+        course=plan.course,
     )
-    return state, (
-        f"Started: {request.candidate} takes {_share(request.weight)} of {model}, "
-        f"{request.stable} the rest."
+    return state, f"Started: {plan.sentence}"
+
+
+def _check_overrides(state: ModelState, request: StartRollout) -> None:
+    """A version that was rolled back from starts again only if somebody names that decision."""
+    decision = state.rolled_back_by.get(request.candidate, "")
+    if decision == request.overrides:
+        return
+    if not decision:
+        raise RefusedError(
+            f"{request.candidate} was not rolled back by {request.overrides}.",
+            "Leave --overrides out.",
+        )
+    raise RefusedError(
+        f"{request.candidate} was rolled back by decision {decision}.",
+        f"headgate explain {decision}; to try it again all the same, start it with "
+        f"--overrides {decision}",
     )
 
 
 def set_weight(turn: Turn, state: ModelState, request: SetWeight) -> tuple[ModelState, str]:
     """Another share for the candidate; more only where nothing forbids it."""
-    rollout = _running(state)
+    rollout = running(state)
     if request.weight == rollout.weight:
-        return state, f"{rollout.candidate} has {_share(rollout.weight)} already."
+        return state, f"{rollout.candidate} has {share(rollout.weight)} already."
+    check_revision(state, request)
+    if isinstance(rollout.course, BlueGreen):
+        raise RefusedError(
+            "A blue-green rollout has no shares: green takes nothing or everything.",
+            f"headgate rollout advance {state.model}",
+        )
     if request.weight > rollout.weight:
-        _check_nothing_forbids_more(state)
+        check_nothing_forbids(state)
     state = rollouts.reweigh(turn, state, rollout, request.weight, request.operator)
     return state, (
-        f"{rollout.candidate} takes {_share(request.weight)} of {state.model} "
-        f"(it had {_share(rollout.weight)})."
+        f"{rollout.candidate} takes {share(request.weight)} of {state.model} "
+        f"(it had {share(rollout.weight)})."
     )
-
-
-def _check_nothing_forbids_more(state: ModelState) -> None:
-    """An open critical incident or a hold forbids more traffic while Headgate enforces."""
-    if state.mode is Mode.OBSERVE:
-        return
-    for incident in state.incidents.values():
-        critical_breach = incident.kind is AlertKind.BREACH and incident.deadline_ms is not None
-        if critical_breach or incident.kind is AlertKind.OUTAGE_HOLD:
-            raise RefusedError(
-                f"Alert {incident.alert_id} forbids more traffic: {incident.sentence}",
-                f"headgate rollout rollback {state.model}, or wait until the alert is resolved",
-            )
 
 
 def promote(turn: Turn, state: ModelState, request: Promote) -> tuple[ModelState, str]:
     """The candidate becomes the production version."""
-    rollout = _running(state)
-    _check_nothing_forbids_more(state)
+    rollout = running(state)
+    check_revision(state, request)
+    check_nothing_forbids(state)
+    if isinstance(rollout.course, BlueGreen) and rollout.course.stay is None:
+        raise RefusedError(
+            f"{rollout.candidate} has not taken over yet.",
+            f"headgate rollout advance {state.model}",
+        )
     state = rollouts.promote(turn, state, rollout, request.operator)
-    state = _end_incidents(turn, state, f"{rollout.candidate} was promoted by {request.operator}.")
+    state = end_incidents(turn, state, f"{rollout.candidate} was promoted by {request.operator}.")
     return state, (
         f"Promoted {rollout.candidate} to production of {state.model}; "
         f"{rollout.stable} is its previous version."
@@ -117,31 +140,5 @@ def rollback(turn: Turn, state: ModelState, request: Rollback) -> tuple[ModelSta
         recovered_within_ms=policy.recovered_within,
         operator=request.operator,
     )
-    state = _end_incidents(turn, state, f"{bad} was rolled back by {request.operator}.")
+    state = end_incidents(turn, state, f"{bad} was rolled back by {request.operator}.")
     return state, f"Rolled {state.model} back from {bad} to {target.version}. {target.because}"
-
-
-def _end_incidents(turn: Turn, state: ModelState, sentence: str) -> ModelState:
-    of_rollout = {
-        AlertKind.BREACH,
-        AlertKind.OUTAGE_HOLD,
-        AlertKind.NO_ROLLBACK_TARGET,
-        AlertKind.UNEVEN_COMPLETENESS,
-        AlertKind.MISROUTED,
-        AlertKind.SHARE_OFF,
-    }
-    ended = [kept for kept in state.incidents.values() if kept.kind in of_rollout]
-    return incidents.resolve_all(turn, state, ended, sentence)
-
-
-def _running(state: ModelState) -> Rollout:
-    if state.rollout is None:
-        raise RefusedError(
-            f"{state.model} has no running rollout.",
-            f"headgate rollout start {state.model} --stable ... --candidate ... --weight ...",
-        )
-    return state.rollout
-
-
-def _share(weight: int) -> str:
-    return f"{weight / 100:g} %"

@@ -10,12 +10,14 @@ from headgate.judge.policy import Policy, parse_policy
 from headgate.judge.routing import Point
 from headgate.registry.lifecycle import VersionRecord
 from headgate.release import measuring
+from headgate.release.courses.course import Course
+from headgate.release.courses.safety import mark_of
 from headgate.release.evidence import begin, resplit
 from headgate.release.splits import Change, give_split, shared, whole
 from headgate.release.state import ModelState, Rollout
 from headgate.release.turn import Turn
 from headgate.release.versions import set_status
-from headgate.vocabulary import Action, Status
+from headgate.vocabulary import Action, RolloutKind, Status
 from headgate.wire.control import Because
 
 
@@ -32,7 +34,15 @@ def adopt(turn: Turn, state: ModelState, version: str, operator: str) -> ModelSt
 
 
 def start(
-    turn: Turn, state: ModelState, *, stable: str, candidate: str, weight: int, operator: str
+    turn: Turn,
+    state: ModelState,
+    *,
+    stable: str,
+    candidate: str,
+    weight: int,
+    operator: str,
+    kind: RolloutKind = RolloutKind.MANUAL,
+    course: Course | None = None,
 ) -> ModelState:
     """Give `candidate` its first share under a salt of its own: each rollout draws other users."""
     rollout_id = f"r-{turn.place}"
@@ -58,6 +68,9 @@ def start(
         weight=weight,
         started_ms=turn.now_ms,
         first_revision=state.command.revision if state.command else 0,
+        kind=kind,
+        course=course,
+        safe_since=mark_of(state, candidate),
     )
     policy = policy_of(state)
     begun = begin(state, rollout, policy, turn.now_ms) if policy else None
@@ -73,7 +86,13 @@ def start(
 
 
 def reweigh(
-    turn: Turn, state: ModelState, rollout: Rollout, weight: int, operator: str
+    turn: Turn,
+    state: ModelState,
+    rollout: Rollout,
+    weight: int,
+    operator: str,
+    *,
+    reasons: tuple[Because, ...] = (),
 ) -> ModelState:
     """Change the candidate's share within the rollout: the same users, more or fewer of them."""
     change = Change(
@@ -82,6 +101,7 @@ def reweigh(
         to_version=rollout.candidate,
         rollout_id=rollout.rollout_id,
         operator=operator,
+        reasons=reasons,
     )
     split = shared(rollout.candidate, rollout.stable, weight)
     rose, rollout = weight > rollout.weight, replace(rollout, weight=weight)
@@ -123,7 +143,9 @@ def roll_back(
         state = replace(state, previous=_earlier(state, bad, passed_over))
         state = _demote_others(turn, state, operator)
     state = give_split(turn, state, whole(target), change)
-    return replace(state, rollout=None, memories={}, evidence=None)
+    decision = state.command.decision_id if state.command else ""
+    rolled_back_by = {**state.rolled_back_by, bad: decision}
+    return replace(state, rollout=None, memories={}, evidence=None, rolled_back_by=rolled_back_by)
 
 
 def _mark_rolled_back(turn: Turn, state: ModelState, bad: str, operator: str) -> ModelState:
@@ -170,7 +192,14 @@ def _demote(
     return state
 
 
-def promote(turn: Turn, state: ModelState, rollout: Rollout, operator: str) -> ModelState:
+def promote(
+    turn: Turn,
+    state: ModelState,
+    rollout: Rollout,
+    operator: str,
+    *,
+    reasons: tuple[Because, ...] = (),
+) -> ModelState:
     """The candidate takes all traffic and becomes production; stable becomes `previous`.
 
     Promotion by a person clears a version that was once rolled back from.
@@ -194,6 +223,8 @@ def promote(turn: Turn, state: ModelState, rollout: Rollout, operator: str) -> M
         to_version=rollout.candidate,
         rollout_id=rollout.rollout_id,
         operator=operator,
+        reasons=reasons,
     )
     state = give_split(turn, state, whole(rollout.candidate), change)
-    return replace(state, rollout=None, memories={}, evidence=None)
+    left = {key: kept for key, kept in state.rolled_back_by.items() if key != rollout.candidate}
+    return replace(state, rollout=None, memories={}, evidence=None, rolled_back_by=left)

@@ -16,7 +16,8 @@ from headgate.judge.verdicts import Memory
 from headgate.measure.windows import Tables
 from headgate.registry.catalogue import Catalogue
 from headgate.registry.lifecycle import VersionRecord
-from headgate.vocabulary import AlertKind, LifecycleStep, Mode, Severity
+from headgate.release.courses.course import Course, Paused, SafetyMark, Standby
+from headgate.vocabulary import AlertKind, LifecycleStep, Mode, RolloutKind, Severity
 from headgate.wire.acks import Choices
 from headgate.wire.alerts import Alert
 from headgate.wire.audit import ChainHead
@@ -37,7 +38,11 @@ class PolicyRecord(Struct, frozen=True, kw_only=True):
 
 
 class Rollout(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A candidate on its way beside stable; `first_revision` is its first split."""
+    """A candidate on its way beside stable; `first_revision` is its first split.
+
+    `course` is where it stands on a way that Headgate follows by itself; None where a person sets
+    every share. `safe_since` is up to where answers count as unchecked for safety.
+    """
 
     rollout_id: str
     stable: str
@@ -45,7 +50,10 @@ class Rollout(Struct, frozen=True, kw_only=True, omit_defaults=True):
     weight: int
     started_ms: int
     first_revision: int
-    kind: str = "canary"
+    kind: RolloutKind = RolloutKind.MANUAL
+    course: Course | None = None
+    paused: Paused | None = None
+    safe_since: SafetyMark = SafetyMark()
 
 
 class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -117,6 +125,8 @@ class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `shares` tests the candidate's share where no outcome can tell.
     `changed_offset` is the ledger offset of the last entry that
     changed anything here; `split_since_revision` the first revision with the weights in force.
+    `standby` is what a blue-green rollout replaced, and `rolled_back_by` the decision by which a
+    version was last rolled back from.
     `notices` are the lifecycle steps that were announced, by `step/version`; before
     `lifecycle_at_ms` none can be due.
     """
@@ -143,6 +153,8 @@ class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     shares: Shares | None = None
     incidents: dict[str, Incident] = {}
     recovery: Recovery | None = None
+    standby: Standby | None = None
+    rolled_back_by: dict[str, str] = {}
     routers: dict[str, RouterState] = {}
     republished_ms: int = 0
     lifecycle: LifecycleSettings = LifecycleSettings()

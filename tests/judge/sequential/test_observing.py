@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from headgate.judge.policy import parse_policy
+from headgate.judge.promoting import promotion
 from headgate.judge.sequential import looks
 from headgate.judge.sequential.bank import Kind, bank_of
-from headgate.judge.sequential.combining import promotion, weights_of
+from headgate.judge.sequential.combining import weights_of
 from headgate.judge.sequential.looks import over
 from headgate.judge.sequential.plan import plan_of
 from headgate.judge.sequential.state import Sample, WarmUp
@@ -275,10 +276,10 @@ def test_promotion_says_what_it_lacks_and_has() -> None:
     assert promotion(phase.policy, phase.evidence, safety_checked=1_000).proven
     few = promotion(phase.policy, phase.evidence, safety_checked=999)
     assert not few.proven
-    assert few.lacking == ("safety: 999 of 1000 checked answers",)
+    assert few.sentence == "safety: 999 of 1,000 checked answers, about 1 more checked answers"
     phase.both(labels("hallucination", 3, 0), labels("hallucination", 3, 0))  # now it is reported
     lacking = promotion(phase.policy, phase.evidence, safety_checked=1_000).lacking
-    assert [words.split(":")[0] for words in lacking] == ["hallucination"]
+    assert [row.trigger for row in lacking] == ["hallucination"]
 
 
 def test_unknown_never_promotes() -> None:
@@ -286,7 +287,7 @@ def test_unknown_never_promotes() -> None:
     for _ in range(60):
         phase.both(cell(50), cell(50, 1))  # no latency at all
     lacking = promotion(phase.policy, phase.evidence, safety_checked=1_000).lacking
-    assert [words.split(":")[0] for words in lacking] == ["latency_p95"]
+    assert [row.trigger for row in lacking] == ["latency_p95"]
 
 
 def test_a_lean_towards_a_breach_forbids_promotion() -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from math import exp, log
+from math import exp
 
 from msgspec import Struct
 
@@ -105,46 +104,3 @@ def log_good(policy: Policy, trigger: Trigger, evidence: Evidence) -> float | No
     if plan.good_ratio is not None and is_beside(evidence):
         tests.append(log_e[Kind.GOOD_RELATIVE])
     return min(tests, default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class Promotion:
-    """Whether every required metric is proven good now; `lacking` says which is not, and why."""
-
-    proven: bool
-    lacking: tuple[str, ...]
-
-
-def promotion(policy: Policy, evidence: Evidence, *, safety_checked: int | None) -> Promotion:
-    """Promotion needs, now, min E_k(-) >= 1/alpha over the required metrics, no critical E_k >= 1
-    and no violation among the last `safety_checked` answers, which must be enough; None where
-    nobody checks safety.
-
-    The minimum over required metrics needs no correction: it is below each of them.
-    """
-    needed = log(1 / policy.proof.false_promotion)
-    lacking = []
-    for trigger in policy.triggers:
-        if trigger.proof != "sequential" or not _is_required(trigger, evidence):
-            continue
-        good = log_good(policy, trigger, evidence)
-        if good is None or good < needed:
-            have = e_value(good) if good is not None else 0.0
-            lacking.append(f"{trigger.name}: evidence {have:.3g} of {e_value(needed):.3g}")
-    combined = combine(policy, evidence)
-    lacking += [
-        f"{name}: leans towards a breach, evidence {e_value(combined.log_e[name]):.3g}"
-        for name in weights_of(policy)
-        if combined.log_e[name] >= 0
-    ]
-    watched = any(trigger.metric == "safety_violations" for trigger in policy.triggers)
-    if watched and safety_checked is not None and safety_checked < policy.proof.safety_checks:
-        lacking.append(f"safety: {safety_checked} of {policy.proof.safety_checks} checked answers")
-    return Promotion(not lacking, tuple(lacking))
-
-
-def _is_required(trigger: Trigger, evidence: Evidence) -> bool:
-    if trigger.proven_good == "when_reported":
-        known = evidence.triggers.get(trigger.name)
-        return known is not None and known.total.stable > 0
-    return trigger.proven_good == "required"
