@@ -12,7 +12,7 @@ from headgate.registry.lifecycle import VersionRecord
 from headgate.release import measuring
 from headgate.release.evidence import begin, resplit
 from headgate.release.splits import Change, give_split, shared, whole
-from headgate.release.state import ModelState, Rollout
+from headgate.release.state import ModelState, Rollout, Watched
 from headgate.release.turn import Turn
 from headgate.release.versions import set_status
 from headgate.vocabulary import Action, Status
@@ -59,17 +59,23 @@ def start(
         started_ms=turn.now_ms,
         first_revision=state.command.revision if state.command else 0,
     )
-    policy = policy_of(state)
-    begun = begin(state, rollout, policy, turn.now_ms) if policy else None
-    return replace(
-        state,
-        rollout=rollout,
-        memories={},
-        evidence=begun,
-        choices={},
-        routing=(Point(turn.now_ms),),
-        shares=None,
+    state = replace(state, rollout=rollout, choices={})
+    return replace(state, watched=_watched(state, rollout))
+
+
+def _watched(state: ModelState, rollout: Rollout) -> dict[str, Watched]:
+    """The versions that a rollout that begins now puts under judgement."""
+    policy, since_ms = policy_of(state), rollout.started_ms
+    watched = Watched(
+        version=rollout.candidate,
+        beside=rollout.stable,
+        since_ms=since_ms,
+        first_revision=rollout.first_revision,
+        routing=(Point(since_ms),),
     )
+    if policy is not None:
+        watched = begin(state, watched, policy, since_ms)
+    return {watched.version: watched}
 
 
 def reweigh(
@@ -84,12 +90,9 @@ def reweigh(
         operator=operator,
     )
     split = shared(rollout.candidate, rollout.stable, weight)
-    rose, rollout = weight > rollout.weight, replace(rollout, weight=weight)
+    rollout = replace(rollout, weight=weight)
     state = replace(give_split(turn, state, split, change), rollout=rollout)
-    if state.evidence is None:
-        return state
-    told = resplit(state, rollout, state.evidence, turn.now_ms, rose=rose)
-    return replace(state, evidence=told)
+    return resplit(state, turn.now_ms)
 
 
 def roll_back(
@@ -123,7 +126,7 @@ def roll_back(
         state = replace(state, previous=_earlier(state, bad, passed_over))
         state = _demote_others(turn, state, operator)
     state = give_split(turn, state, whole(target), change)
-    return replace(state, rollout=None, memories={}, evidence=None)
+    return replace(state, rollout=None, watched={})
 
 
 def _mark_rolled_back(turn: Turn, state: ModelState, bad: str, operator: str) -> ModelState:
@@ -196,4 +199,4 @@ def promote(turn: Turn, state: ModelState, rollout: Rollout, operator: str) -> M
         operator=operator,
     )
     state = give_split(turn, state, whole(rollout.candidate), change)
-    return replace(state, rollout=None, memories={}, evidence=None)
+    return replace(state, rollout=None, watched={})
