@@ -162,7 +162,7 @@ class LedgerBench:
         )
         self.feed(Progress(worker="w", clock_ms=self.now_ms, partitions=(row,)))
 
-    def request(self, kind: type, **fields: Any) -> AuditRecord:
+    def request(self, kind: type, /, **fields: Any) -> AuditRecord:
         """Send an operator's request; the audit record that answers it."""
         offset = self._sources[Topic.REQUESTS]
         common = {"request_id": f"q{offset}", "model": MODEL, "operator": "ann"}
@@ -206,9 +206,10 @@ class LedgerBench:
         self.tick()
         self.request(Adopt, version=version, policy=policy or policy_content())
 
-    def start(self, weight: int = 5000, candidate: str = "v2") -> None:
+    def start(self, weight: int = 5000, candidate: str = "v2", **fields: Any) -> AuditRecord:
         """Start a rollout beside v1."""
-        self.request(StartRollout, stable="v1", candidate=candidate, weight=weight)
+        asked = {"stable": "v1", "candidate": candidate, "weight": weight}
+        return self.request(StartRollout, **{**asked, **fields})
 
     def serve(self, seconds: float, **arms: Traffic) -> None:
         """Serve traffic for a while: cumulative snapshots, progress, acks and ticks."""

@@ -64,7 +64,8 @@ def plain_lines(status: ModelStatus, now_ms: int | None = None) -> list[str]:
         lines.append(f"  {version}, {_window(row)}: {cells}")
     for trigger in phrases.by_urgency(status.triggers):
         due = _due(trigger.deadline_ms, now_ms)
-        lines.append(f"  {trigger.verdict} {trigger.trigger}: {trigger.because.sentence}{due}")
+        name = phrases.trigger_name(status, trigger)
+        lines.append(f"  {trigger.verdict} {name}: {trigger.because.sentence}{due}")
     for alert in status.alerts:
         due = _due(alert.deadline_ms, now_ms)
         lines.append(f"  alert {alert.alert_id} {alert.state}{due}: {alert.sentence}")
@@ -167,7 +168,8 @@ def _triggers(status: ModelStatus, now_ms: int) -> Table:
     for row in phrases.by_urgency(status.triggers):
         style = _STYLES[row.verdict]
         sentence = f"{row.because.sentence}{_due(row.deadline_ms, now_ms)}"
-        table.add_row(Text(row.verdict, style=style), Text(row.trigger), Text(sentence))
+        name = phrases.trigger_name(status, row)
+        table.add_row(Text(row.verdict, style=style), Text(name), Text(sentence))
     return table
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from headgate.judge.durations import say_duration
 from headgate.judge.policy import Policy, Trigger
@@ -11,33 +11,41 @@ from headgate.release import incidents
 from headgate.release.compatible import NoTargetError, Target, choose_target, page
 from headgate.release.rollouts import roll_back
 from headgate.release.splits import decision_id, next_revision, whole
-from headgate.release.state import Incident, ModelState
+from headgate.release.state import Incident, ModelState, Watched
 from headgate.release.turn import Turn
 from headgate.release.versions import publish_versions
 from headgate.vocabulary import AlertKind, Mode, Verdict
 from headgate.wire.control import Because
 
 Due = tuple[Trigger, Incident, Assessment]
+Respond = Callable[[Turn, ModelState, Watched, list[Due], Target], ModelState]
 
 
 def act(
-    turn: Turn, state: ModelState, policy: Policy, assessments: Mapping[str, Assessment]
+    turn: Turn,
+    state: ModelState,
+    watched: Watched,
+    policy: Policy,
+    assessments: Mapping[str, Assessment],
 ) -> ModelState:
-    """Roll back if any deadline has come whose latest evidence is still a breach.
+    """Act on a version if any deadline has come whose latest evidence is still a breach.
 
     In observe mode the decision is audited as what would have happened. Where neither stable nor
     an earlier version is fit to go back to, the split stays and a person is paged.
     """
-    due = _due(state, policy, assessments, turn.now_ms)
-    if not due or state.rollout is None:
+    due = _due(state, watched, policy, assessments, turn.now_ms)
+    if not due:
         return state
     try:
-        target = choose_target(state, state.rollout.candidate, state.rollout.stable)
+        target = choose_target(state, watched.version, watched.beside)
     except NoTargetError as error:
-        return page(turn, state, due[0][0].name, error, seen=due[0][2])
-    if state.mode is Mode.OBSERVE:
-        return _would_have(turn, state, target, due)
-    return _roll_back(turn, state, target, due)
+        return page(turn, state, due[0][0].name, error, seen=due[0][2], version=watched.version)
+    return _response_to(state)(turn, state, watched, due, target)
+
+
+def _response_to(state: ModelState) -> Respond:
+    """What is done about a version that must go, by what runs."""
+    return _roll_back if state.mode is Mode.ENFORCE else _would_have
 
 
 def because(assessment: Assessment) -> Because:
@@ -52,11 +60,15 @@ def because(assessment: Assessment) -> Because:
 
 
 def _due(
-    state: ModelState, policy: Policy, assessments: Mapping[str, Assessment], now_ms: int
+    state: ModelState,
+    watched: Watched,
+    policy: Policy,
+    assessments: Mapping[str, Assessment],
+    now_ms: int,
 ) -> list[Due]:
     due = []
     for trigger in policy.triggers:
-        incident = incidents.find(state, AlertKind.BREACH, trigger.name)
+        incident = incidents.find(state, AlertKind.BREACH, trigger.name, watched.version)
         seen = assessments[trigger.name]
         if incident is None or incident.deadline_ms is None or seen.verdict is not Verdict.BREACH:
             continue
@@ -65,8 +77,10 @@ def _due(
     return due
 
 
-def _roll_back(turn: Turn, state: ModelState, target: Target, due: list[Due]) -> ModelState:
-    before, bad = state, _bad(state)
+def _roll_back(
+    turn: Turn, state: ModelState, watched: Watched, due: list[Due], target: Target
+) -> ModelState:
+    before, bad = state, watched.version
     state = roll_back(
         turn,
         state,
@@ -89,21 +103,19 @@ def _roll_back(turn: Turn, state: ModelState, target: Target, due: list[Due]) ->
     return state
 
 
-def _would_have(turn: Turn, state: ModelState, target: Target, due: list[Due]) -> ModelState:
+def _would_have(
+    turn: Turn, state: ModelState, watched: Watched, due: list[Due], target: Target
+) -> ModelState:
     weights = whole(target.version)
     decision = decision_id(turn, state.model, next_revision(state), weights)
     sentence = (
-        f"Would have rolled {state.model} back from {_bad(state)} to {target.version}, "
+        f"Would have rolled {state.model} back from {watched.version} to {target.version}, "
         f"but it is in observe mode: {due[0][2].sentence}{target.words}"
     )
     _audit(turn, state, due, decision, sentence, target=target, would_have=True)
     for _, incident, _ in due:
         state = incidents.escalate(turn, state, incident, decision, sentence)
     return state
-
-
-def _bad(state: ModelState) -> str:
-    return state.rollout.candidate if state.rollout else state.production
 
 
 def _audit(

@@ -99,10 +99,11 @@ def page(
     error: NoTargetError,
     *,
     seen: Assessment | None = None,
+    version: str = "",
 ) -> ModelState:
     """Tell on-call, once for each trigger, that there is no version to go back to."""
     kind = AlertKind.NO_ROLLBACK_TARGET
-    if incidents.find(state, kind, trigger) is not None:
+    if incidents.find(state, kind, trigger, version) is not None:
         return state
     return incidents.open_incident(
         turn,
@@ -113,6 +114,7 @@ def page(
         sentence=f"{seen.sentence if seen else ''} {error.sentence} {error.remedy}.".strip(),
         versions=error.versions,
         numbers=seen.evidence if seen else {},
+        version=version,
     )
 
 

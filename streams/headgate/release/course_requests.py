@@ -14,6 +14,7 @@ from headgate.release.refusals import RefusedError
 from headgate.release.rollouts import policy_of
 from headgate.release.state import ModelState, Rollout
 from headgate.release.turn import Turn
+from headgate.release.watched import evidence_of
 from headgate.wire.requests import (
     Advance,
     Pause,
@@ -62,8 +63,9 @@ def resume_rollout(turn: Turn, state: ModelState, request: Resume) -> tuple[Mode
 def advance(turn: Turn, state: ModelState, request: Advance) -> tuple[ModelState, str]:
     """The next step before its time, if all that is required is proven good."""
     rollout, policy, course = _on_course(turn, state, request)
-    if course.stay is not None and state.evidence is not None:
-        proof = stays.proof_of(state, policy, state.evidence, {})
+    evidence = evidence_of(state)
+    if course.stay is not None and evidence is not None:
+        proof = stays.proof_of(state, policy, evidence, {})
         if not proof.proven:
             raise RefusedError(
                 f"{rollout.candidate} is not proven good: {proof.sentence}.",
@@ -127,6 +129,7 @@ def is_early(state: ModelState, policy: Policy, now_ms: int) -> bool:
     course, stay = rollout.course, rollout.course.stay
     if stay is None or (isinstance(course, Canary) and course.at + 1 < len(course.steps)):
         return True
-    if now_ms - stay.since_ms < stay.step.hold_ms or state.evidence is None:
+    evidence = evidence_of(state)
+    if now_ms - stay.since_ms < stay.step.hold_ms or evidence is None:
         return True
-    return not stays.proof_of(state, policy, state.evidence, {}).proven
+    return not stays.proof_of(state, policy, evidence, {}).proven

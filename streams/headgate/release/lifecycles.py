@@ -96,11 +96,7 @@ def _retire(turn: Turn, state: ModelState, step: PlannedStep) -> ModelState:
         to_version=state.production,
         rollout_id=state.rollout.rollout_id if state.rollout else "",
     )
-    state = give_split(turn, state, weights, change)
-    if state.rollout is None or state.evidence is None:
-        return state
-    told = resplit(state, state.rollout, state.evidence, turn.now_ms, rose=False)
-    return replace(state, evidence=told)
+    return resplit(give_split(turn, state, weights, change), turn.now_ms)
 
 
 def _order(turn: Turn, state: ModelState, step: PlannedStep, order: str) -> None:

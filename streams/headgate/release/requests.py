@@ -126,9 +126,7 @@ def _apply_policy(turn: Turn, state: ModelState, request: ApplyPolicy) -> tuple[
     known = {trigger.name for trigger in parse_policy(record.content).triggers}
     gone = [kept for kept in state.incidents.values() if _is_gone(kept, known)]
     state = incidents.resolve_all(turn, state, gone, f"Policy {record.name} has no such trigger.")
-    memories = {name: kept for name, kept in state.memories.items() if name in known}
-    state = replace(state, policy=record, memories=memories)
-    state = new_phase(state, parse_policy(record.content), turn.now_ms)
+    state = new_phase(replace(state, policy=record), parse_policy(record.content), turn.now_ms)
     return state, (f"Policy {record.name} ({record.digest}) is in force for {state.model}.")
 
 

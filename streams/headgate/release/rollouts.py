@@ -10,11 +10,12 @@ from headgate.judge.policy import Policy, parse_policy
 from headgate.judge.routing import Point
 from headgate.registry.lifecycle import VersionRecord
 from headgate.release import measuring
+from headgate.release.courses.cold import warn_if_cold
 from headgate.release.courses.course import Course
 from headgate.release.courses.safety import mark_of
 from headgate.release.evidence import begin, resplit
 from headgate.release.splits import Change, give_split, shared, whole
-from headgate.release.state import ModelState, Rollout
+from headgate.release.state import ModelState, Rollout, Watched
 from headgate.release.turn import Turn
 from headgate.release.versions import set_status
 from headgate.vocabulary import Action, RolloutKind, Status
@@ -72,17 +73,23 @@ def start(
         course=course,
         safe_since=mark_of(state, candidate),
     )
-    policy = policy_of(state)
-    begun = begin(state, rollout, policy, turn.now_ms) if policy else None
-    return replace(
-        state,
-        rollout=rollout,
-        memories={},
-        evidence=begun,
-        choices={},
-        routing=(Point(turn.now_ms),),
-        shares=None,
+    state = replace(state, rollout=rollout, choices={})
+    return replace(state, watched=_watched(state, rollout))
+
+
+def _watched(state: ModelState, rollout: Rollout) -> dict[str, Watched]:
+    """The versions that a rollout that begins now puts under judgement."""
+    policy, since_ms = policy_of(state), rollout.started_ms
+    watched = Watched(
+        version=rollout.candidate,
+        beside=rollout.stable,
+        since_ms=since_ms,
+        first_revision=rollout.first_revision,
+        routing=(Point(since_ms),),
     )
+    if policy is not None:
+        watched = begin(state, watched, policy, since_ms)
+    return {watched.version: watched}
 
 
 def reweigh(
@@ -104,12 +111,9 @@ def reweigh(
         reasons=reasons,
     )
     split = shared(rollout.candidate, rollout.stable, weight)
-    rose, rollout = weight > rollout.weight, replace(rollout, weight=weight)
+    rollout = replace(rollout, weight=weight)
     state = replace(give_split(turn, state, split, change), rollout=rollout)
-    if state.evidence is None:
-        return state
-    told = resplit(state, rollout, state.evidence, turn.now_ms, rose=rose)
-    return replace(state, evidence=told)
+    return resplit(state, turn.now_ms)
 
 
 def roll_back(
@@ -145,7 +149,8 @@ def roll_back(
     state = give_split(turn, state, whole(target), change)
     decision = state.command.decision_id if state.command else ""
     rolled_back_by = {**state.rolled_back_by, bad: decision}
-    return replace(state, rollout=None, memories={}, evidence=None, rolled_back_by=rolled_back_by)
+    state = replace(state, rollout=None, watched={}, rolled_back_by=rolled_back_by)
+    return warn_if_cold(turn, state, target)
 
 
 def _mark_rolled_back(turn: Turn, state: ModelState, bad: str, operator: str) -> ModelState:
@@ -227,4 +232,4 @@ def promote(
     )
     state = give_split(turn, state, whole(rollout.candidate), change)
     left = {key: kept for key, kept in state.rolled_back_by.items() if key != rollout.candidate}
-    return replace(state, rollout=None, memories={}, evidence=None, rolled_back_by=left)
+    return replace(state, rollout=None, watched={}, rolled_back_by=left)

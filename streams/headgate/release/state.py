@@ -60,7 +60,8 @@ class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An open alert about a model. `deadline_ms` is when Headgate acts by itself, if it will.
 
     `acted` holds the decision that it led to; with `would_have`, the one that it would have led to
-    outside observe mode.
+    outside observe mode. `version` is the judged version that it is about, "" where it is about the
+    model.
     """
 
     alert_id: str
@@ -75,6 +76,25 @@ class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True):
     deferred: bool = False
     acted: str = ""
     would_have: bool = False
+    version: str = ""
+
+
+class Watched(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A version under judgement, and what its proofs remember.
+
+    `beside` is the arm that it is compared with. Windows reach back to `since_ms`, and to outcomes
+    of `first_revision` on. `routing` keeps how the choices and outcomes of both arms grew, and
+    `shares` tests the version's share where no outcome can tell.
+    """
+
+    version: str
+    beside: str = ""
+    since_ms: int = 0
+    first_revision: int = 0
+    evidence: Evidence | None = None
+    memories: dict[str, Memory] = {}
+    routing: History = ()
+    shares: Shares | None = None
 
 
 class Recovery(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -118,11 +138,11 @@ class Waiting(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One model: split, rollout, tables, what proofs remember, incidents and routers.
+    """One model: split, rollout, tables, what is judged, incidents and routers.
 
-    `choices` counts what routers chose, by version, since the rollout began, and `routing` keeps
-    how that and the outcomes grew; `misrouted_ms` is when an outcome last told of a misroute, and
-    `shares` tests the candidate's share where no outcome can tell.
+    `watched` has the versions under judgement, in the order of the split. `choices` counts what
+    routers chose, by version, since the rollout began; `misrouted_ms` is when an outcome last told
+    of a misroute.
     `changed_offset` is the ledger offset of the last entry that
     changed anything here; `split_since_revision` the first revision with the weights in force.
     `standby` is what a blue-green rollout replaced, and `rolled_back_by` the decision by which a
@@ -145,12 +165,9 @@ class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     split_since_revision: int = 0
     rollout: Rollout | None = None
     tables: Tables = Tables()
-    memories: dict[str, Memory] = {}
-    evidence: Evidence | None = None
+    watched: dict[str, Watched] = {}
     choices: dict[str, int] = {}
-    routing: History = ()
     misrouted_ms: int = 0
-    shares: Shares | None = None
     incidents: dict[str, Incident] = {}
     recovery: Recovery | None = None
     standby: Standby | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headgate.judge.policy import Trigger
 from headgate.judge.verdicts import Memory
 from headgate.measure.cells import Cell
 from headgate.measure.metrics import CallerFaults, error_count, read_all
@@ -11,7 +12,7 @@ from headgate.release.acting import because
 from headgate.release.freshness import blindness
 from headgate.release.incidents import alert_of, find
 from headgate.release.lifecycles import life_of
-from headgate.release.looking import judge
+from headgate.release.looking import Judged, judge
 from headgate.release.recovery import live_routers
 from headgate.release.rollouts import policy_of
 from headgate.release.splits import weight_of
@@ -133,25 +134,28 @@ def _windows(
 
 def _triggers(state: PartitionState, model: ModelState) -> tuple[TriggerStatus, ...]:
     policy = policy_of(model)
-    assessments, memories = judge(model, state.time_ms, blindness(state))
-    if policy is None or not assessments:
+    if policy is None:
         return ()
-    rows = []
-    for trigger in policy.triggers:
-        incident = find(model, AlertKind.BREACH, trigger.name)
-        memory = memories.get(trigger.name, Memory())
-        rows.append(
-            TriggerStatus(
-                trigger=trigger.name,
-                severity=str(trigger.severity),
-                verdict=assessments[trigger.name].verdict,
-                because=because(assessments[trigger.name]),
-                since_ms=memory.crossed_since_ms,
-                deadline_ms=incident.deadline_ms if incident else None,
-                deferred=incident.deferred if incident else False,
-            )
-        )
-    return tuple(rows)
+    return tuple(
+        _trigger(model, version, trigger, seen)
+        for version, seen in judge(model, state.time_ms, blindness(state)).items()
+        for trigger in policy.triggers
+    )
+
+
+def _trigger(model: ModelState, version: str, trigger: Trigger, seen: Judged) -> TriggerStatus:
+    incident = find(model, AlertKind.BREACH, trigger.name, version)
+    assessment, memory = seen.assessments[trigger.name], seen.memories.get(trigger.name, Memory())
+    return TriggerStatus(
+        trigger=trigger.name,
+        version=version,
+        severity=str(trigger.severity),
+        verdict=assessment.verdict,
+        because=because(assessment),
+        since_ms=memory.crossed_since_ms,
+        deadline_ms=incident.deadline_ms if incident else None,
+        deferred=incident.deferred if incident else False,
+    )
 
 
 def _rollout(model: ModelState) -> RolloutStatus | None:

@@ -46,7 +46,10 @@ class VersionStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TriggerStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The verdict of one trigger on the `version` that it judges."""
+
     trigger: str
+    version: str = ""
     severity: str
     verdict: Verdict
     because: Because

@@ -114,12 +114,16 @@ UNTESTED = TriggerEvidence()
 
 
 class Split(Struct, frozen=True):
-    """One split of the phase: its revision, since when, and the basis points of both arms."""
+    """One split of the phase: its revision, since when, and the basis points of both arms.
+
+    The candidate's buckets begin at `first`; stable's are the last ones.
+    """
 
     revision: int
     since_ms: int
     candidate: int
     stable: int
+    first: int = 0
 
 
 class WarmUp(Struct, frozen=True):

@@ -20,6 +20,7 @@ from headgate.release.courses.stays import Assessments, Outlook, look_at
 from headgate.release.state import ModelState, Rollout
 from headgate.release.turn import Turn
 from headgate.release.versions import publish_versions
+from headgate.release.watched import evidence_of
 from headgate.vocabulary import AlertKind, Mode, Severity
 
 HEADGATE = "headgate"
@@ -53,7 +54,7 @@ def follow(turn: Turn, state: ModelState, policy: Policy, judged: Assessments) -
 def _follow_stay(
     turn: Turn, state: ModelState, policy: Policy, rollout: Rollout, judged: Assessments
 ) -> ModelState:
-    course, evidence = rollout.course, state.evidence
+    course, evidence = rollout.course, evidence_of(state)
     if course is None or course.stay is None or evidence is None:
         return state
     early = policy.canary.early and isinstance(course, Canary)

@@ -12,6 +12,7 @@ from headgate.release.courses.course import Course
 from headgate.release.evidence import begin
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
+from headgate.release.watched import each, evidence_of
 from headgate.vocabulary import BASIS_POINTS, AlertKind
 from headgate.wire.control import Because
 
@@ -31,9 +32,10 @@ OF_A_ROLLOUT = frozenset(
 
 def reasons_for(state: ModelState, policy: Policy) -> tuple[Because, ...]:
     """What was known good, or not, of every required metric when the rollout went on."""
-    if state.evidence is None:
+    evidence = evidence_of(state)
+    if evidence is None:
         return ()
-    found = assess_sequential(policy, state.evidence)
+    found = assess_sequential(policy, evidence)
     return tuple(because(seen) for seen in found.values() if seen.proven_good is not None)
 
 
@@ -54,8 +56,7 @@ def widen(
     weight = max(stay.step.weight, before)
     state = rollouts.reweigh(turn, state, rollout, weight, operator, reasons=reasons)
     state = with_course(state, course)
-    if state.rollout is not None:
-        state = replace(state, evidence=begin(state, state.rollout, policy, turn.now_ms))
+    state = each(state, lambda watched: begin(state, watched, policy, turn.now_ms))
     state = end_waiting(turn, state, f"{rollout.candidate} went on.")
     sentence = (
         f"{rollout.candidate} of {state.model} went from {share(before)} to {share(weight)}: {why}."
