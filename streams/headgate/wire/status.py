@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from headgate.vocabulary import Mode, Verdict
+from headgate.vocabulary import Mode, RolloutKind, Verdict
 from headgate.wire.acks import Choices
 from headgate.wire.alerts import Alert
 from headgate.wire.audit import ChainHead
@@ -66,14 +66,51 @@ class RouterStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     choices: tuple[Choices, ...] = ()
 
 
+class LackingProof(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a required metric lacks, and about how many more samples that takes."""
+
+    trigger: str
+    sentence: str
+    more: Count | None = None
+    unit: str = ""
+
+
+class CheckStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A check that the policy names; `passed` is None until somebody reports it."""
+
+    check: Name
+    version: Name
+    passed: bool | None = None
+    at_ms: TimestampMs | None = None
+    detail: str = ""
+
+
 class RolloutStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a rollout stands, what happens next and when, and what a person can do now.
+
+    `place` is the stay in words, since `since_ms`; it ends at `hold_until_ms` at the earliest and
+    waits for a person from `max_hold_until_ms` on. `waits` says why it waits for one already.
+    """
+
     rollout_id: Name
-    kind: str
+    kind: RolloutKind
     stable: str
     candidate: str
     weight: Count
     started_ms: TimestampMs
     holding: bool = False
+    place: str = ""
+    steps: tuple[Weight, ...] = ()
+    since_ms: TimestampMs | None = None
+    hold_until_ms: TimestampMs | None = None
+    max_hold_until_ms: TimestampMs | None = None
+    paused: str = ""
+    waits: str = ""
+    lacking: tuple[LackingProof, ...] = ()
+    checks: tuple[CheckStatus, ...] = ()
+    next: str = ""
+    next_at_ms: TimestampMs | None = None
+    can: tuple[str, ...] = ()
 
 
 class ModelStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -91,6 +128,7 @@ class ModelStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     decision_id: str = ""
     weights: tuple[Weight, ...] = ()
     rollout: RolloutStatus | None = None
+    can: tuple[str, ...] = ()
     versions: tuple[VersionStatus, ...] = ()
     triggers: tuple[TriggerStatus, ...] = ()
     alerts: tuple[Alert, ...] = ()

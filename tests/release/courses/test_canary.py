@@ -71,7 +71,7 @@ def test_an_early_canary_advances_as_soon_as_it_is_proven() -> None:
 def test_without_proof_it_waits_for_a_person_and_says_what_is_lacking() -> None:
     bench = adopted()
     start_canary(bench)
-    bench.serve(125, v1=GOOD, v2=Traffic(requests=6, error_rate=0.02))
+    bench.serve(125, v1=GOOD, v2=Traffic(requests=3, error_rate=0.02))
     assert len(_waiting(bench)) == 1
     assert "error_rate: evidence" in _waiting(bench)[0]
     assert "more requests" in _waiting(bench)[0]
