@@ -8,7 +8,8 @@ from msgspec import Struct
 
 from headgate.measure.measures import MAX_SAFETY_IDS
 from headgate.measure.sketch import EMPTY, Sketch
-from headgate.wire.ledger import Snapshot
+from headgate.measure.slots import add_slots, subtract_slots
+from headgate.wire.ledger import NO_SLOTS, Slots, Snapshot
 
 
 class Cell(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -16,7 +17,7 @@ class Cell(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `errors` counts by error type; `labelled` and `flagged` by label; `sums` and `counts` by
     measure (see `measures`); `sketches` holds the distributions; `safety_request_ids` names a few
-    of the requests that violated safety.
+    of the requests that violated safety; `slots` divides counts and sums by the router's bucket.
     """
 
     outcomes: int = 0
@@ -28,6 +29,7 @@ class Cell(Struct, frozen=True, kw_only=True, omit_defaults=True):
     counts: dict[str, int] = {}
     sketches: dict[str, Sketch] = {}
     safety_request_ids: tuple[str, ...] = ()
+    slots: Slots = NO_SLOTS
 
     def sketch(self, measure: str) -> Sketch:
         """The distribution of `measure`, empty where nothing carried it."""
@@ -49,6 +51,7 @@ def cell_of(snapshot: Snapshot) -> Cell:
         counts=snapshot.counts,
         sketches={name: Sketch.decode(text) for name, text in snapshot.sketches.items()},
         safety_request_ids=snapshot.safety_request_ids,
+        slots=snapshot.slots,
     )
 
 
@@ -72,6 +75,7 @@ def merge(cells: Iterable[Cell]) -> Cell:
             for name in sorted({name for cell in cells for name in cell.sketches})
         },
         safety_request_ids=_some_ids(cell.safety_request_ids for cell in cells),
+        slots=add_slots([cell.slots for cell in cells]),
     )
 
 
@@ -91,6 +95,7 @@ def difference(newer: Cell, older: Cell) -> Cell:
         safety_request_ids=tuple(
             name for name in newer.safety_request_ids if name not in older.safety_request_ids
         ),
+        slots=subtract_slots(newer.slots, older.slots),
     )
 
 
