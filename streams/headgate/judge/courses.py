@@ -7,6 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from headgate.judge.ab.criteria import LARGEST_DIFFERENCE, Criterion, problems_of_criteria
+from headgate.judge.ab.plan import ALPHA
 from headgate.judge.durations import DurationMs
 from headgate.judge.permits import Strict
 from headgate.vocabulary import BASIS_POINTS
@@ -127,3 +129,51 @@ class BlueGreenSettings(Strict):
     def known_checks(self) -> tuple[str, ...]:
         """Every check that somebody may report."""
         return (*self.checks, self.ready_check)
+
+
+class CriterionSettings(Strict):
+    """A metric to compare arms by, and the smallest relative difference that matters."""
+
+    metric: Annotated[str, Field(max_length=64)]
+    better: Literal["higher", "lower"]
+    matters: Annotated[float, Field(gt=0, le=LARGEST_DIFFERENCE, allow_inf_nan=False)]
+
+    @model_validator(mode="after")
+    def _comparable(self) -> Self:
+        problems = problems_of_criteria([self.criterion()])
+        if problems:
+            raise ValueError("; ".join(rule for _, rule in problems))
+        return self
+
+    def criterion(self) -> Criterion:
+        """The criterion as a test takes it."""
+        return Criterion(metric=self.metric, better=self.better, matters=self.matters)
+
+
+def _usual(metric: str, better: Literal["higher", "lower"], matters: float) -> CriterionSettings:
+    return CriterionSettings(metric=metric, better=better, matters=matters)
+
+
+class AbSettings(Strict):
+    """How A/B tests, and the reviews of canaries, compare arms; the first criterion decides.
+
+    `alpha` is the chance that a test ever declares anything false, over all pairs and criteria.
+    """
+
+    alpha: Annotated[float, Field(gt=0, le=0.5, allow_inf_nan=False)] = ALPHA
+    criteria: Annotated[tuple[CriterionSettings, ...], Field(min_length=1, max_length=16)] = (
+        _usual("rating_mean", "higher", 0.02),
+        _usual("success_rate", "higher", 0.02),
+        _usual("error_rate", "lower", 0.25),
+        _usual("latency_p95_ms", "lower", 0.1),
+        _usual("tokens_mean", "lower", 0.1),
+        _usual("cost_mean_usd", "lower", 0.1),
+    )
+
+    @field_validator("criteria")
+    @classmethod
+    def _distinct(cls, criteria: tuple[CriterionSettings, ...]) -> tuple[CriterionSettings, ...]:
+        names = [row.metric for row in criteria]
+        if len(set(names)) < len(names):
+            raise ValueError("a metric is a criterion once")
+        return criteria

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from headgate.judge.calendar import Calendar
-from headgate.judge.courses import BlueGreenSettings, CanarySettings
+from headgate.judge.courses import AbSettings, BlueGreenSettings, CanarySettings
 from headgate.judge.durations import DurationMs
 from headgate.judge.permits import Approvals, CompatibilitySettings, Strict
 from headgate.judge.sequential.budget import MIN_PLANNED
@@ -168,6 +168,7 @@ class Policy(Strict):
     calendar: Calendar = Calendar()
     canary: CanarySettings = CanarySettings()
     blue_green: BlueGreenSettings = BlueGreenSettings()
+    ab: AbSettings = AbSettings()
     triggers: tuple[Trigger, ...] = Field(min_length=1)
 
     @model_validator(mode="after")

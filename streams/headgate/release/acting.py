@@ -9,13 +9,14 @@ from headgate.judge.policy import Policy, Trigger
 from headgate.judge.verdicts import Assessment
 from headgate.release import incidents
 from headgate.release.compatible import NoTargetError, Target, choose_target, page
-from headgate.release.rollouts import roll_back
+from headgate.release.courses.experiment import without_arm
+from headgate.release.reasons import because
+from headgate.release.rollouts import drop, policy_of, roll_back
 from headgate.release.splits import decision_id, next_revision, whole
 from headgate.release.state import Incident, ModelState, Watched
 from headgate.release.turn import Turn
 from headgate.release.versions import publish_versions
 from headgate.vocabulary import AlertKind, Mode, Verdict
-from headgate.wire.control import Because
 
 Due = tuple[Trigger, Incident, Assessment]
 Respond = Callable[[Turn, ModelState, Watched, list[Due], Target], ModelState]
@@ -45,18 +46,9 @@ def act(
 
 def _response_to(state: ModelState) -> Respond:
     """What is done about a version that must go, by what runs."""
-    return _roll_back if state.mode is Mode.ENFORCE else _would_have
-
-
-def because(assessment: Assessment) -> Because:
-    """An assessment as a command and an audit record carry it."""
-    return Because(
-        trigger=assessment.trigger,
-        verdict=str(assessment.verdict),
-        reason=str(assessment.reason),
-        sentence=assessment.sentence,
-        evidence=assessment.evidence,
-    )
+    if state.mode is Mode.OBSERVE:
+        return _would_have
+    return _drop if len(state.watched) > 1 else _roll_back
 
 
 def _due(
@@ -99,6 +91,32 @@ def _roll_back(
         state = incidents.escalate(turn, state, incident, decision, sentence)
     others = [kept for kept in state.incidents.values() if not kept.acted]
     state = incidents.resolve_all(turn, state, others, f"Ended by decision {decision}.")
+    publish_versions(turn, before, state)
+    return state
+
+
+def _drop(
+    turn: Turn, state: ModelState, watched: Watched, due: list[Due], target: Target
+) -> ModelState:
+    """One arm of several goes; what it was served goes to stable."""
+    rollout, policy, bad = state.rollout, policy_of(state), watched.version
+    if rollout is None or policy is None or target.version != rollout.stable:
+        return _roll_back(turn, state, watched, due, target)
+    before = state
+    reasons = tuple(because(seen) for _, _, seen in due)
+    within_ms = min(trigger.recovered_within for trigger, _, _ in due)
+    state = drop(turn, state, rollout, bad, reasons=reasons, recovered_within_ms=within_ms)
+    state = without_arm(state, policy, turn.now_ms)
+    decision = state.command.decision_id if state.command else ""
+    sentence = (
+        f"Took {bad} out of the A/B test of {state.model}, its share goes to {target.version}: "
+        f"{due[0][2].sentence} The others are compared anew."
+    )
+    _audit(turn, state, due, decision, sentence, target=target, would_have=False)
+    for _, incident, _ in due:
+        state = incidents.escalate(turn, state, incident, decision, sentence)
+    own = [kept for kept in state.incidents.values() if kept.version == bad and not kept.acted]
+    state = incidents.resolve_all(turn, state, own, f"Ended by decision {decision}.")
     publish_versions(turn, before, state)
     return state
 

@@ -27,6 +27,7 @@ from headgate.wire.requests import (
     ApplyPolicy,
     Approve,
     Promote,
+    StopTest,
     digest_of_request,
 )
 
@@ -58,7 +59,9 @@ def _rule_for(state: ModelState, request: AnyRequest, now_ms: int) -> Approvals 
     kind, rule = type(request).__struct_config__.tag, policy.approvals
     if rule is not None and (kind in rule.actions or isinstance(request, ApplyPolicy)):
         return rule
-    if isinstance(request, Promote) and is_early(state, policy, now_ms):
+    winner = request.winner if isinstance(request, StopTest) else ""
+    promotes = isinstance(request, Promote) or winner not in {"", state.production}
+    if promotes and is_early(state, policy, winner, now_ms):
         return rule or EARLY_PROMOTION
     return None
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from headgate.judge.policy import Policy
 from headgate.release.courses import blue_green, stays
 from headgate.release.courses.brakes import check_may_go_on, check_revision, running
-from headgate.release.courses.course import BlueGreen, Canary, Course
+from headgate.release.courses.course import BlueGreen, Canary, Course, Experiment
 from headgate.release.courses.following import WAYS, pause
 from headgate.release.courses.going_on import end_waiting, share
 from headgate.release.refusals import RefusedError
@@ -15,6 +15,7 @@ from headgate.release.rollouts import policy_of
 from headgate.release.state import ModelState, Rollout
 from headgate.release.turn import Turn
 from headgate.release.watched import evidence_of
+from headgate.vocabulary import AbVerdict
 from headgate.wire.requests import (
     Advance,
     Pause,
@@ -121,12 +122,16 @@ def report_check(turn: Turn, state: ModelState, request: ReportCheck) -> tuple[M
     return blue_green.report(turn, state, policy, request)
 
 
-def is_early(state: ModelState, policy: Policy, now_ms: int) -> bool:
-    """Whether a promotion skips what the course still asks for."""
+def is_early(state: ModelState, policy: Policy, winner: str, now_ms: int) -> bool:
+    """Whether a promotion skips what the course still asks for; `winner` is a test's."""
     rollout = state.rollout
     if rollout is None or rollout.course is None or policy.canary.early_promotion == "allowed":
         return False
     course, stay = rollout.course, rollout.course.stay
+    if isinstance(course, Experiment):
+        whole = course.comparing.test.decided
+        won = whole is not None and whole.verdict is AbVerdict.WINNER and not course.comparing.void
+        return not won or whole is None or winner not in whole.leaders
     if stay is None or (isinstance(course, Canary) and course.at + 1 < len(course.steps)):
         return True
     evidence = evidence_of(state)

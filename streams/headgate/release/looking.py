@@ -18,6 +18,7 @@ from headgate.measure.windows import read_window, without_fresh
 from headgate.release import incidents, misroutes, shares
 from headgate.release.acting import act
 from headgate.release.courses import following as courses
+from headgate.release.courses.comparing import count_fresh
 from headgate.release.evidence import begin, settle_unheard, take_fresh
 from headgate.release.freshness import Blindness
 from headgate.release.rollouts import policy_of
@@ -94,7 +95,7 @@ def look(turn: Turn, state: ModelState, blind: Blindness) -> ModelState:
     state = misroutes.follow(turn, state, state.tables.fresh)
     for version in state.watched:
         state = _take(turn, state, version, policy, blind)
-    state = _without_fresh(state)
+    state = _without_fresh(count_fresh(state))
     judged = judge(state, turn.now_ms, blind, brief=not state.incidents)
     for version, seen in judged.items():
         state = _follow_all(turn, state, version, policy, seen)

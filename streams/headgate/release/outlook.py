@@ -11,16 +11,17 @@ from headgate.judge.durations import say_duration
 from headgate.judge.policy import Policy
 from headgate.judge.promoting import Promotion
 from headgate.judge.verdicts import Assessment
-from headgate.release.courses import canary
+from headgate.release.courses import canary, comparing
 from headgate.release.courses.blue_green import blue_unready, unpassed
 from headgate.release.courses.brakes import forbidding
-from headgate.release.courses.course import BlueGreen, Canary, Check, Stay
+from headgate.release.courses.course import BlueGreen, Canary, Check, Comparing, Experiment, Stay
 from headgate.release.courses.going_on import share
 from headgate.release.courses.stays import proof_of
 from headgate.release.state import ModelState, Rollout
 from headgate.release.watched import evidence_of
 from headgate.vocabulary import AlertKind
 from headgate.wire.control import Weight
+from headgate.wire.reports import TestReport
 from headgate.wire.status import CheckStatus, LackingProof, RolloutStatus
 
 
@@ -57,6 +58,7 @@ def rollout_status(
             for row in (proof.lacking if proof is not None else ())
         ),
         checks=_checks(rollout, policy),
+        report=_report(state),
         next=coming.sentence,
         next_at_ms=coming.at_ms,
         can=what_can_be_done(state),
@@ -78,6 +80,9 @@ def place(rollout: Rollout) -> str:
         return canary.place(course)
     if isinstance(course, BlueGreen):
         return "checks, green takes nothing yet" if course.stay is None else "watch, green serves"
+    if isinstance(course, Experiment):
+        arms = course.comparing.test.plan.arms
+        return ", ".join(f"{arm.version} {share(arm.weight)}" for arm in arms)
     return f"{share(rollout.weight)}, set by hand"
 
 
@@ -126,6 +131,11 @@ def _checks(rollout: Rollout, policy: Policy | None) -> tuple[CheckStatus, ...]:
     )
 
 
+def _report(state: ModelState) -> TestReport | None:
+    known = comparing.of_rollout(state)
+    return known.report if known is not None else None
+
+
 def _next(
     state: ModelState,
     policy: Policy | None,
@@ -140,6 +150,8 @@ def _next(
         return standstill
     if policy is not None and isinstance(course, BlueGreen) and stay is None:
         return _before_cutover(state, policy, rollout, course, now_ms)
+    if isinstance(course, Experiment):
+        return Coming(_of_test(course.comparing))
     if policy is not None and stay is not None:
         return _after_stay(policy, rollout, stay, proof, now_ms)
     return Coming("Nothing by itself: a person sets every share. A proven breach rolls back.")
@@ -155,6 +167,16 @@ def _standstill(state: ModelState, rollout: Rollout, stay: Stay | None) -> Comin
     if incident is None:
         return None
     return Coming("Nothing advances while an alert forbids it.", incident.deadline_ms)
+
+
+def _of_test(known: Comparing) -> str:
+    if known.void:
+        return f"Nothing: the test is void, because {known.void}."
+    if known.test.decided is not None:
+        return "Nothing by itself: the test is decided, and somebody must stop it."
+    more = known.report.more if known.report is not None else known.test.plan.needed
+    about = f", about {more:,} more requests from now" if more is not None else ""
+    return f"A verdict once there is data enough{about}; a proven breach takes its arm out."
 
 
 def _before_cutover(
@@ -208,6 +230,9 @@ def what_can_be_done(state: ModelState) -> tuple[str, ...]:
     if rollout.paused is None:
         commands.append(f"headgate rollout pause {model}")
     if forbidding(state) is not None or rollout.paused is not None:
+        return tuple(commands)
+    if isinstance(course, Experiment):
+        commands.append(f"headgate ab stop {model} --winner VERSION")
         return tuple(commands)
     if course is not None:
         commands.append(f"headgate rollout advance {model}")

@@ -49,6 +49,7 @@ from headgate.wire.requests import (
     SetWeight,
     Skip,
     StartRollout,
+    StopTest,
 )
 
 
@@ -147,6 +148,7 @@ _HANDLERS: dict[type, Callable[[Turn, ModelState, Any], tuple[ModelState, str]]]
     ReportCheck: course_requests.report_check,
     Promote: rollout_requests.promote,
     Rollback: rollout_requests.rollback,
+    StopTest: rollout_requests.stop_test,
     Defer: incident_requests.defer,
     EndHold: incident_requests.end_hold,
     SetMode: incident_requests.set_mode,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from headgate.release import rollouts
 from headgate.release.compatible import check_candidate, choose_target
+from headgate.release.courses import canary
 from headgate.release.courses.brakes import check_nothing_forbids, check_revision, running
-from headgate.release.courses.course import BlueGreen
+from headgate.release.courses.course import BlueGreen, Experiment
 from headgate.release.courses.going_on import end_incidents, share
-from headgate.release.courses.starting import plan_of
+from headgate.release.courses.starting import Asked, plan_of
 from headgate.release.refusals import RefusedError
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
-from headgate.wire.requests import Promote, Rollback, SetWeight, StartRollout
+from headgate.wire.requests import Promote, Rollback, SetWeight, StartRollout, StopTest
 
 
 def start_rollout(turn: Turn, state: ModelState, request: StartRollout) -> tuple[ModelState, str]:
@@ -37,18 +40,17 @@ def start_rollout(turn: Turn, state: ModelState, request: StartRollout) -> tuple
         raise RefusedError(
             f"{request.candidate} is in production already.", "Name another candidate."
         )
-    check_candidate(state, request.candidate)
+    for version in _candidates(request):
+        check_candidate(state, version)
     _check_overrides(state, request)
     policy = rollouts.policy_of(state)
     if policy is None:
         raise RefusedError(f"{model} has no policy.", f"headgate policy apply {model} FILE")
-    plan = plan_of(policy, request, turn.now_ms)
+    plan = plan_of(Asked(state, policy, request, turn.now_ms))
     state = rollouts.start(
         turn,
         state,
-        stable=request.stable,
-        candidate=request.candidate,
-        weight=plan.weight,
+        plan.weights,
         operator=request.operator,
         kind=request.kind,
         course=plan.course,
@@ -56,21 +58,26 @@ def start_rollout(turn: Turn, state: ModelState, request: StartRollout) -> tuple
     return state, f"Started: {plan.sentence}"
 
 
+def _candidates(request: StartRollout) -> tuple[str, ...]:
+    arms = tuple(row.version for row in request.arms if row.version != request.stable)
+    return arms or (request.candidate,)
+
+
 def _check_overrides(state: ModelState, request: StartRollout) -> None:
     """A version that was rolled back from starts again only if somebody names that decision."""
-    decision = state.rolled_back_by.get(request.candidate, "")
-    if decision == request.overrides:
-        return
-    if not decision:
+    known = {name: state.rolled_back_by.get(name, "") for name in _candidates(request)}
+    if request.overrides and request.overrides not in known.values():
         raise RefusedError(
             f"{request.candidate} was not rolled back by {request.overrides}.",
             "Leave --overrides out.",
         )
-    raise RefusedError(
-        f"{request.candidate} was rolled back by decision {decision}.",
-        f"headgate explain {decision}; to try it again all the same, start it with "
-        f"--overrides {decision}",
-    )
+    for version, decision in known.items():
+        if decision and decision != request.overrides:
+            raise RefusedError(
+                f"{version} was rolled back by decision {decision}.",
+                f"headgate explain {decision}; to try it again all the same, start it with "
+                f"--overrides {decision}",
+            )
 
 
 def set_weight(turn: Turn, state: ModelState, request: SetWeight) -> tuple[ModelState, str]:
@@ -84,8 +91,17 @@ def set_weight(turn: Turn, state: ModelState, request: SetWeight) -> tuple[Model
             "A blue-green rollout has no shares: green takes nothing or everything.",
             f"headgate rollout advance {state.model}",
         )
+    if isinstance(rollout.course, Experiment):
+        raise RefusedError(
+            "The shares of an A/B test are fixed: what was counted before would count for nothing.",
+            f"headgate ab stop {state.model}, and start another",
+        )
     if request.weight > rollout.weight:
         check_nothing_forbids(state)
+    policy = rollouts.policy_of(state)
+    if policy is not None:
+        state = canary.with_new_review(state, policy, request.weight, turn.now_ms)
+        rollout = running(state)
     state = rollouts.reweigh(turn, state, rollout, request.weight, request.operator)
     return state, (
         f"{rollout.candidate} takes {share(request.weight)} of {state.model} "
@@ -102,6 +118,11 @@ def promote(turn: Turn, state: ModelState, request: Promote) -> tuple[ModelState
         raise RefusedError(
             f"{rollout.candidate} has not taken over yet.",
             f"headgate rollout advance {state.model}",
+        )
+    if isinstance(rollout.course, Experiment):
+        raise RefusedError(
+            "An A/B test ends with a winner, or without one.",
+            f"headgate ab stop {state.model} --winner VERSION",
         )
     state = rollouts.promote(turn, state, rollout, request.operator)
     state = end_incidents(turn, state, f"{rollout.candidate} was promoted by {request.operator}.")
@@ -142,3 +163,28 @@ def rollback(turn: Turn, state: ModelState, request: Rollback) -> tuple[ModelSta
     )
     state = end_incidents(turn, state, f"{bad} was rolled back by {request.operator}.")
     return state, f"Rolled {state.model} back from {bad} to {target.version}. {target.because}"
+
+
+def stop_test(turn: Turn, state: ModelState, request: StopTest) -> tuple[ModelState, str]:
+    """End an A/B test: its winner is promoted, or stable serves everything again."""
+    rollout = running(state)
+    check_revision(state, request)
+    if not isinstance(rollout.course, Experiment):
+        raise RefusedError(
+            f"No A/B test of {state.model} is running.", f"headgate status {state.model}"
+        )
+    verdict = rollout.course.comparing.report
+    said = f" It had said: {verdict.sentence}" if verdict is not None else ""
+    ended = f"The A/B test was stopped by {request.operator}."
+    if request.winner in {"", rollout.stable}:
+        state = rollouts.stop(turn, state, rollout, request.operator)
+        state = end_incidents(turn, state, ended)
+        return state, f"Stopped the A/B test: {rollout.stable} serves everything again.{said}"
+    if request.winner not in state.watched:
+        arms = ", ".join((*state.watched, rollout.stable))
+        raise RefusedError(f"{request.winner} is no arm of the test.", f"Its arms are: {arms}.")
+    check_nothing_forbids(state)
+    won = replace(rollout, candidate=request.winner)
+    state = rollouts.promote(turn, state, won, request.operator)
+    state = end_incidents(turn, state, ended)
+    return state, f"Promoted {request.winner} to production of {state.model}.{said}"

@@ -18,8 +18,9 @@ from headgate.release.splits import Change, give_split, shared, whole
 from headgate.release.state import ModelState, Rollout, Watched
 from headgate.release.turn import Turn
 from headgate.release.versions import set_status
+from headgate.release.watched import keep
 from headgate.vocabulary import Action, RolloutKind, Status
-from headgate.wire.control import Because
+from headgate.wire.control import Because, Weight
 
 
 def policy_of(state: ModelState) -> Policy | None:
@@ -37,59 +38,127 @@ def adopt(turn: Turn, state: ModelState, version: str, operator: str) -> ModelSt
 def start(
     turn: Turn,
     state: ModelState,
+    weights: tuple[Weight, ...],
     *,
-    stable: str,
-    candidate: str,
-    weight: int,
     operator: str,
     kind: RolloutKind = RolloutKind.MANUAL,
     course: Course | None = None,
 ) -> ModelState:
-    """Give `candidate` its first share under a salt of its own: each rollout draws other users."""
-    rollout_id = f"r-{turn.place}"
-    known = state.versions.get(candidate)
-    if known is not None and known.status is Status.DEVELOPMENT:
-        why = f"deployed for rollout {rollout_id}"
-        state = set_status(turn, state, candidate, Status.STAGING, by=operator, why=why)
-    why = f"rollout {rollout_id} began"
-    state = set_status(turn, state, candidate, Status.CANDIDATE, by=operator, why=why)
+    """Give candidates their first shares, stable last, under a salt of its own: each rollout draws
+    other users.
+    """
+    rollout_id, stable, candidate = f"r-{turn.place}", weights[-1].version, weights[0]
+    for row in weights[:-1]:
+        state = _seat(turn, state, row.version, rollout_id, operator)
     change = Change(
         action=Action.SET_WEIGHTS,
         from_version=stable,
-        to_version=candidate,
+        to_version=candidate.version,
         rollout_id=rollout_id,
         salt=rollout_id,
         operator=operator,
     )
-    state = give_split(turn, state, shared(candidate, stable, weight), change)
+    state = give_split(turn, state, weights, change)
     rollout = Rollout(
         rollout_id=rollout_id,
         stable=stable,
-        candidate=candidate,
-        weight=weight,
+        candidate=candidate.version,
+        weight=candidate.weight,
         started_ms=turn.now_ms,
         first_revision=state.command.revision if state.command else 0,
         kind=kind,
         course=course,
-        safe_since=mark_of(state, candidate),
+        safe_since=mark_of(state, candidate.version),
     )
-    state = replace(state, rollout=rollout, choices={})
-    return replace(state, watched=_watched(state, rollout))
+    state = replace(state, rollout=rollout, choices={}, watched={})
+    for row in weights[:-1]:
+        state = keep(state, _watched(state, rollout, row.version))
+    return state
 
 
-def _watched(state: ModelState, rollout: Rollout) -> dict[str, Watched]:
-    """The versions that a rollout that begins now puts under judgement."""
+def _seat(
+    turn: Turn, state: ModelState, version: str, rollout_id: str, operator: str
+) -> ModelState:
+    known = state.versions.get(version)
+    if known is not None and known.status is Status.DEVELOPMENT:
+        why = f"deployed for rollout {rollout_id}"
+        state = set_status(turn, state, version, Status.STAGING, by=operator, why=why)
+    why = f"rollout {rollout_id} began"
+    return set_status(turn, state, version, Status.CANDIDATE, by=operator, why=why)
+
+
+def _unseat(turn: Turn, state: ModelState, operator: str, why: str) -> ModelState:
+    """Whoever is a candidate still is none any more, and keeps its good name."""
+    for name, record in tuple(state.versions.items()):
+        if record.status is Status.CANDIDATE:
+            state = set_status(turn, state, name, Status.STAGING, by=operator, why=why)
+    return state
+
+
+def _watched(state: ModelState, rollout: Rollout, version: str) -> Watched:
+    """A version that a rollout that begins now puts under judgement."""
     policy, since_ms = policy_of(state), rollout.started_ms
     watched = Watched(
-        version=rollout.candidate,
+        version=version,
         beside=rollout.stable,
         since_ms=since_ms,
         first_revision=rollout.first_revision,
         routing=(Point(since_ms),),
     )
-    if policy is not None:
-        watched = begin(state, watched, policy, since_ms)
-    return {watched.version: watched}
+    return begin(state, watched, policy, since_ms) if policy is not None else watched
+
+
+def stop(turn: Turn, state: ModelState, rollout: Rollout, operator: str) -> ModelState:
+    """Stable serves everything again; nobody was proven bad."""
+    change = Change(
+        action=Action.SET_WEIGHTS,
+        from_version=rollout.candidate,
+        to_version=rollout.stable,
+        rollout_id=rollout.rollout_id,
+        operator=operator,
+    )
+    state = _unseat(turn, state, operator, f"rollout {rollout.rollout_id} was stopped")
+    state = give_split(turn, state, whole(rollout.stable), change)
+    return replace(state, rollout=None, watched={})
+
+
+def drop(
+    turn: Turn,
+    state: ModelState,
+    rollout: Rollout,
+    bad: str,
+    *,
+    reasons: tuple[Because, ...],
+    recovered_within_ms: int,
+) -> ModelState:
+    """One of several candidates gives its share to stable; the others keep theirs."""
+    rows = state.command.weights if state.command else ()
+    freed = sum(row.weight for row in rows if row.version == bad)
+    weights = tuple(
+        replace(row, weight=row.weight + freed) if row.version == rollout.stable else row
+        for row in rows
+        if row.version != bad
+    )
+    change = Change(
+        action=Action.ROLLBACK,
+        from_version=bad,
+        to_version=rollout.stable,
+        rollout_id=rollout.rollout_id,
+        reasons=reasons,
+        recovered_within_ms=recovered_within_ms,
+    )
+    state = _mark_rolled_back(turn, state, bad, "")
+    state = give_split(turn, state, weights, change)
+    decision = state.command.decision_id if state.command else ""
+    left = {name: kept for name, kept in state.watched.items() if name != bad}
+    rollout = replace(rollout, candidate=weights[0].version, weight=weights[0].weight)
+    state = replace(
+        state,
+        rollout=rollout,
+        watched=left,
+        rolled_back_by={**state.rolled_back_by, bad: decision},
+    )
+    return resplit(state, turn.now_ms)
 
 
 def reweigh(
@@ -137,6 +206,7 @@ def roll_back(
         recovered_within_ms=recovered_within_ms,
     )
     state = _mark_rolled_back(turn, state, bad, operator)
+    state = _unseat(turn, state, operator, f"its rollout ended with the rollback from {bad}")
     if target != state.production:
         passed_over = {state.production, state.previous} - {bad, target}
         state = _demote(turn, state, passed_over, operator, f"passed over for {target}")
@@ -222,6 +292,7 @@ def promote(
         previous=rollout.stable,
     )
     state = _demote_others(turn, state, operator)
+    state = _unseat(turn, state, operator, f"{rollout.candidate} was promoted")
     change = Change(
         action=Action.PROMOTE,
         from_version=rollout.stable,

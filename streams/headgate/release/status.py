@@ -10,12 +10,12 @@ from headgate.measure.cells import Cell
 from headgate.measure.metrics import CallerFaults, error_count, read_all
 from headgate.measure.windows import covered_ms, read_window
 from headgate.registry.timeline import plan
-from headgate.release.acting import because
 from headgate.release.freshness import blindness
 from headgate.release.incidents import alert_of, find
 from headgate.release.lifecycles import life_of
 from headgate.release.looking import Judged, judge
 from headgate.release.outlook import rollout_status, what_can_be_done
+from headgate.release.reasons import because
 from headgate.release.recovery import live_routers
 from headgate.release.rollouts import policy_of
 from headgate.release.splits import weight_of

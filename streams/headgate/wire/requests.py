@@ -17,11 +17,13 @@ from headgate.wire.registry import (
     PromptTemplate,
     VersionSpec,
 )
+from headgate.wire.reports import TestCriterion
 
 MAX_DEFER_MINUTES = 30
 MAX_POSTPONE_DAYS = 365
 MAX_STEPS = 32
 MAX_ARMS = 8
+MAX_CRITERIA = 16
 MAX_HOLD_MS = 26 * 7 * 86_400_000
 
 
@@ -64,8 +66,9 @@ class StartRollout(Request, frozen=True, kw_only=True, tag="start_rollout", omit
     """Put `candidate` on its way beside `stable`.
 
     `weight` is a manual rollout's first share; `steps` replace the policy's for a canary. An A/B
-    test has `arms`: every version with its fixed share, stable last, `candidate` first. A version
-    that was rolled back from starts again only where `overrides` names that decision.
+    test has `arms`: every version with its fixed share, stable last, `candidate` first, and
+    `criteria` in place of the policy's, the first of which decides. A version that was rolled back
+    from starts again only where `overrides` names that decision.
     """
 
     stable: Name
@@ -74,6 +77,7 @@ class StartRollout(Request, frozen=True, kw_only=True, tag="start_rollout", omit
     weight: BasisPoints = 0
     steps: Annotated[tuple[Step, ...], Meta(max_length=MAX_STEPS)] = ()
     arms: Annotated[tuple[Weight, ...], Meta(max_length=MAX_ARMS)] = ()
+    criteria: Annotated[tuple[TestCriterion, ...], Meta(max_length=MAX_CRITERIA)] = ()
     overrides: Text = ""
 
 

@@ -11,6 +11,7 @@ from headgate.wire.audit import ChainHead
 from headgate.wire.control import Because, Weight
 from headgate.wire.fields import Count, Name, TimestampMs
 from headgate.wire.registry import PlannedStep
+from headgate.wire.reports import TestReport
 
 
 class WindowRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -108,6 +109,7 @@ class RolloutStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     waits: str = ""
     lacking: tuple[LackingProof, ...] = ()
     checks: tuple[CheckStatus, ...] = ()
+    report: TestReport | None = None
     next: str = ""
     next_at_ms: TimestampMs | None = None
     can: tuple[str, ...] = ()

@@ -44,7 +44,7 @@ class PlanError(ValueError):
 
 def problems_of(arms: Sequence[Arm], criteria: Sequence[Criterion], alpha: float) -> list[Problem]:
     """Everything that is wrong, at once; none where a test can start."""
-    found = _of_arms(arms) + _of_criteria(criteria)
+    found = _of_arms(arms) + problems_of_criteria(criteria)
     if not (isfinite(alpha) and 0 < alpha <= 0.5):
         found.append(("$.alpha", f"{alpha} is not above 0 and at most 0.5"))
     return found
@@ -70,7 +70,8 @@ def _of_arms(arms: Sequence[Arm]) -> list[Problem]:
     return found
 
 
-def _of_criteria(criteria: Sequence[Criterion]) -> list[Problem]:
+def problems_of_criteria(criteria: Sequence[Criterion]) -> list[Problem]:
+    """What is wrong with what arms are to be compared by."""
     found: list[Problem] = []
     if not criteria:
         found.append(("$.criteria", "none given; a test needs one or more"))

@@ -4,20 +4,36 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from headgate.judge.ab.running import AbTest
+from headgate.wire.reports import TestReport
 from headgate.wire.requests import Step
+
+
+class Comparing(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An A/B test of the arms under one split, since `began_ms`, and its newest reading.
+
+    `void` says why it proves nothing; once void it stays so.
+    """
+
+    test: AbTest
+    began_ms: int
+    report: TestReport | None = None
+    void: str = ""
 
 
 class Stay(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A stay at one weight since `since_ms`; time in which it was paused does not count.
 
     `unknown_since_ms` is since when a required metric has been unknown, `waits` why it waits for a
-    person, and `would_have` says that in observe mode it would have gone on.
+    person, `review` compares both arms where the step asks for that, and `would_have` says that in
+    observe mode it would have gone on.
     """
 
     step: Step
     since_ms: int
     unknown_since_ms: int | None = None
     waits: str = ""
+    review: Comparing | None = None
     would_have: bool = False
 
 
@@ -55,7 +71,18 @@ class BlueGreen(Struct, frozen=True, kw_only=True, tag="blue_green", omit_defaul
     stay: Stay | None = None
 
 
-Course = Canary | BlueGreen
+class Experiment(Struct, frozen=True, kw_only=True, tag="ab", omit_defaults=True):
+    """An A/B test as a rollout: fixed shares until somebody stops it."""
+
+    comparing: Comparing
+
+    @property
+    def stay(self) -> None:
+        """It has no steps."""
+        return
+
+
+Course = Canary | BlueGreen | Experiment
 
 
 class Paused(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +12,11 @@ from msgspec.structs import replace
 from headgate.judge.calendar import closed_because
 from headgate.judge.policy import Policy
 from headgate.release import incidents
-from headgate.release.courses import blue_green, canary, standby
+from headgate.release.courses import blue_green, canary, experiment, standby
 from headgate.release.courses.brakes import forbidding
 from headgate.release.courses.course import BlueGreen, Canary, Paused, Stay
 from headgate.release.courses.going_on import with_course
+from headgate.release.courses.reviewing import reviewed
 from headgate.release.courses.safety import remarked
 from headgate.release.courses.stays import Assessments, Outlook, look_at
 from headgate.release.state import ModelState, Rollout
@@ -43,6 +45,7 @@ WAYS: dict[type[Any], Way] = {
 def follow(turn: Turn, state: ModelState, policy: Policy, judged: Assessments) -> ModelState:
     """The rollout after a look; the same object where nothing was due."""
     state = standby.follow(turn, remarked(state), policy)
+    state = experiment.follow(turn, state, policy)
     rollout = state.rollout
     if rollout is None or rollout.course is None or rollout.paused is not None:
         return state
@@ -67,6 +70,9 @@ def _follow_stay(
         return _wait(turn, state, seen)
     if not seen.ended:
         return state
+    state, objection = reviewed(turn, state, policy)
+    if objection:
+        return _wait(turn, state, dataclasses.replace(seen, waits=objection))
     return _go_on(turn, state, policy, "everything required is proven good")
 
 
@@ -133,8 +139,10 @@ def _wait(turn: Turn, state: ModelState, seen: Outlook) -> ModelState:
     rollout = state.rollout
     if rollout is None or rollout.course is None:
         return state
-    stay = replace(seen.stay, waits=seen.waits)
-    state = with_course(state, replace(rollout.course, stay=stay))
+    stay = rollout.course.stay
+    if stay is None:
+        return state
+    state = with_course(state, replace(rollout.course, stay=replace(stay, waits=seen.waits)))
     sentence = f"The rollout of {rollout.candidate} waits for a person: {seen.waits}."
     return _ask_a_person(turn, state, rollout, sentence)
 

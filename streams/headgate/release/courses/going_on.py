@@ -7,9 +7,9 @@ from msgspec.structs import replace
 from headgate.judge.policy import Policy
 from headgate.judge.sequential.verdicts import assess_sequential
 from headgate.release import incidents, rollouts
-from headgate.release.acting import because
 from headgate.release.courses.course import Course
 from headgate.release.evidence import begin
+from headgate.release.reasons import because
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
 from headgate.release.watched import each, evidence_of
