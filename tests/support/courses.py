@@ -6,10 +6,15 @@ from typing import Any
 
 from headgate.vocabulary import RolloutKind
 from headgate.wire.audit import AuditRecord
+from headgate.wire.control import Weight
+from headgate.wire.reports import TestCriterion
 from support.ledger import LedgerBench, Traffic, policy_content
 
 GOOD = Traffic(requests=60, error_rate=0.02)
 BAD = Traffic(requests=60, error_rate=0.3)
+
+RATING = TestCriterion(metric="rating_mean", better="higher", matters=0.05)
+ERRORS = TestCriterion(metric="error_rate", better="lower", matters=0.5)
 
 QUICK: dict[str, Any] = {
     "canary": {
@@ -45,6 +50,13 @@ def start_canary(bench: LedgerBench, candidate: str = "v2", **fields: Any) -> Au
 def start_blue_green(bench: LedgerBench, candidate: str = "v2", **fields: Any) -> AuditRecord:
     """Ask for a blue-green rollout beside v1."""
     return bench.start(0, candidate, kind=RolloutKind.BLUE_GREEN, **fields)
+
+
+def start_ab(bench: LedgerBench, *arms: tuple[str, int], **fields: Any) -> AuditRecord:
+    """Ask for an A/B test of arms and their basis points, the last of them stable."""
+    rows = tuple(Weight(version=name, weight=weight) for name, weight in arms)
+    asked = {"arms": rows, "criteria": (RATING, ERRORS), "stable": arms[-1][0], **fields}
+    return bench.start(0, arms[0][0], kind=RolloutKind.AB, **asked)
 
 
 def weights(bench: LedgerBench) -> list[dict[str, int]]:
