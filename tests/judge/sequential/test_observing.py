@@ -315,9 +315,9 @@ def claim_edges(module: Any) -> None:
 @pytest.mark.parametrize(
     ("fragment", "instead"),
     [
-        ("above = sketch.count_above(whole)", "above = sketch.count_above(whole // 2)"),
-        ("above = sketch.count_above(whole)", "above = sketch.count_reaching(whole)"),
-        ("else sketch.count_reaching(whole)", "else above"),
+        ("sketch.count_over(whole)", "sketch.count_over(whole // 2)"),
+        ("above, reached = sketch", "reached, above = sketch"),
+        ("else reached", "else above"),
         ("reaching += above if exact", "reaching += above if not exact"),
     ],
 )
