@@ -110,6 +110,7 @@ def _stakes(plan: Plan, kind: Kind) -> tuple[Floats, Floats, Floats]:
 
 def _ratio(plan: Plan, kind: Kind) -> float:
     """What a rate may be beside stable's; for quantiles it lies in the value that is exceeded."""
-    if kind is Kind.GOOD_RELATIVE:
-        return plan.good_ratio or 1.0
-    return plan.relative or 1.0 if plan.sampled.family is Family.RATE else 1.0
+    if plan.sampled.family is not Family.RATE:
+        return 1.0
+    allowed = plan.good_ratio if kind is Kind.GOOD_RELATIVE else plan.relative
+    return allowed or 1.0
