@@ -282,6 +282,23 @@ def test_promotion_says_what_it_lacks_and_has() -> None:
     assert [row.trigger for row in lacking] == ["hallucination"]
 
 
+def test_a_latency_on_its_limit_is_hardly_ever_proven_good_and_one_like_stables_is() -> None:
+    proven = {1.0: 0, 1.5: 0}
+    for slower, seed in product(proven, range(10)):
+        rng, phase = np.random.default_rng(seed), Phase()
+        p95_us = 800_000 * np.exp(1.6448536 * 0.6)
+        phase.tell(references={"latency_p95": float(p95_us)})
+        needed, known = log(1 / phase.policy.proof.false_promotion), -1e3
+        for _ in range(60):
+            both = rng.lognormal(np.log(800_000), 0.6, (2, 50)) * [[slower], [1.0]]
+            mine, other = (cell(50, latency_us=arm.astype(int)) for arm in both)
+            phase.both(mine, other)
+            known = max(known, phase.combined.tests["latency_p95"][Kind.GOOD_RELATIVE])
+        proven[slower] += known >= needed
+    assert proven[1.0] == 10
+    assert proven[1.5] <= 2
+
+
 def test_unknown_never_promotes() -> None:
     phase = Phase()
     for _ in range(60):
@@ -316,9 +333,9 @@ def claim_edges(module: Any) -> None:
 @pytest.mark.parametrize(
     ("fragment", "instead"),
     [
-        ("above = sketch.count_above(whole)", "above = sketch.count_above(whole // 2)"),
-        ("above = sketch.count_above(whole)", "above = sketch.count_reaching(whole)"),
-        ("else sketch.count_reaching(whole)", "else above"),
+        ("sketch.count_over(whole)", "sketch.count_over(whole // 2)"),
+        ("above, reached = sketch", "reached, above = sketch"),
+        ("else reached", "else above"),
         ("reaching += above if exact", "reaching += above if not exact"),
     ],
 )

@@ -9,10 +9,9 @@ from math import exp
 from msgspec import Struct
 
 from headgate.judge.policy import Policy, Trigger
-from headgate.judge.sequential.bank import KINDS, Kind, bank_of
-from headgate.judge.sequential.observing import log_evidence
+from headgate.judge.sequential.bank import Kind, bank_of
 from headgate.judge.sequential.plan import plan_of
-from headgate.judge.sequential.process import NOTHING
+from headgate.judge.sequential.remembering import log_evidence
 from headgate.judge.sequential.state import Evidence
 from headgate.vocabulary import Severity
 
@@ -57,12 +56,12 @@ def combine(policy: Policy, evidence: Evidence) -> Combined:
 
     A weighted mean of e-processes is one itself, so that alpha holds for all of them together.
     """
-    beside = is_beside(evidence)
+    beside, plans = is_beside(evidence), bank_of(policy).plans
     weights, needed = weights_of(policy), evidence_needed(policy)
-    tests, bank = log_e_values(policy, evidence), bank_of(policy)
+    tests = log_e_values(policy, evidence)
     log_e = {
-        trigger.name: log_evidence(plan, tests[trigger.name], beside=beside)
-        for trigger, plan in zip(bank.triggers, bank.plans, strict=True)
+        name: log_evidence(plan, values, beside=beside)
+        for (name, values), plan in zip(tests.items(), plans, strict=True)
     }
     shares = {name: weight * e_value(log_e[name]) for name, weight in weights.items()}
     enough = 1 / policy.proof.false_rollback
@@ -70,17 +69,18 @@ def combine(policy: Policy, evidence: Evidence) -> Combined:
     proven = {name for name, share in shares.items() if share >= enough}
     if shares and total >= enough:
         proven.add(max(shares, key=lambda name: shares[name]))
-    warned = {name for name, known in log_e.items() if e_value(known) >= needed[name]}
-    proven |= warned.difference(weights)
+    proven |= {
+        name
+        for name, known in log_e.items()
+        if known > 0 and name not in weights and e_value(known) >= needed[name]
+    }
     return Combined(tests, log_e, needed, total, frozenset(proven))
 
 
 def log_e_values(policy: Policy, evidence: Evidence) -> dict[str, list[float]]:
     """ln E of the four tests of each sequential trigger."""
-    bank, rows = bank_of(policy), evidence.log_e
-    if len(rows) != len(bank):
-        rows = [[NOTHING] * KINDS] * len(bank)
-    return {trigger.name: row for trigger, row in zip(bank.triggers, rows, strict=True)}
+    bank = bank_of(policy)
+    return dict(zip(bank.row_of, bank.log_e(evidence.log_e), strict=True))
 
 
 @lru_cache(maxsize=256)

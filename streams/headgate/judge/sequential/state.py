@@ -11,6 +11,7 @@ from headgate.measure.sketch import EMPTY, Sketch
 from headgate.measure.windows import Row
 
 _MERGED_FROM = 8
+Spent = tuple[int, int, int, int]  # per test of a trigger
 
 
 class Sample(Struct, frozen=True, omit_defaults=True):
@@ -101,7 +102,7 @@ class TriggerEvidence(Struct, frozen=True, omit_defaults=True):
     began. `path` is the evidence over time as (ms, ln E). `holding_since_ms` marks an outage hold.
     """
 
-    spent: tuple[int, int, int, int] = (-1, -1, -1, -1)
+    spent: Spent = (-1, -1, -1, -1)
     looks: dict[int, OpenLook] = {}
     reference: float = 0.0
     building: Counted = NOT_COUNTED
