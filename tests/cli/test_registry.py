@@ -72,6 +72,7 @@ def test_apply_asks_for_templates_then_compatibility_then_parents_first(
         *["register_template"] * 2,
         "set_compatibility",
         *["register_version"] * 2,
+        "set_cleanup",
     ]
     versions = [r.spec.version for r in worker.requests if isinstance(r, RegisterVersion)]
     assert versions == ["v1.0.0", "v1.1.0"]

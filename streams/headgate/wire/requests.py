@@ -11,6 +11,7 @@ from headgate.vocabulary import Mode, Role
 from headgate.wire.codec import encode
 from headgate.wire.fields import BasisPoints, Name, Text, TimestampMs
 from headgate.wire.registry import (
+    CleanupPolicy,
     CompatibilityRule,
     LifecycleSettings,
     PromptTemplate,
@@ -152,6 +153,12 @@ class Approve(Request, frozen=True, kw_only=True, tag="approve", omit_defaults=T
     digest: Annotated[str, Meta(min_length=64, max_length=64)]
 
 
+class SetCleanup(Request, frozen=True, kw_only=True, tag="set_cleanup", omit_defaults=True):
+    """How long and how many versions may stay in a status; what is left out stays as it was."""
+
+    cleanup: CleanupPolicy
+
+
 AnyRequest = (
     Adopt
     | ApplyPolicy
@@ -171,6 +178,7 @@ AnyRequest = (
     | Redeploy
     | ApplyKeys
     | Approve
+    | SetCleanup
 )
 
 
