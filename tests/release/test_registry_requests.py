@@ -6,24 +6,27 @@ from typing import Any
 
 import pytest
 
-from headgate.vocabulary import Status
+from headgate.vocabulary import Status, Topic
 from headgate.wire.audit import AuditRecord
 from headgate.wire.registry import (
+    CompatibilityEntry,
     CompatibilityRule,
     Parameters,
     PromptTemplate,
+    TemplateEntry,
     VersionEntry,
     VersionNeeds,
     VersionSpec,
 )
 from headgate.wire.requests import (
+    ApplyPolicy,
     Promote,
     RegisterTemplate,
     RegisterVersion,
     SetCompatibility,
     StartRollout,
 )
-from support.ledger import LedgerBench, Traffic, same_but_audit, sentences
+from support.ledger import MODEL, LedgerBench, Traffic, policy_content, same_but_audit, sentences
 
 
 def _spec(version: str = "v1.0.0", **fields: Any) -> VersionSpec:
@@ -150,6 +153,24 @@ def test_a_template_may_fit_other_models_later_and_outlives_quiet_minutes(
     wider = PromptTemplate(compatible_models=("gpt-4o", "gpt-4.1"))
     assert "Changed" in bench.request(RegisterTemplate, name="p1", template=wider).sentence
     assert bench.model.catalogue.templates == {"p1": wider}
+
+
+def test_templates_and_rules_are_published_when_they_change_and_only_then(
+    bench: LedgerBench,
+) -> None:
+    template = PromptTemplate(compatible_models=("gpt-4o",))
+    out = CompatibilityRule(compatible=False, model="gpt-4o", embedding="e2")
+    for _ in range(2):
+        bench.request(RegisterTemplate, name="p1", template=template)
+        bench.request(SetCompatibility, rules=(out,), embedding="e3")
+    told = [row for row in bench.published if row.topic is Topic.REGISTRY]
+    assert [(row.key, row.message) for row in told] == [
+        ("support//template/p1", TemplateEntry(model=MODEL, name="p1", template=template)),
+        ("support//compatibility", CompatibilityEntry(model=MODEL, rules=(out,), embedding="e3")),
+    ]
+    policy = {**policy_content(), "compatibility": {"api_version": "2025-01"}}
+    bench.request(ApplyPolicy, policy=policy)
+    assert bench.messages(CompatibilityEntry)[-1].api_version == "2025-01"
 
 
 def test_compatibility_is_set_as_a_whole_and_contradictions_are_refused(

@@ -17,6 +17,7 @@ from headgate.release import (
     rollout_requests,
     rollouts,
 )
+from headgate.release.catalogue_entries import publish_catalogue
 from headgate.release.compatible import NoTargetError, page
 from headgate.release.everywhere import who_asks
 from headgate.release.evidence import new_phase
@@ -68,6 +69,7 @@ def answer(turn: Turn, state: ModelState, request: AnyRequest) -> ModelState:
             return page(turn, before, "rollback", refusal)
         return before
     publish_versions(turn, before, state)
+    publish_catalogue(turn, before, state)
     changed = state.command is not before.command and state.command is not None
     turn.audit(
         request.model,

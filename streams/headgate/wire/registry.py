@@ -1,4 +1,4 @@
-"""`registry`: one entry per model version, so that anyone can read what is known of it."""
+"""`registry`: an entry per version, template and set of rules: anyone can read what is known."""
 
 from __future__ import annotations
 
@@ -198,7 +198,9 @@ class PlannedStep(Struct, frozen=True, kw_only=True, omit_defaults=True):
     at_ms: TimestampMs | None = None
 
 
-class VersionEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class VersionEntry(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="version"
+):
     """One version as it stands: where it is in its life, and what was declared and measured."""
 
     model: Name
@@ -215,3 +217,31 @@ class VersionEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     archived_ms: TimestampMs = 0
     retained: str = ""
     ordered: str = ""
+
+
+class TemplateEntry(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="template"
+):
+    """A prompt template of a model as it stands; its key is `model//template/name`."""
+
+    model: Name
+    name: Name
+    template: PromptTemplate
+
+
+class CompatibilityEntry(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="compatibility"
+):
+    """What fits with what in a model, beside its templates; its key is `model//compatibility`.
+
+    `api_version` is what callers speak, as the policy in force says.
+    """
+
+    model: Name
+    rules: tuple[CompatibilityRule, ...] = ()
+    embedding: str = ""
+    families: dict[str, str] = {}
+    api_version: str = ""
+
+
+RegistryEntry = VersionEntry | TemplateEntry | CompatibilityEntry
