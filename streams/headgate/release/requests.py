@@ -18,7 +18,7 @@ from headgate.release import (
     rollouts,
 )
 from headgate.release.catalogue_entries import publish_catalogue
-from headgate.release.compatible import NoTargetError, page
+from headgate.release.compatible import NoTargetError, check_adopted, page
 from headgate.release.everywhere import who_asks
 from headgate.release.evidence import new_phase
 from headgate.release.refusals import RefusedError
@@ -98,6 +98,7 @@ def _adopt(turn: Turn, state: ModelState, request: Adopt) -> tuple[ModelState, s
             f"{state.model} has no policy to be judged by.",
             f"headgate adopt {state.model} {request.version} --policy FILE",
         )
+    check_adopted(state, request.version)
     state = rollouts.adopt(turn, state, request.version, request.operator)
     return state, (
         f"Adopted {request.version} as the production version of {state.model}, "

@@ -56,6 +56,7 @@ def set_weight(turn: Turn, state: ModelState, request: SetWeight) -> tuple[Model
         return state, f"{rollout.candidate} has {_share(rollout.weight)} already."
     if request.weight > rollout.weight:
         _check_nothing_forbids_more(state)
+        check_candidate(state, rollout.candidate)
     state = rollouts.reweigh(turn, state, rollout, request.weight, request.operator)
     return state, (
         f"{rollout.candidate} takes {_share(request.weight)} of {state.model} "
@@ -80,6 +81,7 @@ def promote(turn: Turn, state: ModelState, request: Promote) -> tuple[ModelState
     """The candidate becomes the production version."""
     rollout = _running(state)
     _check_nothing_forbids_more(state)
+    check_candidate(state, rollout.candidate)
     state = rollouts.promote(turn, state, rollout, request.operator)
     state = _end_incidents(turn, state, f"{rollout.candidate} was promoted by {request.operator}.")
     return state, (
