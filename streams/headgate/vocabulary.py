@@ -95,6 +95,7 @@ class AlertKind(StrEnum):
     UNEVEN_COMPLETENESS = "uneven_completeness"
     MISROUTED = "misrouted"
     SHARE_OFF = "share_off"
+    COMMANDS_REFUSED = "commands_refused"
     NO_ROLLBACK_TARGET = "no_rollback_target"
     LIFECYCLE_STEP = "lifecycle_step"
     TELEMETRY_STALE = "telemetry_stale"

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from headgate.measure.cells import cell_of
 from headgate.measure.windows import MINUTE_MS, add_snapshot, forget_idle
-from headgate.release import lifecycles, partition_alerts, recovery
+from headgate.release import distrust, lifecycles, partition_alerts, recovery
 from headgate.release.approvals import answer_or_wait, expire
 from headgate.release.chain import has_chain, seal
 from headgate.release.clocks import Position, advance, watch_clocks
@@ -184,7 +184,8 @@ def _tick(turn: Turn, state: PartitionState) -> PartitionState:
         state = _tick_model(turn, state, model, blind)
     if _crossed(before_ms, turn.now_ms, MINUTE_MS):
         for model in tuple(state.models.values()):
-            state = _with_model(turn, state, lifecycles.follow(turn, model))
+            followed = lifecycles.follow(turn, distrust.settle(turn, model))
+            state = _with_model(turn, state, followed)
         state = _forget(turn, state)
     if _crossed(before_ms, turn.now_ms, HEARTBEAT_MS):
         turn.publish(Topic.ALERTS, f"watching-{state.ledger_partition}", watching(state))
