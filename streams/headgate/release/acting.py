@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from headgate.judge.durations import say_duration
 from headgate.judge.policy import Policy, Trigger
 from headgate.judge.verdicts import Assessment
 from headgate.release import incidents
+from headgate.release.changed import changed
 from headgate.release.compatible import NoTargetError, Target, choose_target, page
 from headgate.release.rollouts import roll_back
 from headgate.release.splits import decision_id, next_revision, whole
@@ -80,13 +82,19 @@ def _roll_back(turn: Turn, state: ModelState, target: Target, due: list[Due]) ->
         f"Rolled {state.model} back from {bad} to {target.version}: "
         f"{due[0][2].sentence}{target.words}"
     )
-    _audit(turn, state, due, decision, sentence, target=target, would_have=False)
+    told = changed(before, state)
+    _audit(turn, state, due, decision, sentence, target=target, would_have=False, **told)
     for _, incident, _ in due:
         state = incidents.escalate(turn, state, incident, decision, sentence)
-    others = [kept for kept in state.incidents.values() if not kept.acted]
+    others = [kept for kept in state.incidents.values() if _is_ended(kept)]
     state = incidents.resolve_all(turn, state, others, f"Ended by decision {decision}.")
     publish_versions(turn, before, state)
     return state
+
+
+def _is_ended(incident: Incident) -> bool:
+    """A rollback ends what is open about the rollout; who signs commands is another matter."""
+    return not incident.acted and incident.kind is not AlertKind.COMMANDS_REFUSED
 
 
 def _would_have(turn: Turn, state: ModelState, target: Target, due: list[Due]) -> ModelState:
@@ -115,6 +123,7 @@ def _audit(
     *,
     target: Target,
     would_have: bool,
+    **told: dict[str, Any],
 ) -> None:
     late_ms = max(turn.now_ms - (incident.deadline_ms or 0) for _, incident, _ in due)
     turn.audit(
@@ -125,6 +134,7 @@ def _audit(
         revision=state.command.revision if state.command else None,
         would_have=would_have,
         reasons=tuple(because(seen) for _, _, seen in due),
+        **told,
         details={
             "alerts": [incident.alert_id for _, incident, _ in due],
             "target": target.version,

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from headgate.registry.timeline import Life, due, plan, taken
 from headgate.release import notices
+from headgate.release.changed import changed
 from headgate.release.evidence import resplit
 from headgate.release.splits import Change, give_split, weight_of, whole
 from headgate.release.state import ModelState
@@ -66,7 +67,7 @@ def _look_again_ms(state: ModelState, ahead: tuple[PlannedStep, ...], now_ms: in
 def _take(turn: Turn, state: ModelState, step: PlannedStep) -> ModelState:
     if state.mode is Mode.OBSERVE:
         return notices.would_have(turn, state, step)
-    record = state.versions[step.version]
+    before, record = state, state.versions[step.version]
     served = record.status is Status.DEPRECATED or weight_of(state, step.version) > 0
     retires = step.step is LifecycleStep.ARCHIVE and served and state.production != ""
     if retires and _is_recovering(state):
@@ -76,7 +77,7 @@ def _take(turn: Turn, state: ModelState, step: PlannedStep) -> ModelState:
     if retires:
         state = _retire(turn, state, step)
     if step.step in {LifecycleStep.ARCHIVE, LifecycleStep.DELETE_ARTIFACT}:
-        _order(turn, state, step, after.ordered)
+        _order(turn, before, state, step)
     return notices.done(turn, state, step)
 
 
@@ -103,16 +104,20 @@ def _retire(turn: Turn, state: ModelState, step: PlannedStep) -> ModelState:
     return replace(state, evidence=told)
 
 
-def _order(turn: Turn, state: ModelState, step: PlannedStep, order: str) -> None:
-    """Write the order about a version's artifacts to audit."""
+def _order(turn: Turn, before: ModelState, state: ModelState, step: PlannedStep) -> None:
+    """Write the order about a version's artifacts to audit, and which command went with it."""
+    command = state.command if state.command is not before.command else None
     spec = state.catalogue.specs.get(step.version)
     artifacts = list(msgspec.to_builtins(spec.artifacts)) if spec else []
     does = "Move" if step.step is LifecycleStep.ARCHIVE else "Delete"
     where = "to cold storage" if step.step is LifecycleStep.ARCHIVE else "from cold storage"
     turn.audit(
         state.model,
-        order,
+        state.versions[step.version].ordered,
         f"{does} the artifacts of {state.model} {step.version} {where}: {step.why}.",
+        decision_id=command.decision_id if command else "",
+        revision=command.revision if command else None,
+        **changed(before, state),
         details={
             "version": step.version,
             "artifacts": artifacts,

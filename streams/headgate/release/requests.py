@@ -18,6 +18,7 @@ from headgate.release import (
     rollouts,
 )
 from headgate.release.catalogue_entries import publish_catalogue
+from headgate.release.changed import changed
 from headgate.release.compatible import NoTargetError, check_adopted, page
 from headgate.release.everywhere import who_asks
 from headgate.release.evidence import new_phase
@@ -70,13 +71,14 @@ def answer(turn: Turn, state: ModelState, request: AnyRequest) -> ModelState:
         return before
     publish_versions(turn, before, state)
     publish_catalogue(turn, before, state)
-    changed = state.command is not before.command and state.command is not None
+    commanded = state.command is not before.command and state.command is not None
     turn.audit(
         request.model,
         "accepted",
         sentence,
-        decision_id=state.command.decision_id if changed and state.command else "",
-        revision=state.command.revision if changed and state.command else None,
+        decision_id=state.command.decision_id if commanded and state.command else "",
+        revision=state.command.revision if commanded and state.command else None,
+        **changed(before, state),
         **who_asks(request),
     )
     return state
