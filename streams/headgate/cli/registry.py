@@ -16,6 +16,7 @@ from headgate.cli.registry_history import history
 from headgate.cli.registry_reading import (
     known_of,
     nothing,
+    parent_of,
     read_registry,
     version_of,
     versions_of,
@@ -111,7 +112,7 @@ def lineage(
     known = known_of(settings, model)
     found, specs = known.versions, known.catalogue.specs
     first = version_of(found, model, version).version
-    parents = {name: specs[name].parent_version if name in specs else "" for name in found}
+    parents = {name: parent_of(row) for name, row in found.items()}
     line = lineage_of(parents, first)
     steps = []
     for name in line.chain:

@@ -106,8 +106,16 @@ def version_of(versions: Entries, name: str, version: str) -> VersionEntry:
 def spec_of(entry: VersionEntry) -> VersionSpec:
     """What was declared of a version; ends with exit code 1 where nothing was."""
     if entry.spec is None:
+        if entry.tombstone is not None:
+            raise nothing(f"{entry.version} of {entry.model} was removed; a tombstone is left.")
         raise nothing(f"{entry.version} of {entry.model} runs, but nothing was declared of it.")
     return entry.spec
+
+
+def parent_of(entry: VersionEntry) -> str:
+    """What a version came of, as far as it was declared; known of removed ones too."""
+    known = entry.spec or entry.tombstone
+    return known.parent_version if known else ""
 
 
 def specs_of(versions: Entries) -> dict[str, VersionSpec]:

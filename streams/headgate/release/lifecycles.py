@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from headgate.registry.timeline import Life, due, plan, taken
+from headgate.registry.tombstones import artifacts_of, bury, emptied
 from headgate.release import notices
 from headgate.release.changed import changed
 from headgate.release.evidence import resplit
@@ -22,6 +23,7 @@ from headgate.wire.registry import PlannedStep
 
 CHECK_MS = 60_000
 NEVER_MS = 2**53
+_SHRINKS = {LifecycleStep.REMOVE: bury, LifecycleStep.DELETE_ARTIFACT: emptied}
 
 
 def life_of(state: ModelState) -> Life:
@@ -78,7 +80,11 @@ def _take(turn: Turn, state: ModelState, step: PlannedStep) -> ModelState:
         state = _retire(turn, state, step)
     if step.step in {LifecycleStep.ARCHIVE, LifecycleStep.DELETE_ARTIFACT}:
         _order(turn, before, state, step)
-    return notices.done(turn, state, step)
+    state = notices.done(turn, state, step)
+    shrink = _SHRINKS.get(step.step)
+    if shrink is None:
+        return state
+    return replace(state, catalogue=shrink(state.catalogue, step.version))
 
 
 def _is_recovering(state: ModelState) -> bool:
@@ -107,8 +113,7 @@ def _retire(turn: Turn, state: ModelState, step: PlannedStep) -> ModelState:
 def _order(turn: Turn, before: ModelState, state: ModelState, step: PlannedStep) -> None:
     """Write the order about a version's artifacts to audit, and which command went with it."""
     command = state.command if state.command is not before.command else None
-    spec = state.catalogue.specs.get(step.version)
-    artifacts = list(msgspec.to_builtins(spec.artifacts)) if spec else []
+    artifacts = msgspec.to_builtins(list(artifacts_of(state.catalogue, step.version)))
     does = "Move" if step.step is LifecycleStep.ARCHIVE else "Delete"
     where = "to cold storage" if step.step is LifecycleStep.ARCHIVE else "from cold storage"
     turn.audit(

@@ -58,6 +58,7 @@ def _entries(state: ModelState) -> dict[str, VersionEntry]:
             archived_ms=record.archived_ms,
             retained=record.retained,
             ordered=record.ordered,
+            tombstone=catalogue.tombstones.get(version),
         )
         for version, record in state.versions.items()
     }

@@ -90,6 +90,19 @@ class VersionSpec(
     notes: Text = ""
 
 
+class Tombstone(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is kept of a version that was removed: its number is never used again.
+
+    `content_digest` names what was declared of it. Artifacts and whom to tell are kept until the
+    order to delete the artifacts.
+    """
+
+    content_digest: str
+    parent_version: str = ""
+    artifacts: tuple[Artifact, ...] = ()
+    stakeholders: tuple[str, ...] = ()
+
+
 class PromptTemplate(
     Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
@@ -201,7 +214,10 @@ class PlannedStep(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class VersionEntry(
     Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="version"
 ):
-    """One version as it stands: where it is in its life, and what was declared and measured."""
+    """One version as it stands: where it is in its life, and what was declared and measured.
+
+    Of one that was removed a `tombstone` takes the place of what was declared.
+    """
 
     model: Name
     version: Name
@@ -217,6 +233,7 @@ class VersionEntry(
     archived_ms: TimestampMs = 0
     retained: str = ""
     ordered: str = ""
+    tombstone: Tombstone | None = None
 
 
 class TemplateEntry(
