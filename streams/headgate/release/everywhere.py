@@ -11,6 +11,7 @@ from headgate.release.refusals import RefusedError
 from headgate.release.state import PartitionState
 from headgate.release.turn import Turn
 from headgate.vocabulary import ANY_MODEL
+from headgate.wire.ledger import MalformedRequest
 from headgate.wire.requests import AnyRequest, ApplyKeys, SetMode, digest_of_request
 
 
@@ -44,6 +45,19 @@ def refuse(turn: Turn, state: PartitionState, request: AnyRequest, why: RefusedE
         details |= {"ledger_partition": state.ledger_partition, "models": len(state.models)}
     who = who_asks(request)
     turn.audit(request.model, "refused", str(why), remedy=why.remedy, details=details, **who)
+
+
+def refuse_malformed(turn: Turn, entry: MalformedRequest) -> None:
+    """Audit the refusal of what is no request; nothing in it is believed, nor by whom it is."""
+    turn.audit(
+        entry.model,
+        "refused",
+        f"The request is malformed: {entry.path}: {entry.reason}.",
+        remedy="schemas/request.v1.schema.json says how it must be; the value is on dead-letters.",
+        request_id=entry.request_id,
+        operator=entry.operator,
+        details={"refused_digest": entry.sha256},
+    )
 
 
 def who_asks(request: AnyRequest) -> dict[str, Any]:
