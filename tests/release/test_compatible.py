@@ -120,6 +120,18 @@ def test_a_candidate_that_fits_no_more_gets_no_more_traffic_and_may_lose_some() 
     assert bench.request(Promote).event == "accepted"
 
 
+def test_who_makes_an_embedding_live_is_told_which_versions_in_traffic_do_not_fit_it() -> None:
+    bench = promoted()
+    know(bench, spec("v1", "e1"), spec("v2", "e1", "e2"), embedding="e1")
+    bench.request(StartRollout, stable="v1", candidate="v2", weight=500)
+    answer = bench.request(SetCompatibility, embedding="e2")
+    assert answer.event == "accepted"
+    assert answer.sentence.endswith(
+        "Careful, it takes traffic: v1 with embedding e2 is incompatible: "
+        "v1 requires embedding e1, not e2."
+    )
+
+
 def test_only_what_is_known_not_to_fit_cannot_be_adopted() -> None:
     bench = LedgerBench()
     bench.tick()

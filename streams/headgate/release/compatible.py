@@ -72,6 +72,14 @@ def check_adopted(state: ModelState, version: str) -> None:
         _refuse(answer)
 
 
+def unfit_in_traffic(state: ModelState) -> list[str]:
+    """A sentence for each version that takes traffic and is known not to fit."""
+    settings = _settings(state)
+    weights = state.command.weights if state.command else ()
+    answers = [_answer(state, arm.version, settings) for arm in weights if arm.weight]
+    return [answer.sentence for answer in answers if answer.verdict is Fit.INCOMPATIBLE]
+
+
 def _refuse(answer: Answer) -> NoReturn:
     near = ", ".join(str(row) for row in answer.alternatives)
     remedy = f"Nearest that fit: {near}." if near else "Nothing registered fits in its place."
