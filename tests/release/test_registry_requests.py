@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from headgate.release.measuring import recorded
 from headgate.vocabulary import Status, Topic
 from headgate.wire.audit import AuditRecord
 from headgate.wire.registry import (
     CompatibilityEntry,
     CompatibilityRule,
     Parameters,
+    Performance,
     PromptTemplate,
     TemplateEntry,
     VersionEntry,
@@ -217,6 +220,19 @@ def test_promotion_records_and_publishes_what_was_measured() -> None:
     assert 4.3 < (measured.user_satisfaction or 0) < 4.7
     assert measured.accuracy is None
     assert bench.replayed() == bench.records
+
+
+def test_what_was_measured_comes_before_what_was_declared_as_a_baseline() -> None:
+    bench = LedgerBench()
+    bench.adopt()
+    declared = Performance(latency_p95_ms=1900, accuracy=0.9)
+    _register(bench, performance=declared)
+    catalogue = replace(
+        bench.model.catalogue, measured={"v1.0.0": Performance(latency_p95_ms=1830)}
+    )
+    known = recorded(replace(bench.model, catalogue=catalogue), "v1.0.0")
+    assert known == {"latency_p95_ms": 1830, "success_rate": 0.9}
+    assert recorded(bench.model, "v1") == {}
 
 
 def test_a_token_alert_names_what_differs_in_prompt_and_parameters() -> None:

@@ -18,6 +18,7 @@ from headgate.release import incidents, misroutes, shares
 from headgate.release.acting import act
 from headgate.release.evidence import begin, settle_unheard, take_fresh
 from headgate.release.freshness import Blindness
+from headgate.release.measuring import recorded
 from headgate.release.rollouts import policy_of
 from headgate.release.routing import answered_now, follow
 from headgate.release.splits import weight_of
@@ -39,6 +40,7 @@ def look_of(
         blind=blind.sentence,
         blind_because_lagging=blind.lagging,
         answered=answered_now(state, now_ms),
+        recorded={} if stable_is_live else recorded(state, rollout.stable),
     )
 
 
