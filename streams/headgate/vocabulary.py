@@ -128,6 +128,7 @@ class AlertKind(StrEnum):
     UNEVEN_COMPLETENESS = "uneven_completeness"
     MISROUTED = "misrouted"
     SHARE_OFF = "share_off"
+    COMMANDS_REFUSED = "commands_refused"
     NO_ROLLBACK_TARGET = "no_rollback_target"
     ROLLOUT_WAITING = "rollout_waiting"
     STANDBY_NOT_READY = "standby_not_ready"

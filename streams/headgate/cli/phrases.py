@@ -10,7 +10,7 @@ from headgate.judge.durations import say_duration
 from headgate.vocabulary import BASIS_POINTS, AlertState, Mode, Verdict
 from headgate.wire.alerts import Alert
 from headgate.wire.control import Weight
-from headgate.wire.status import ModelStatus, TriggerStatus, VersionStatus
+from headgate.wire.status import ModelStatus, RouterStatus, TriggerStatus, VersionStatus
 
 OLD_MS = 30_000
 _WORST_FIRST = (Verdict.BREACH, Verdict.SUSPECT, Verdict.UNKNOWN, Verdict.OK)
@@ -200,3 +200,10 @@ def age_warning(status: ModelStatus, now_ms: int) -> str:
         f"This is {say_duration(age_ms)} old: is a worker with the agent govern running? "
         "Check its /readyz, or look for its heartbeat: headgate tail alerts"
     )
+
+
+def refused_commands(router: RouterStatus) -> str:
+    """What is added of a router that refused commands since it started."""
+    if not router.refused:
+        return ""
+    return f", refused {router.refused} command{'s' if router.refused > 1 else ''} as not signed"

@@ -71,7 +71,8 @@ def plain_lines(status: ModelStatus, now_ms: int | None = None) -> list[str]:
         lines.append(f"  alert {alert.alert_id} {alert.state}{due}: {alert.sentence}")
     for router in status.routers:
         seen = "live" if router.live else "not heard"
-        lines.append(f"  router {router.router_id}: revision {router.revision}, {seen}")
+        refused = phrases.refused_commands(router)
+        lines.append(f"  router {router.router_id}: revision {router.revision}, {seen}{refused}")
     return lines
 
 
@@ -190,5 +191,6 @@ def _routers(status: ModelStatus, now_ms: int) -> Text:
         heard = say_duration(max(0, now_ms - router.heard_ms))
         behind = "" if router.revision >= status.revision else " (behind)"
         live = "" if router.live else f", not heard for {heard}"
-        said.append(f"{router.router_id} at revision {router.revision}{behind}{live}")
+        refused = phrases.refused_commands(router)
+        said.append(f"{router.router_id} at revision {router.revision}{behind}{live}{refused}")
     return Text(f"routers: {'; '.join(said)}", style="dim")

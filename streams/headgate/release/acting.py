@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from headgate.judge.durations import say_duration
 from headgate.judge.policy import Policy, Trigger
 from headgate.judge.verdicts import Assessment
 from headgate.release import incidents
+from headgate.release.changed import changed
 from headgate.release.compatible import NoTargetError, Target, choose_target, page
 from headgate.release.courses.experiment import without_arm
 from headgate.release.reasons import because
@@ -86,13 +88,19 @@ def _roll_back(
         f"Rolled {state.model} back from {bad} to {target.version}: "
         f"{due[0][2].sentence}{target.words}"
     )
-    _audit(turn, state, due, decision, sentence, target=target, would_have=False)
+    told = changed(before, state)
+    _audit(turn, state, due, decision, sentence, target=target, would_have=False, **told)
     for _, incident, _ in due:
         state = incidents.escalate(turn, state, incident, decision, sentence)
-    others = [kept for kept in state.incidents.values() if not kept.acted]
+    others = [kept for kept in state.incidents.values() if _is_ended(kept)]
     state = incidents.resolve_all(turn, state, others, f"Ended by decision {decision}.")
     publish_versions(turn, before, state)
     return state
+
+
+def _is_ended(incident: Incident) -> bool:
+    """A rollback ends what is open about the rollout; who signs commands is another matter."""
+    return not incident.acted and incident.kind is not AlertKind.COMMANDS_REFUSED
 
 
 def _drop(
@@ -112,7 +120,8 @@ def _drop(
         f"Took {bad} out of the A/B test of {state.model}, its share goes to {target.version}: "
         f"{due[0][2].sentence} The others are compared anew."
     )
-    _audit(turn, state, due, decision, sentence, target=target, would_have=False)
+    told = changed(before, state)
+    _audit(turn, state, due, decision, sentence, target=target, would_have=False, **told)
     for _, incident, _ in due:
         state = incidents.escalate(turn, state, incident, decision, sentence)
     own = [kept for kept in state.incidents.values() if kept.version == bad and not kept.acted]
@@ -145,6 +154,7 @@ def _audit(
     *,
     target: Target,
     would_have: bool,
+    **told: dict[str, Any],
 ) -> None:
     late_ms = max(turn.now_ms - (incident.deadline_ms or 0) for _, incident, _ in due)
     turn.audit(
@@ -155,6 +165,7 @@ def _audit(
         revision=state.command.revision if state.command else None,
         would_have=would_have,
         reasons=tuple(because(seen) for _, _, seen in due),
+        **told,
         details={
             "alerts": [incident.alert_id for _, incident, _ in due],
             "target": target.version,

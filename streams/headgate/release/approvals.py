@@ -131,6 +131,8 @@ def _carry_out(turn: Turn, state: ModelState, waiting: Waiting, request: Approve
         remedy=outcome.remedy,
         decision_id=outcome.decision_id,
         revision=outcome.revision,
+        before=outcome.before,
+        after=outcome.after,
         details={"approves": request.approves, "digest": waiting.digest},
         **who_asks(request),
     )

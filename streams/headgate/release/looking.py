@@ -21,6 +21,7 @@ from headgate.release.courses import following as courses
 from headgate.release.courses.comparing import count_fresh
 from headgate.release.evidence import begin, settle_unheard, take_fresh
 from headgate.release.freshness import Blindness
+from headgate.release.measuring import recorded
 from headgate.release.rollouts import policy_of
 from headgate.release.routing import answered_now, follow
 from headgate.release.splits import weight_of
@@ -51,6 +52,7 @@ def look_of(
         blind=blind.sentence,
         blind_because_lagging=blind.lagging,
         answered=answered_now(state, watched, now_ms),
+        recorded={} if stable_is_live else recorded(state, watched.beside),
     )
 
 

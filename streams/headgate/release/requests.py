@@ -18,7 +18,9 @@ from headgate.release import (
     rollout_requests,
     rollouts,
 )
-from headgate.release.compatible import NoTargetError, page
+from headgate.release.catalogue_entries import publish_catalogue
+from headgate.release.changed import changed
+from headgate.release.compatible import NoTargetError, check_adopted, page
 from headgate.release.everywhere import who_asks
 from headgate.release.evidence import new_phase
 from headgate.release.refusals import RefusedError
@@ -43,6 +45,7 @@ from headgate.wire.requests import (
     Resume,
     Retain,
     Rollback,
+    SetCleanup,
     SetCompatibility,
     SetLifecycle,
     SetMode,
@@ -74,13 +77,15 @@ def answer(turn: Turn, state: ModelState, request: AnyRequest) -> ModelState:
             return page(turn, before, "rollback", refusal)
         return before
     publish_versions(turn, before, state)
-    changed = state.command is not before.command and state.command is not None
+    publish_catalogue(turn, before, state)
+    commanded = state.command is not before.command and state.command is not None
     turn.audit(
         request.model,
         "accepted",
         sentence,
-        decision_id=state.command.decision_id if changed and state.command else "",
-        revision=state.command.revision if changed and state.command else None,
+        decision_id=state.command.decision_id if commanded and state.command else "",
+        revision=state.command.revision if commanded and state.command else None,
+        **changed(before, state),
         **who_asks(request),
     )
     return state
@@ -102,6 +107,7 @@ def _adopt(turn: Turn, state: ModelState, request: Adopt) -> tuple[ModelState, s
             f"{state.model} has no policy to be judged by.",
             f"headgate adopt {state.model} {request.version} --policy FILE",
         )
+    check_adopted(state, request.version)
     state = rollouts.adopt(turn, state, request.version, request.operator)
     return state, (
         f"Adopted {request.version} as the production version of {state.model}, "
@@ -156,6 +162,7 @@ _HANDLERS: dict[type, Callable[[Turn, ModelState, Any], tuple[ModelState, str]]]
     RegisterTemplate: registry_requests.register_template,
     SetCompatibility: registry_requests.set_compatibility,
     SetLifecycle: lifecycle_requests.set_lifecycle,
+    SetCleanup: lifecycle_requests.set_cleanup,
     Postpone: lifecycle_requests.postpone,
     Retain: lifecycle_requests.retain,
     Redeploy: lifecycle_requests.redeploy,

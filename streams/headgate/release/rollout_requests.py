@@ -98,6 +98,7 @@ def set_weight(turn: Turn, state: ModelState, request: SetWeight) -> tuple[Model
         )
     if request.weight > rollout.weight:
         check_nothing_forbids(state)
+        check_candidate(state, rollout.candidate)
     policy = rollouts.policy_of(state)
     if policy is not None:
         state = canary.with_new_review(state, policy, request.weight, turn.now_ms)
@@ -124,6 +125,7 @@ def promote(turn: Turn, state: ModelState, request: Promote) -> tuple[ModelState
             "An A/B test ends with a winner, or without one.",
             f"headgate ab stop {state.model} --winner VERSION",
         )
+    check_candidate(state, rollout.candidate)
     state = rollouts.promote(turn, state, rollout, request.operator)
     state = end_incidents(turn, state, f"{rollout.candidate} was promoted by {request.operator}.")
     return state, (

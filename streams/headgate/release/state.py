@@ -108,12 +108,18 @@ class Recovery(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RouterState(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one router said last, and at which ledger time."""
+    """What one router said last, and at which ledger time.
+
+    `refused` counts the commands that it did not trust since it started; `refused_ms` is when that
+    last grew.
+    """
 
     revision: int
     heard_ms: int
     started_at_ms: int = 0
     choices: tuple[Choices, ...] = ()
+    refused: int = 0
+    refused_ms: int = 0
 
 
 class Notice(Struct, frozen=True, kw_only=True, omit_defaults=True):

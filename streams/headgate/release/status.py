@@ -178,6 +178,7 @@ def _routers(model: ModelState, now_ms: int) -> tuple[RouterStatus, ...]:
             heard_ms=router.heard_ms,
             live=name in live,
             choices=router.choices,
+            refused=router.refused,
         )
         for name, router in sorted(model.routers.items())
     )

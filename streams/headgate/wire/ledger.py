@@ -31,6 +31,8 @@ class Slots(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 NO_SLOTS = Slots()
+MAX_TOLD = 256
+Told = Annotated[str, Meta(max_length=MAX_TOLD)]
 
 
 class Snapshot(
@@ -117,5 +119,24 @@ class AdmittedAck(
     ack: Ack
 
 
-Entry = Snapshot | Progress | Tick | AdmittedRequest | AdmittedAck
+class MalformedRequest(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="malformed_request"
+):
+    """A record on `requests` that is no request, with what can be read of it.
+
+    `path` and `reason` name the field and the rule; `sha256` is of the value, which lies on
+    `dead-letters` as a whole.
+    """
+
+    source_partition: Count
+    source_offset: Count
+    model: Name
+    path: Told
+    reason: Told
+    sha256: str
+    request_id: str = ""
+    operator: str = ""
+
+
+Entry = Snapshot | Progress | Tick | AdmittedRequest | AdmittedAck | MalformedRequest
 Evidence = dict[str, Any]

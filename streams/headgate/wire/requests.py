@@ -12,6 +12,7 @@ from headgate.wire.codec import encode
 from headgate.wire.control import Weight
 from headgate.wire.fields import BasisPoints, Count, Name, Text, TimestampMs
 from headgate.wire.registry import (
+    CleanupPolicy,
     CompatibilityRule,
     LifecycleSettings,
     PromptTemplate,
@@ -226,6 +227,12 @@ class Approve(Request, frozen=True, kw_only=True, tag="approve", omit_defaults=T
     digest: Annotated[str, Meta(min_length=64, max_length=64)]
 
 
+class SetCleanup(Request, frozen=True, kw_only=True, tag="set_cleanup", omit_defaults=True):
+    """How long and how many versions may stay in a status; what is left out stays as it was."""
+
+    cleanup: CleanupPolicy
+
+
 AnyRequest = (
     Adopt
     | ApplyPolicy
@@ -251,6 +258,7 @@ AnyRequest = (
     | Redeploy
     | ApplyKeys
     | Approve
+    | SetCleanup
 )
 
 

@@ -65,6 +65,7 @@ class RouterStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     heard_ms: TimestampMs
     live: bool
     choices: tuple[Choices, ...] = ()
+    refused: Count = 0
 
 
 class LackingProof(Struct, frozen=True, kw_only=True, omit_defaults=True):

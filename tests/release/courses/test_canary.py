@@ -45,7 +45,7 @@ def test_a_healthy_canary_goes_through_its_steps_and_is_promoted() -> None:
         {"v2": 10_000},
     ]
     decisions = [row for row in bench.audit if row.event == "decision"]
-    assert [row.details["after"] for row in decisions] == [5_000, 10_000]
+    assert [row.after["weights"]["v2"] for row in decisions] == [5_000, 10_000]
     assert all(row.reasons and row.decision_id for row in decisions)
     assert {row.trigger for row in decisions[0].reasons} >= {"error_rate", "latency_p95"}
 

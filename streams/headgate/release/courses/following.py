@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from headgate.judge.calendar import closed_because
 from headgate.judge.policy import Policy
 from headgate.release import incidents
+from headgate.release.compatible import check_candidate
 from headgate.release.courses import blue_green, canary, experiment, standby
 from headgate.release.courses.brakes import forbidding
 from headgate.release.courses.course import BlueGreen, Canary, Paused, Stay
@@ -19,6 +20,7 @@ from headgate.release.courses.going_on import with_course
 from headgate.release.courses.reviewing import reviewed
 from headgate.release.courses.safety import remarked
 from headgate.release.courses.stays import Assessments, Outlook, look_at
+from headgate.release.refusals import RefusedError
 from headgate.release.state import ModelState, Rollout
 from headgate.release.turn import Turn
 from headgate.release.versions import publish_versions
@@ -70,10 +72,21 @@ def _follow_stay(
         return _wait(turn, state, seen)
     if not seen.ended:
         return state
-    state, objection = reviewed(turn, state, policy)
+    objection = _unfit(state, rollout.candidate)
+    if not objection:
+        state, objection = reviewed(turn, state, policy)
     if objection:
         return _wait(turn, state, dataclasses.replace(seen, waits=objection))
     return _go_on(turn, state, policy, "everything required is proven good")
+
+
+def _unfit(state: ModelState, candidate: str) -> str:
+    """Why the candidate may take no more, though it is proven good; empty where it may."""
+    try:
+        check_candidate(state, candidate)
+    except RefusedError as error:
+        return f"{candidate} fits no more: {error.sentence}".rstrip(".")
+    return ""
 
 
 def _go_on(turn: Turn, state: ModelState, policy: Policy, why: str) -> ModelState:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec.structs import replace
 
 from headgate.judge.policy import Policy
 from headgate.judge.sequential.verdicts import assess_sequential
 from headgate.release import incidents, rollouts
+from headgate.release.changed import changed
 from headgate.release.courses.course import Course
 from headgate.release.evidence import begin
 from headgate.release.reasons import because
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
 from headgate.release.watched import each, evidence_of
-from headgate.vocabulary import BASIS_POINTS, AlertKind
+from headgate.vocabulary import AlertKind
 from headgate.wire.control import Because
 
 OF_A_ROLLOUT = frozenset(
@@ -52,7 +55,7 @@ def widen(
     rollout, stay = state.rollout, course.stay
     if rollout is None or stay is None:
         return state
-    before, reasons = rollout.weight, reasons_for(state, policy)
+    was, before, reasons = state, rollout.weight, reasons_for(state, policy)
     weight = max(stay.step.weight, before)
     state = rollouts.reweigh(turn, state, rollout, weight, operator, reasons=reasons)
     state = with_course(state, course)
@@ -61,7 +64,7 @@ def widen(
     sentence = (
         f"{rollout.candidate} of {state.model} went from {share(before)} to {share(weight)}: {why}."
     )
-    _audit(turn, state, sentence, reasons, before=before, after=weight)
+    _audit(turn, state, sentence, reasons, changed(was, state))
     return state
 
 
@@ -72,12 +75,12 @@ def complete(
     rollout = state.rollout
     if rollout is None:
         return state
-    reasons = reasons_for(state, policy)
+    was, reasons = state, reasons_for(state, policy)
     state = rollouts.promote(turn, state, rollout, operator, reasons=reasons)
     ended = f"{rollout.candidate} was promoted by {operator or 'Headgate'}."
     state = end_incidents(turn, state, ended)
     sentence = f"Promoted {rollout.candidate} to production of {state.model}: {why}."
-    _audit(turn, state, sentence, reasons, before=rollout.weight, after=BASIS_POINTS)
+    _audit(turn, state, sentence, reasons, changed(was, state))
     return state
 
 
@@ -107,7 +110,11 @@ def end_waiting(turn: Turn, state: ModelState, sentence: str) -> ModelState:
 
 
 def _audit(
-    turn: Turn, state: ModelState, sentence: str, reasons: tuple[Because, ...], **details: int | str
+    turn: Turn,
+    state: ModelState,
+    sentence: str,
+    reasons: tuple[Because, ...],
+    told: dict[str, dict[str, Any]],
 ) -> None:
     """A decision of Headgate's own; a person's is told of by the answer to the request."""
     if state.command is None or state.command.operator:
@@ -119,5 +126,5 @@ def _audit(
         decision_id=state.command.decision_id,
         revision=state.command.revision,
         reasons=reasons,
-        details=details,
+        **told,
     )
