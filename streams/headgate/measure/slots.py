@@ -8,6 +8,7 @@ each slot.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import isnan
 
 from headgate.wire.ledger import NO_SLOTS, SLOTS, Slots
 
@@ -19,9 +20,9 @@ Row = tuple[int, ...]
 Table = dict[str, Row]
 
 
-def slot_of(bucket: int) -> int:
-    """The slot of a router's bucket."""
-    return bucket % SLOTS
+def slot_of(bucket: float | None) -> int:
+    """The slot of a router's bucket; `SLOTS` for outcomes that carry none (None or NaN)."""
+    return SLOTS if bucket is None or isnan(bucket) else int(bucket) % SLOTS
 
 
 def add_slots(parts: Sequence[Slots]) -> Slots:
