@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -37,8 +38,26 @@ class Cell(Struct, frozen=True, kw_only=True, omit_defaults=True):
 NOTHING = Cell()
 
 
+class Counted(Snapshot, frozen=True, kw_only=True):
+    """A snapshot that has not been on the wire: its counts are at hand as `cell`, and its own
+    fields of counts are left out. Folding it is folding what `on_the_wire` gives, without the cost
+    of encoding.
+    """
+
+    cell: Cell
+
+    def on_the_wire(self) -> Snapshot:
+        """The snapshot as ingest would publish it."""
+        named = {name: getattr(self, name) for name in Snapshot.__struct_fields__}
+        counts = {name: getattr(self.cell, name) for name in Cell.__struct_fields__}
+        counts["sketches"] = {name: one.encode() for name, one in self.cell.sketches.items()}
+        return Snapshot(**{**named, **counts})
+
+
 def cell_of(snapshot: Snapshot) -> Cell:
     """The counts of a cumulative snapshot; raises `ValueError` on an unreadable sketch."""
+    if isinstance(snapshot, Counted):
+        return snapshot.cell
     return Cell(
         outcomes=snapshot.outcomes,
         requests=snapshot.requests,
@@ -52,13 +71,17 @@ def cell_of(snapshot: Snapshot) -> Cell:
     )
 
 
-def merge(cells: Iterable[Cell]) -> Cell:
-    """The sum of cells: associative, commutative, with `NOTHING` as its zero."""
+def merge(cells: Iterable[Cell], *, distributions: bool = True) -> Cell:
+    """The sum of cells: associative, commutative, with `NOTHING` as its zero.
+
+    Without `distributions` the sum has no sketches, which cost most of it.
+    """
     cells = [cell for cell in cells if cell.outcomes]
     if not cells:
         return NOTHING
     if len(cells) == 1:
         return cells[0]
+    sketched = {name for cell in cells for name in cell.sketches} if distributions else ()
     return Cell(
         outcomes=sum(cell.outcomes for cell in cells),
         requests=sum(cell.requests for cell in cells),
@@ -69,10 +92,31 @@ def merge(cells: Iterable[Cell]) -> Cell:
         counts=_add(cell.counts for cell in cells),
         sketches={
             name: Sketch.merge([cell.sketches[name] for cell in cells if name in cell.sketches])
-            for name in sorted({name for cell in cells for name in cell.sketches})
+            for name in sorted(sketched)
         },
         safety_request_ids=_some_ids(cell.safety_request_ids for cell in cells),
     )
+
+
+_MERGED: OrderedDict[tuple[int, int, bool], tuple[list[Cell], Cell]] = OrderedDict()
+_KEPT = 128
+
+
+def merge_all_but_last(cells: list[Cell], *, distributions: bool = True) -> Cell:
+    """`merge`, for who merges the same cells time and again with another last one.
+
+    What is kept is found by the very objects that it was merged from, which lie beside it.
+    """
+    older = cells[:-1]
+    if len(older) <= 1:
+        return merge(cells, distributions=distributions)
+    key = (id(older[0]), id(older[-1]), distributions)
+    known = _MERGED.get(key)
+    if known is None or known[0] != older:  # of the same objects no field is compared
+        known = _MERGED[key] = older, merge(older, distributions=distributions)
+        while len(_MERGED) > _KEPT:
+            _MERGED.popitem(last=False)
+    return merge([known[1], cells[-1]], distributions=distributions)
 
 
 def difference(newer: Cell, older: Cell) -> Cell:
@@ -95,15 +139,19 @@ def difference(newer: Cell, older: Cell) -> Cell:
 
 
 def _add(tables: Iterable[dict[str, int]]) -> dict[str, int]:
+    filled = [table for table in tables if table]
+    if len(filled) <= 1:
+        return filled[0] if filled else {}
     total: dict[str, int] = {}
-    for table in tables:
+    for table in filled:
         for name, count in table.items():
             total[name] = total.get(name, 0) + count
     return dict(sorted(total.items()))
 
 
 def _some_ids(lists: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    return tuple(sorted({name for names in lists for name in names})[:MAX_SAFETY_IDS])
+    found = {name for names in lists for name in names}
+    return tuple(sorted(found)[:MAX_SAFETY_IDS]) if found else ()
 
 
 def _less(newer: int, older: int, name: str) -> int:

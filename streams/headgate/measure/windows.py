@@ -12,7 +12,7 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from headgate.measure.cells import NOTHING, Cell, difference, merge
+from headgate.measure.cells import NOTHING, Cell, difference, merge, merge_all_but_last
 from headgate.measure.measures import BUCKET
 from headgate.vocabulary import PANE_MS
 
@@ -155,15 +155,23 @@ def newest_pane_ms(tables: Tables) -> int | None:
 
 
 @lru_cache(maxsize=4096)
-def _read(tables: Tables, version: str, first_ms: int, coarse: bool, since_revision: int) -> Cell:
+def _read(
+    tables: Tables,
+    version: str,
+    first_ms: int,
+    since_revision: int,
+    kind: tuple[bool, bool],
+) -> Cell:
+    coarse, distributions = kind
     ring = tables.coarse if coarse else tables.fine
-    return merge(
+    found = [
         cell
         for start_ms, cells in ring.items()
         if start_ms >= first_ms
         for (name, revision), cell in cells.items()
         if name == version and (revision >= since_revision or not revision)
-    )
+    ]
+    return merge_all_but_last(found, distributions=distributions)
 
 
 def read_window(
@@ -174,16 +182,19 @@ def read_window(
     window_ms: int,
     from_ms: int = 0,
     since_revision: int = 0,
+    distributions: bool = True,
 ) -> Cell:
     """The counts of `version` in the panes that end within the last `window_ms`.
 
     `since_revision` and `from_ms` narrow it to what was served under that split and after that
     moment; outcomes without a revision are judged by the moment alone. Windows up to 5 minutes
     are read to the pane, longer ones to the minute. A read of unchanged tables costs nothing.
+    Without `distributions` what is read has no sketches.
     """
     _, grain_ms = _ring(tables, window_ms)
     first_ms = max(now_ms - window_ms, from_ms) // grain_ms * grain_ms
-    return _read(tables, version, first_ms, window_ms > FINE_SPAN_MS, since_revision)
+    coarse = window_ms > FINE_SPAN_MS
+    return _read(tables, version, first_ms, since_revision, (coarse, distributions))
 
 
 def recent_requests(tables: Tables, version: str, requests: int) -> Cell:

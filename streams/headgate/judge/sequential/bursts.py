@@ -21,7 +21,9 @@ _LOG_STEP = log(1.1)
 _GRID, _END, _NEGLIGIBLE = 2_001, 30.0, 200.0  # points; logits; logarithms below the peak
 
 
-def correlation(samples: npt.ArrayLike, hits: npt.ArrayLike, least: float = FLOOR) -> Floats:
+def correlation(
+    samples: npt.ArrayLike, hits: npt.ArrayLike, least: float | Floats = FLOOR
+) -> Floats:
     """An upper estimate of the correlation within blocks, shape (...) from shape (..., blocks).
 
     Moments of the beta-binomial: sum (s - n p)^2 / (n p (1-p)) exceeds K - 1 by rho sum (n - 1);
@@ -59,16 +61,36 @@ def design_effect(
     The largest over blocks and merged blocks of 1 + (n - 1) rho, each raised until no bet on
     `limit` is expected to win under a beta-binomial on the limit.
     """
-    largest = 1.0
-    for by in MERGES:
-        n, s = merged(samples, by), merged(hits, by)
-        if by > 1 and n.shape[-1] < 2:
-            break
-        # The same bursts weigh on merged blocks with a part of their correlation.
-        rho = min(_round_up(float(correlation(n, s, FLOOR / by))), 1.0)
-        block = _round_up(max(arm_samples, 1.0) * by)
-        largest = max(largest, sound_effect(block, limit, rho, side))
-    return largest
+    return effect_of(correlations(samples, hits)[0], arm_samples, limit, side)
+
+
+def correlations(samples: npt.ArrayLike, hits: npt.ArrayLike) -> list[tuple[float, ...]]:
+    """The correlation within blocks, and within merged ones, for each row of (..., blocks).
+
+    The same bursts weigh on merged blocks with a part of their correlation.
+    """
+    n, s = np.atleast_2d(samples), np.atleast_2d(hits)
+    levels = [by for by in MERGES if by == 1 or n.shape[1] // by > 1]
+    rows = np.zeros((2, len(levels), *n.shape))
+    for level, by in enumerate(levels):  # what stays 0 is no block
+        rows[:, level, :, : n.shape[1] // by] = merged(n, by), merged(s, by)
+    least = FLOOR / np.array(levels)[:, None]
+    found = correlation(rows[0], rows[1], least)
+    return [tuple(min(round_up(rho), 1.0) for rho in row) for row in found.T.tolist()]
+
+
+def effect_of(rhos: tuple[float, ...], arm_samples: float, limit: float, side: int) -> float:
+    """D of an arm with `arm_samples` expected in a block, under such correlations."""
+    sizes = tuple(round_up(max(arm_samples, 1.0) * by) for by in MERGES[: len(rhos)])
+    return _largest_effect(rhos, sizes, limit, side)
+
+
+@lru_cache(maxsize=4096)
+def _largest_effect(
+    rhos: tuple[float, ...], sizes: tuple[float, ...], limit: float, side: int
+) -> float:
+    effects = [sound_effect(n, limit, rho, side) for n, rho in zip(sizes, rhos, strict=True)]
+    return max(1.0, *effects)
 
 
 @lru_cache(maxsize=4096)
@@ -137,6 +159,6 @@ def _log_density(logits: Floats, alpha: float, beta: float) -> Floats:
     return density
 
 
-def _round_up(number: float) -> float:
+def round_up(number: float) -> float:
     """To the next of few values, each a tenth above the one before, so that results can be kept."""
-    return float(1.1 ** ceil(round(log(number) / _LOG_STEP, 6)))
+    return float(1.1 ** ceil(round(log(number) / _LOG_STEP, 6))) if number > 0 else 0.0
