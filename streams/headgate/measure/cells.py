@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from headgate.measure.measures import MAX_SAFETY_IDS
 from headgate.measure.sketch import EMPTY, Sketch
@@ -71,17 +72,19 @@ def cell_of(snapshot: Snapshot) -> Cell:
     )
 
 
-def merge(cells: Iterable[Cell], *, distributions: bool = True) -> Cell:
+def merge(cells: Iterable[Cell], *, distributions: Collection[str] | None = None) -> Cell:
     """The sum of cells: associative, commutative, with `NOTHING` as its zero.
 
-    Without `distributions` the sum has no sketches, which cost most of it.
+    Sketches cost most of it: with `distributions` the sum has those of these measures alone.
     """
     cells = [cell for cell in cells if cell.outcomes]
     if not cells:
         return NOTHING
     if len(cells) == 1:
         return cells[0]
-    sketched = {name for cell in cells for name in cell.sketches} if distributions else ()
+    sketched = {name for cell in cells for name in cell.sketches}
+    if distributions is not None:
+        sketched &= frozenset(distributions)
     return Cell(
         outcomes=sum(cell.outcomes for cell in cells),
         requests=sum(cell.requests for cell in cells),
@@ -98,25 +101,47 @@ def merge(cells: Iterable[Cell], *, distributions: bool = True) -> Cell:
     )
 
 
-_MERGED: OrderedDict[tuple[int, int, bool], tuple[list[Cell], Cell]] = OrderedDict()
+_MERGED: OrderedDict[tuple[int, bool], tuple[list[Cell], Cell]] = OrderedDict()
 _KEPT = 128
 
 
-def merge_all_but_last(cells: list[Cell], *, distributions: bool = True) -> Cell:
-    """`merge`, for who merges the same cells time and again with another last one.
+def merge_sliding(cells: list[Cell], *, distributions: bool = True) -> Cell:
+    """`merge`, for who merges a sliding window again and again: its last cell changes all the time,
+    and now and then it goes on by one.
 
     What is kept is found by the very objects that it was merged from, which lie beside it.
     """
     older = cells[:-1]
     if len(older) <= 1:
-        return merge(cells, distributions=distributions)
-    key = (id(older[0]), id(older[-1]), distributions)
-    known = _MERGED.get(key)
-    if known is None or known[0] != older:  # of the same objects no field is compared
-        known = _MERGED[key] = older, merge(older, distributions=distributions)
-        while len(_MERGED) > _KEPT:
-            _MERGED.popitem(last=False)
-    return merge([known[1], cells[-1]], distributions=distributions)
+        return merge(cells, distributions=None if distributions else ())
+    return merge(
+        [_merged_before(older, distributions), cells[-1]],
+        distributions=None if distributions else (),
+    )
+
+
+def _merged_before(cells: list[Cell], distributions: bool) -> Cell:
+    known = _MERGED.get((id(cells[-1]), distributions))
+    if known is not None and known[0] == cells:  # of the same objects no field is compared
+        return known[1]
+    before = _MERGED.get((id(cells[-2]), distributions))
+    kinds = None if distributions else ()
+    if before is not None and before[0] == cells[:-1]:
+        merged = merge([before[1], cells[-1]], distributions=kinds)
+    elif before is not None and _slides(*before, cells):
+        light = before[0][0] if distributions else replace(before[0][0], sketches={})
+        merged = merge([difference(before[1], light), cells[-1]], distributions=kinds)
+    else:
+        merged = merge(cells, distributions=kinds)
+    _MERGED[id(cells[-1]), distributions] = cells, merged
+    while len(_MERGED) > _KEPT:
+        _MERGED.popitem(last=False)
+    return merged
+
+
+def _slides(older: list[Cell], merged: Cell, cells: list[Cell]) -> bool:
+    """Whether one cell goes and one comes; a few of the ids are kept, so that they cannot go."""
+    return older[1:] == cells[:-1] and not merged.safety_request_ids
 
 
 def difference(newer: Cell, older: Cell) -> Cell:

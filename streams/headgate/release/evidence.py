@@ -26,6 +26,7 @@ from headgate.vocabulary import BASIS_POINTS
 
 MAX_IN_FLIGHT_MS = 60_000
 REFERENCE_REQUESTS = 2_000
+REFERENCE_QUANTILES = ("latency_us", "ttft_us")
 UNHEARD_MS = 60_000
 MAX_SPLITS = 64
 
@@ -49,7 +50,9 @@ def _with_blocks(
         policy,
         evidence,
         state.tables.blocks,
-        partial(recent_requests, state.tables, rollout.stable, REFERENCE_REQUESTS),
+        partial(
+            recent_requests, state.tables, rollout.stable, REFERENCE_REQUESTS, REFERENCE_QUANTILES
+        ),
         stable=rollout.stable,
         faults=policy.caller_faults.rules(),
     )

@@ -9,11 +9,10 @@ import numpy as np
 from msgspec.structs import replace
 
 from headgate.measure.cells import NOTHING, Cell
-from headgate.measure.hdr import IntArray, bucket_index
 from headgate.measure.measures import MAX_SAFETY_IDS
 from headgate.measure.sketch import Sketch
 from headgate.sim.arms import RATING_SPREAD, TOKENS_SPREAD, Behaviour
-from headgate.sim.shapes import Shape, log_normal, star_shares, token_sums
+from headgate.sim.shapes import log_normal, star_shares, token_sums
 
 _STARS = np.array([10, 20, 30, 40, 50])  # in tenths, each a bucket of its own
 
@@ -72,7 +71,7 @@ def _measures(rng: np.random.Generator, behaviour: Behaviour, answered: int) -> 
     asked = round(
         total * behaviour.input_tokens / (behaviour.input_tokens + behaviour.output_tokens)
     )
-    cost, spent = _cost(tokens, used, behaviour.usd_per_1k_tokens)
+    cost, spent = tokens.priced(used, behaviour.usd_per_1k_tokens * 1000)
     sums = {
         "latency_us": latency.total(took),
         "tokens": total,
@@ -89,15 +88,6 @@ def _measures(rng: np.random.Generator, behaviour: Behaviour, answered: int) -> 
             "cost_microusd": cost,
         },
     }
-
-
-def _cost(tokens: Shape, used: IntArray, usd_per_1k_tokens: float) -> tuple[Sketch, int]:
-    """What those tokens cost in millionths of a dollar, and the sum."""
-    filled = used.nonzero()[0]
-    prices = np.rint(tokens.values[filled] * (usd_per_1k_tokens * 1000)).astype(np.int64)
-    counts = np.bincount(bucket_index(prices), used[filled]).astype(np.int64)
-    indexes = counts.nonzero()[0]
-    return Sketch(indexes, counts[indexes]), int(prices @ used[filled])
 
 
 def _labels(rng: np.random.Generator, behaviour: Behaviour, answered: int) -> Cell:

@@ -26,7 +26,7 @@ class Shape:
     the bucket's mean, so that sums agree with the distribution.
     """
 
-    __slots__ = ("_places", "_shares", "indexes", "values")
+    __slots__ = ("_places", "_priced", "_shares", "indexes", "values")
 
     def __init__(self, values: Floats) -> None:
         whole = np.clip(np.rint(values), 0, HDR_HIGHEST).astype(np.int64)
@@ -37,6 +37,7 @@ class Shape:
         self._places = places.astype(np.int16)
         self._shares = counts / len(whole)
         self.values: IntArray = np.rint(np.bincount(places, whole) / counts).astype(np.int64)
+        self._priced: dict[float, tuple[IntArray, IntArray, IntArray]] = {}
 
     def draw(self, rng: np.random.Generator, count: int) -> IntArray:
         """How many of `count` values fall in each bucket; multinomial in the faster of two ways."""
@@ -50,6 +51,18 @@ class Shape:
         """The counts as govern keeps them."""
         filled = counts.nonzero()[0]
         return Sketch(self.indexes[filled], counts[filled])
+
+    def priced(self, counts: IntArray, price: float) -> tuple[Sketch, int]:
+        """The distribution and the sum of the counted values, each times `price`."""
+        known = self._priced.get(price)
+        if known is None:
+            worth = np.rint(self.values * price).astype(np.int64)
+            indexes, starts = np.unique(bucket_index(worth), return_index=True)
+            known = self._priced[price] = worth, indexes, starts
+        worth, indexes, starts = known
+        summed = np.add.reduceat(counts, starts)
+        filled = summed.nonzero()[0]
+        return Sketch(indexes[filled], summed[filled]), int(counts @ worth)
 
     def total(self, counts: IntArray) -> int:
         """What the counted values add up to."""

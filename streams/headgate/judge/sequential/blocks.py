@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from headgate.judge.policy import Policy
 from headgate.judge.sequential.bank import bank_of
 from headgate.judge.sequential.bets import BREACH
-from headgate.judge.sequential.bursts import BLOCKS, correlations, effect_of, round_up
+from headgate.judge.sequential.bursts import BLOCKS, block_sizes, correlations, effect_of, round_up
 from headgate.judge.sequential.counting import Block, Take, count_blocks
 from headgate.judge.sequential.samples import SAMPLED, Family, Sampled
 from headgate.judge.sequential.state import Evidence
@@ -41,7 +41,7 @@ def with_block(
     open_ms = max(blocks, default=-1)
     if open_ms <= evidence.block_ms or not evidence.splits:
         return evidence
-    usable = [at for at in sorted(blocks) if evidence.blocks_from_ms <= at < open_ms]
+    usable = sorted(at for at in blocks if evidence.blocks_from_ms <= at < open_ms)
     closed = [blocks[start] for start in usable[-BLOCKS:]]
     return replace(
         with_references(policy, evidence, recent()),
@@ -96,16 +96,17 @@ def _effects(
     counts = count_blocks(closed, takes, stable, faults)
     found = dict(zip(takes, correlations(*counts), strict=True))
     totals = {take: counts[:, row].sum(-1) for row, take in enumerate(takes)}
-    expected = {take: _expected(closed, take, faults) for take in takes}
+    sizes = {}
+    for take in takes:
+        expected = _expected(closed, take, faults)
+        sizes[take] = [block_sizes(expected * share) for share in shares]
     effects = {}
     for name, plan in rates:
         take = plan.sampled.take
         samples, hits = totals[take]
         rate = plan.limit if plan.limit is not None else round_up(hits / max(samples, 1))
         limit = min(max(rate, _LEAST_LIMIT), _HIGHEST_LIMIT)
-        mine, other = (
-            effect_of(found[take], expected[take] * share, limit, BREACH) for share in shares
-        )
+        mine, other = (effect_of(found[take], size, limit, BREACH) for size in sizes[take])
         effects[name] = (mine, other)
     return effects
 

@@ -29,17 +29,27 @@ def correlation(
     Moments of the beta-binomial: sum (s - n p)^2 / (n p (1-p)) exceeds K - 1 by rho sum (n - 1);
     one standard error is added. At least `least`, also where there is too little to tell.
     """
-    n, s = np.asarray(samples, np.float64), np.asarray(hits, np.float64)
-    used = n > 0
-    blocks, total = used.sum(-1), n.sum(-1)
-    rate = s.sum(-1) / np.maximum(total, 1)
-    variance = n * (rate * (1 - rate))[..., None]
-    squares = np.where(variance > 0, (s - n * rate[..., None]) ** 2, 0)
-    spread = (squares / np.where(variance > 0, variance, 1)).sum(-1)
+    return _from_moments(*_moments(np.array([samples, hits], np.float64)), least)
+
+
+def _moments(counts: Floats) -> tuple[Floats, Floats, Floats]:
+    """Of samples and hits, shape (2, ..., blocks): the blocks that have any, their sums, and the
+    sum of s^2 / n, which is that of (s - n p)^2 / n and p times the hits.
+    """
+    n, s = counts
+    used: Floats = np.count_nonzero(n, -1).astype(np.float64)
+    return used, np.add.reduce(counts, -1), np.add.reduce(s * s / np.maximum(n, 1), -1)
+
+
+def _from_moments(blocks: Floats, sums: Floats, squares: Floats, least: float | Floats) -> Floats:
+    total, hits = sums
+    rate = hits / np.maximum(total, 1)
+    variance = rate * (1 - rate)
     freedom = np.maximum(blocks - 1, 0)
     pairs = total - blocks
+    known = (blocks >= 2) & (pairs >= 1) & (variance > 0)
+    spread = (squares - rate * hits) / np.where(known, variance, 1)
     excess = (spread - freedom + np.sqrt(2 * freedom)) / np.maximum(pairs, 1)
-    known = (blocks >= 2) & (pairs >= 1) & (rate > 0) & (rate < 1)
     found: Floats = np.clip(np.where(known, excess, least), least, 1.0)
     return found
 
@@ -61,7 +71,8 @@ def design_effect(
     The largest over blocks and merged blocks of 1 + (n - 1) rho, each raised until no bet on
     `limit` is expected to win under a beta-binomial on the limit.
     """
-    return effect_of(correlations(samples, hits)[0], arm_samples, limit, side)
+    rhos = correlations(samples, hits)[0]
+    return effect_of(rhos, block_sizes(arm_samples), limit, side)
 
 
 def correlations(samples: npt.ArrayLike, hits: npt.ArrayLike) -> list[tuple[float, ...]]:
@@ -69,27 +80,28 @@ def correlations(samples: npt.ArrayLike, hits: npt.ArrayLike) -> list[tuple[floa
 
     The same bursts weigh on merged blocks with a part of their correlation.
     """
-    n, s = np.atleast_2d(samples), np.atleast_2d(hits)
-    levels = [by for by in MERGES if by == 1 or n.shape[1] // by > 1]
-    rows = np.zeros((2, len(levels), *n.shape))
-    for level, by in enumerate(levels):  # what stays 0 is no block
-        rows[:, level, :, : n.shape[1] // by] = merged(n, by), merged(s, by)
-    least = FLOOR / np.array(levels)[:, None]
-    found = correlation(rows[0], rows[1], least)
+    counts = np.array([np.atleast_2d(samples), np.atleast_2d(hits)], np.float64)
+    levels = [_moments(counts)]
+    for _ in MERGES[1:]:  # each twice as long as the one before
+        counts = merged(counts, 2)
+        if counts.shape[-1] < 2:
+            break
+        levels.append(_moments(counts))
+    blocks, sums, squares = (np.array(rows) for rows in zip(*levels, strict=True))
+    least = FLOOR / np.array(MERGES[: len(levels)])[:, None]
+    found = _from_moments(blocks, sums.swapaxes(0, 1), squares, least)
     return [tuple(min(round_up(rho), 1.0) for rho in row) for row in found.T.tolist()]
 
 
-def effect_of(rhos: tuple[float, ...], arm_samples: float, limit: float, side: int) -> float:
-    """D of an arm with `arm_samples` expected in a block, under such correlations."""
-    sizes = tuple(round_up(max(arm_samples, 1.0) * by) for by in MERGES[: len(rhos)])
-    return _largest_effect(rhos, sizes, limit, side)
+def block_sizes(arm_samples: float) -> tuple[float, ...]:
+    """What an arm with `arm_samples` expected in a block has in blocks and in merged ones."""
+    return tuple(round_up(max(arm_samples, 1.0) * by) for by in MERGES)
 
 
 @lru_cache(maxsize=4096)
-def _largest_effect(
-    rhos: tuple[float, ...], sizes: tuple[float, ...], limit: float, side: int
-) -> float:
-    effects = [sound_effect(n, limit, rho, side) for n, rho in zip(sizes, rhos, strict=True)]
+def effect_of(rhos: tuple[float, ...], sizes: tuple[float, ...], limit: float, side: int) -> float:
+    """D of an arm with blocks of such sizes under such correlations; there may be fewer of them."""
+    effects = [sound_effect(n, limit, rho, side) for n, rho in zip(sizes, rhos, strict=False)]
     return max(1.0, *effects)
 
 
