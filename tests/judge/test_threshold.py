@@ -45,7 +45,9 @@ def served(requests: int, errors: int = 0, cost_microusd: int = 0) -> Cell:
 
 
 def arm(version: str, cell: Cell, same_split: Cell | None = None) -> Arm:
-    return Arm(version, lambda _: cell, lambda _: cell if same_split is None else same_split)
+    return Arm(
+        version, lambda _, **__: cell, lambda _, **__: cell if same_split is None else same_split
+    )
 
 
 def look(

@@ -13,6 +13,7 @@ from headgate.cli.failures import EXIT_CODES, GuardedGroup
 
 GROUPS = (
     "demo",
+    "simulate",
     "topics",
     "worker",
     "operate",

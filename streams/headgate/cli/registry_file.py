@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from headgate.cli.checking import mistakes
+from headgate.checking import mistakes
 from headgate.cli.registry_rules import check_together
 from headgate.cli.yaml_lines import Document, Path_, read_document
 from headgate.problems import did_you_mean

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from headgate.measure.cells import Cell
 from headgate.measure.metrics import CallerFaults
 
 if TYPE_CHECKING:
     from headgate.judge.routing import Answered
+
+
+class Reader(Protocol):
+    """Reads a window; without `distributions` what comes has no sketches and costs little."""
+
+    def __call__(self, window_ms: int, /, *, distributions: bool = True) -> Cell: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +29,8 @@ class Arm:
     """
 
     version: str
-    window: Callable[[int], Cell]
-    same_split: Callable[[int], Cell]
+    window: Reader
+    same_split: Reader
 
 
 @dataclass(frozen=True, slots=True)

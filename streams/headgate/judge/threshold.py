@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from headgate.judge.durations import say_duration
-from headgate.judge.looks import Look
+from headgate.judge.looks import Look, Reader
 from headgate.judge.policy import Trigger
 from headgate.judge.verdicts import Assessment, Memory
 from headgate.measure.metrics import METRICS, Reading
@@ -49,11 +50,10 @@ def assess_threshold(trigger: Trigger, look: Look, memory: Memory) -> tuple[Asse
 
 
 def _compare(trigger: Trigger, look: Look) -> _Comparison:
-    read = METRICS[trigger.metric].read
+    read = partial(_read, trigger, look)
     relative = trigger.limit.beside_stable
-    arm = look.candidate.same_split if relative else look.candidate.window
-    candidate = read(arm(trigger.window), look.faults)
-    stable = read(look.stable.same_split(trigger.window), look.faults) if look.stable else None
+    candidate = read(look.candidate.same_split if relative else look.candidate.window)
+    stable = read(look.stable.same_split) if look.stable else None
     if candidate.value is None or candidate.samples < trigger.min_samples:
         return _Comparison(candidate, stable, None, missing=Reason.TOO_FEW_SAMPLES)
     if relative:
@@ -63,8 +63,13 @@ def _compare(trigger: Trigger, look: Look) -> _Comparison:
         return _Comparison(candidate, stable, limit)
     if trigger.beside_stable is None or look.stable is None:
         return _Comparison(candidate, stable, limit, crossed=True)
-    beside = read(look.candidate.same_split(trigger.window), look.faults)
+    beside = read(look.candidate.same_split)
     return _compare_beside(trigger, candidate, beside, stable, limit)
+
+
+def _read(trigger: Trigger, look: Look, arm: Reader) -> Reading:
+    row = METRICS[trigger.metric]
+    return row.read(arm(trigger.window, distributions=row.of_distribution), look.faults)
 
 
 def _compare_with_baseline(

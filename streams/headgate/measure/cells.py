@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import OrderedDict
+from collections.abc import Collection, Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from headgate.measure.measures import MAX_SAFETY_IDS
 from headgate.measure.sketch import EMPTY, Sketch
@@ -39,8 +41,26 @@ class Cell(Struct, frozen=True, kw_only=True, omit_defaults=True):
 NOTHING = Cell()
 
 
+class Counted(Snapshot, frozen=True, kw_only=True):
+    """A snapshot that has not been on the wire: its counts are at hand as `cell`, and its own
+    fields of counts are left out. Folding it is folding what `on_the_wire` gives, without the cost
+    of encoding.
+    """
+
+    cell: Cell
+
+    def on_the_wire(self) -> Snapshot:
+        """The snapshot as ingest would publish it."""
+        named = {name: getattr(self, name) for name in Snapshot.__struct_fields__}
+        counts = {name: getattr(self.cell, name) for name in Cell.__struct_fields__}
+        counts["sketches"] = {name: one.encode() for name, one in self.cell.sketches.items()}
+        return Snapshot(**{**named, **counts})
+
+
 def cell_of(snapshot: Snapshot) -> Cell:
     """The counts of a cumulative snapshot; raises `ValueError` on an unreadable sketch."""
+    if isinstance(snapshot, Counted):
+        return snapshot.cell
     return Cell(
         outcomes=snapshot.outcomes,
         requests=snapshot.requests,
@@ -55,13 +75,19 @@ def cell_of(snapshot: Snapshot) -> Cell:
     )
 
 
-def merge(cells: Iterable[Cell]) -> Cell:
-    """The sum of cells: associative, commutative, with `NOTHING` as its zero."""
+def merge(cells: Iterable[Cell], *, distributions: Collection[str] | None = None) -> Cell:
+    """The sum of cells: associative, commutative, with `NOTHING` as its zero.
+
+    Sketches cost most of it: with `distributions` the sum has those of these measures alone.
+    """
     cells = [cell for cell in cells if cell.outcomes]
     if not cells:
         return NOTHING
     if len(cells) == 1:
         return cells[0]
+    sketched = {name for cell in cells for name in cell.sketches}
+    if distributions is not None:
+        sketched &= frozenset(distributions)
     return Cell(
         outcomes=sum(cell.outcomes for cell in cells),
         requests=sum(cell.requests for cell in cells),
@@ -72,11 +98,54 @@ def merge(cells: Iterable[Cell]) -> Cell:
         counts=_add(cell.counts for cell in cells),
         sketches={
             name: Sketch.merge([cell.sketches[name] for cell in cells if name in cell.sketches])
-            for name in sorted({name for cell in cells for name in cell.sketches})
+            for name in sorted(sketched)
         },
         safety_request_ids=_some_ids(cell.safety_request_ids for cell in cells),
         slots=add_slots([cell.slots for cell in cells]),
     )
+
+
+_MERGED: OrderedDict[tuple[int, bool], tuple[list[Cell], Cell]] = OrderedDict()
+_KEPT = 128
+
+
+def merge_sliding(cells: list[Cell], *, distributions: bool = True) -> Cell:
+    """`merge`, for who merges a sliding window again and again: its last cell changes all the time,
+    and now and then it goes on by one.
+
+    What is kept is found by the very objects that it was merged from, which lie beside it.
+    """
+    older = cells[:-1]
+    if len(older) <= 1:
+        return merge(cells, distributions=None if distributions else ())
+    return merge(
+        [_merged_before(older, distributions), cells[-1]],
+        distributions=None if distributions else (),
+    )
+
+
+def _merged_before(cells: list[Cell], distributions: bool) -> Cell:
+    known = _MERGED.get((id(cells[-1]), distributions))
+    if known is not None and known[0] == cells:  # of the same objects no field is compared
+        return known[1]
+    before = _MERGED.get((id(cells[-2]), distributions))
+    kinds = None if distributions else ()
+    if before is not None and before[0] == cells[:-1]:
+        merged = merge([before[1], cells[-1]], distributions=kinds)
+    elif before is not None and _slides(*before, cells):
+        light = before[0][0] if distributions else replace(before[0][0], sketches={})
+        merged = merge([difference(before[1], light), cells[-1]], distributions=kinds)
+    else:
+        merged = merge(cells, distributions=kinds)
+    _MERGED[id(cells[-1]), distributions] = cells, merged
+    while len(_MERGED) > _KEPT:
+        _MERGED.popitem(last=False)
+    return merged
+
+
+def _slides(older: list[Cell], merged: Cell, cells: list[Cell]) -> bool:
+    """Whether one cell goes and one comes; a few of the ids are kept, so that they cannot go."""
+    return older[1:] == cells[:-1] and not merged.safety_request_ids
 
 
 def difference(newer: Cell, older: Cell) -> Cell:
@@ -100,15 +169,19 @@ def difference(newer: Cell, older: Cell) -> Cell:
 
 
 def _add(tables: Iterable[dict[str, int]]) -> dict[str, int]:
+    filled = [table for table in tables if table]
+    if len(filled) <= 1:
+        return filled[0] if filled else {}
     total: dict[str, int] = {}
-    for table in tables:
+    for table in filled:
         for name, count in table.items():
             total[name] = total.get(name, 0) + count
     return dict(sorted(total.items()))
 
 
 def _some_ids(lists: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    return tuple(sorted({name for names in lists for name in names})[:MAX_SAFETY_IDS])
+    found = {name for names in lists for name in names}
+    return tuple(sorted(found)[:MAX_SAFETY_IDS]) if found else ()
 
 
 def _less(newer: int, older: int, name: str) -> int:

@@ -109,12 +109,16 @@ ANSWERED = "answered_share"
 
 @dataclass(frozen=True, slots=True)
 class MetricRow:
-    """How a metric is read and how a person reads it: `{value}` in the units of `template`."""
+    """How a metric is read and how a person reads it: `{value}` in the units of `template`.
+
+    `of_distribution`: it is read from a sketch, not from counts and sums.
+    """
 
     read: Metric
     noun: str
     template: str
     unit_samples: str
+    of_distribution: bool = False
 
     def say(self, value: float | None) -> str:
         """The value with its unit, as on-call reads it."""
@@ -124,16 +128,20 @@ class MetricRow:
 METRICS: dict[str, MetricRow] = {
     "error_rate": MetricRow(_error_rate, "error rate", "{value:.2%}", "requests"),
     "latency_p50_ms": MetricRow(
-        _quantile("latency_us", 0.50, 1000), "p50 latency", "{value:,.0f} ms", "successes"
+        _quantile("latency_us", 0.50, 1000), "p50 latency", "{value:,.0f} ms", "successes", True
     ),
     "latency_p95_ms": MetricRow(
-        _quantile("latency_us", 0.95, 1000), "p95 latency", "{value:,.0f} ms", "successes"
+        _quantile("latency_us", 0.95, 1000), "p95 latency", "{value:,.0f} ms", "successes", True
     ),
     "latency_p99_ms": MetricRow(
-        _quantile("latency_us", 0.99, 1000), "p99 latency", "{value:,.0f} ms", "successes"
+        _quantile("latency_us", 0.99, 1000), "p99 latency", "{value:,.0f} ms", "successes", True
     ),
     "ttft_p95_ms": MetricRow(
-        _quantile("ttft_us", 0.95, 1000), "p95 time to first token", "{value:,.0f} ms", "successes"
+        _quantile("ttft_us", 0.95, 1000),
+        "p95 time to first token",
+        "{value:,.0f} ms",
+        "successes",
+        True,
     ),
     "rating_mean": MetricRow(_mean("rating_tenths", 10), "mean rating", "{value:.2f}", "ratings"),
     "hallucination_rate": MetricRow(

@@ -26,10 +26,11 @@ class Sketch:
 
     __slots__ = ("_encoded", "counts", "indexes", "total")
 
-    def __init__(self, indexes: IntArray, counts: IntArray) -> None:
+    def __init__(self, indexes: IntArray, counts: IntArray, total: int | None = None) -> None:
+        """`total` is what `counts` add up to, where it is known."""
         self.indexes = indexes
         self.counts = counts
-        self.total = int(counts.sum())
+        self.total = int(counts.sum()) if total is None else total
         self._encoded: str | None = None
 
     @classmethod
@@ -43,16 +44,15 @@ class Sketch:
         filled = [sketch for sketch in sketches if sketch.total]
         if len(filled) <= 1:
             return filled[0] if filled else EMPTY
-        indexes = np.concatenate([sketch.indexes for sketch in filled])
-        counts = np.concatenate([sketch.counts for sketch in filled])
-        dense = np.zeros(int(indexes.max()) + 1, np.int64)
-        np.add.at(dense, indexes, counts)
-        return cls._of_dense(dense)
+        dense = np.zeros(max(int(sketch.indexes[-1]) for sketch in filled) + 1, np.int64)
+        for sketch in filled:  # a sketch has no bucket twice, so that a plain addition will do
+            dense[sketch.indexes] += sketch.counts
+        return cls._of_dense(dense, sum(sketch.total for sketch in filled))
 
     @classmethod
-    def _of_dense(cls, dense: IntArray) -> Sketch:
-        indexes = np.flatnonzero(dense)
-        return cls(indexes, dense[indexes])
+    def _of_dense(cls, dense: IntArray, total: int) -> Sketch:
+        indexes = dense.nonzero()[0]
+        return cls(indexes, dense[indexes], total)
 
     def minus(self, older: Sketch) -> Sketch:
         """What this sketch counts beyond `older`; raises `ValueError` if a count fell."""
@@ -63,7 +63,7 @@ class Sketch:
         dense[older.indexes] -= older.counts
         if (dense < 0).any():
             raise ValueError("a sketch's count went backwards")
-        return self._of_dense(dense)
+        return self._of_dense(dense, self.total - older.total)
 
     def encode(self) -> str:
         """HDR's V2 compressed base64 form."""

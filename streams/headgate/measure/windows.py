@@ -6,13 +6,14 @@ is heard of. A window is a merge at read; nothing is ever closed, so late snapsh
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import lru_cache
 from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from headgate.measure.cells import NOTHING, Cell, difference, merge
+from headgate.measure.cells import NOTHING, Cell, difference, merge, merge_sliding
 from headgate.measure.measures import BUCKET
 from headgate.vocabulary import PANE_MS
 from headgate.wire.ledger import NO_SLOTS
@@ -116,12 +117,16 @@ def without_fresh(tables: Tables) -> Tables:
 def _add_to_ring(
     ring: dict[int, dict[K, Cell]], start_ms: int, row: K, delta: Cell, span_ms: int
 ) -> dict[int, dict[K, Cell]]:
-    newest_ms = max([start_ms, *ring])
-    if start_ms < newest_ms - span_ms:
+    cells = ring.get(start_ms)
+    if cells is not None:
+        return {**ring, start_ms: {**cells, row: merge([cells.get(row, NOTHING), delta])}}
+    oldest_ms = max(start_ms, *ring) - span_ms if ring else start_ms
+    if start_ms < oldest_ms:
         return ring
-    cells = ring.get(start_ms, {})
-    added = {**ring, start_ms: {**cells, row: merge([cells.get(row, NOTHING), delta])}}
-    return {start: cells for start, cells in added.items() if start >= newest_ms - span_ms}
+    added = {**ring, start_ms: {row: delta}}
+    if min(added) >= oldest_ms:
+        return added
+    return {start: cells for start, cells in added.items() if start >= oldest_ms}
 
 
 def forget_idle(tables: Tables, *, now_ms: int, keep: frozenset[str]) -> Tables:
@@ -157,15 +162,23 @@ def newest_pane_ms(tables: Tables) -> int | None:
 
 
 @lru_cache(maxsize=4096)
-def _read(tables: Tables, version: str, first_ms: int, coarse: bool, since_revision: int) -> Cell:
+def _read(
+    tables: Tables,
+    version: str,
+    first_ms: int,
+    since_revision: int,
+    kind: tuple[bool, bool],
+) -> Cell:
+    coarse, distributions = kind
     ring = tables.coarse if coarse else tables.fine
-    return merge(
+    found = [
         cell
         for start_ms, cells in ring.items()
         if start_ms >= first_ms
         for (name, revision), cell in cells.items()
         if name == version and (revision >= since_revision or not revision)
-    )
+    ]
+    return merge_sliding(found, distributions=distributions)
 
 
 def read_window(
@@ -176,21 +189,26 @@ def read_window(
     window_ms: int,
     from_ms: int = 0,
     since_revision: int = 0,
+    distributions: bool = True,
 ) -> Cell:
     """The counts of `version` in the panes that end within the last `window_ms`.
 
     `since_revision` and `from_ms` narrow it to what was served under that split and after that
     moment; outcomes without a revision are judged by the moment alone. Windows up to 5 minutes
     are read to the pane, longer ones to the minute. A read of unchanged tables costs nothing.
+    Without `distributions` what is read has no sketches.
     """
     _, grain_ms = _ring(tables, window_ms)
     first_ms = max(now_ms - window_ms, from_ms) // grain_ms * grain_ms
-    return _read(tables, version, first_ms, window_ms > FINE_SPAN_MS, since_revision)
+    coarse = window_ms > FINE_SPAN_MS
+    return _read(tables, version, first_ms, since_revision, (coarse, distributions))
 
 
-def recent_requests(tables: Tables, version: str, requests: int) -> Cell:
+def recent_requests(
+    tables: Tables, version: str, requests: int, distributions: Collection[str] | None = None
+) -> Cell:
     """The last panes of `version` that have closed, up to about so many requests; five minutes of
-    them at the most, or an hour where the version is rare.
+    them at the most, or an hour where the version is rare. `distributions`: see `merge`.
     """
     for ring in (tables.fine, tables.coarse):
         found: list[Cell] = []
@@ -198,7 +216,7 @@ def recent_requests(tables: Tables, version: str, requests: int) -> Cell:
             found += [cell for (name, _), cell in ring[start_ms].items() if name == version]
             if sum(cell.requests for cell in found) >= requests:
                 break
-        cell = merge(found)
+        cell = merge(found, distributions=distributions)
         if cell.requests >= _RARE:
             return cell
     return cell

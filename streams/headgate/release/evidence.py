@@ -28,6 +28,7 @@ from headgate.vocabulary import BASIS_POINTS
 
 MAX_IN_FLIGHT_MS = 60_000
 REFERENCE_REQUESTS = 2_000
+REFERENCE_QUANTILES = ("latency_us", "ttft_us")
 UNHEARD_MS = 60_000
 MAX_SPLITS = 64
 
@@ -63,7 +64,13 @@ def _with_blocks(
         policy,
         evidence,
         state.tables.blocks,
-        partial(recent_requests, state.tables, watched.beside, REFERENCE_REQUESTS),
+        partial(
+            recent_requests,
+            state.tables,
+            watched.beside,
+            REFERENCE_REQUESTS,
+            REFERENCE_QUANTILES,
+        ),
         stable=watched.beside,
         faults=policy.caller_faults.rules(),
     )

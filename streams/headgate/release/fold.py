@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from headgate.measure.cells import cell_of
+from headgate.measure.cells import Counted, cell_of
 from headgate.measure.windows import MINUTE_MS, add_snapshot, forget_idle
 from headgate.release import distrust, lifecycles, partition_alerts, recovery
 from headgate.release.approvals import answer_or_wait, expire
@@ -253,6 +253,7 @@ def _statuses(turn: Turn, state: PartitionState, before_ms: int, *, idle_too: bo
 
 _APPLY: dict[type, Callable[[Turn, PartitionState, Any], PartitionState]] = {
     Snapshot: _snapshot,
+    Counted: _snapshot,
     Progress: add_progress,
     AdmittedRequest: _request,
     MalformedRequest: _malformed,

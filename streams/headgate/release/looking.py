@@ -57,7 +57,7 @@ def look_of(
 
 
 def _arm(state: ModelState, watched: Watched, version: str, now_ms: int) -> Arm:
-    def read(window_ms: int, since_revision: int) -> Cell:
+    def read(window_ms: int, since_revision: int, *, distributions: bool = True) -> Cell:
         return read_window(
             state.tables,
             version,
@@ -65,6 +65,7 @@ def _arm(state: ModelState, watched: Watched, version: str, now_ms: int) -> Arm:
             window_ms=window_ms,
             from_ms=watched.since_ms,
             since_revision=since_revision,
+            distributions=distributions,
         )
 
     return Arm(

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
 
 import numpy as np
+from pydantic import ConfigDict, Field
+
+from headgate.wire.fields import MAX_LATENCY_MS
 
 Measurements = dict[str, Any]
 USD_PER_1K_TOKENS = 0.002
+RATING_SPREAD, TOKENS_SPREAD = 0.7, 0.3
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Arm(Protocol):
@@ -24,33 +31,42 @@ class Behaviour:
     """How a version answers. Rates are shares of the requests, or of the labelled requests.
 
     Latency is log-normal around `latency_p50_ms`; `spread` is the sigma of its logarithm.
-    `rated` and `judged` are the shares of requests that get a user's rating, a judge's verdict.
+    `rated` and `judged` are the shares of requests that get a user's rating, a judge's verdict;
+    of the `swallowed` nothing is ever heard.
     """
 
-    latency_p50_ms: float = 800.0
-    spread: float = 0.35
-    ttft_share: float = 0.2
-    error_rate: float = 0.005
-    error_type: str = "server_error"
-    rated: float = 0.3
-    rating_mean: float = 4.3
-    judged: float = 0.8
-    hallucination_rate: float = 0.005
-    safety_rate: float = 0.0
-    input_tokens: float = 450.0
-    output_tokens: float = 180.0
-    usd_per_1k_tokens: float = USD_PER_1K_TOKENS
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
+
+    latency_p50_ms: Annotated[float, Field(gt=0, le=MAX_LATENCY_MS)] = 800.0
+    spread: Annotated[float, Field(ge=0, le=2)] = 0.35
+    ttft_share: Share = 0.2
+    error_rate: Share = 0.005
+    error_type: Annotated[str, Field(min_length=1, max_length=64)] = "server_error"
+    swallowed: Share = 0.0
+    rated: Share = 0.3
+    rating_mean: Annotated[float, Field(ge=1, le=5)] = 4.3
+    judged: Share = 0.8
+    hallucination_rate: Share = 0.005
+    safety_rate: Share = 0.0
+    input_tokens: Annotated[float, Field(ge=1, le=1e6)] = 450.0
+    output_tokens: Annotated[float, Field(ge=1, le=1e6)] = 180.0
+    usd_per_1k_tokens: Annotated[float, Field(ge=0, le=10)] = USD_PER_1K_TOKENS
 
     def draw(self, rng: np.random.Generator, elapsed_s: float) -> Measurements:
-        """One outcome; the same number of random draws whatever it turns out to be."""
+        """One outcome; the same number of random draws whatever it turns out to be.
+
+        Nothing for a request that is swallowed.
+        """
         failed, rated, judged, false, unsafe = rng.random(5)
         jitter, first, mood, asked, answered = rng.normal(size=5)
-        if failed < self.error_rate:
+        if failed >= 1 - self.swallowed:
+            return {}
+        if failed < self.error_rate * (1 - self.swallowed):
             return {"error_type": self.error_type}
-        latency_ms = min(self.latency_p50_ms * float(np.exp(self.spread * jitter)), 3_600_000.0)
+        latency_ms = min(self.latency_p50_ms * float(np.exp(self.spread * jitter)), MAX_LATENCY_MS)
         ttft_share = min(self.ttft_share * float(np.exp(0.2 * first)), 1.0)
-        input_tokens = max(1, round(self.input_tokens * float(np.exp(0.3 * asked))))
-        output_tokens = max(1, round(self.output_tokens * float(np.exp(0.3 * answered))))
+        input_tokens = max(1, round(self.input_tokens * float(np.exp(TOKENS_SPREAD * asked))))
+        output_tokens = max(1, round(self.output_tokens * float(np.exp(TOKENS_SPREAD * answered))))
         cost_usd = (input_tokens + output_tokens) / 1000 * self.usd_per_1k_tokens
         row: Measurements = {
             "latency_ms": round(latency_ms, 3),
@@ -60,7 +76,7 @@ class Behaviour:
             "cost_usd": round(cost_usd, 6),
         }
         if rated < self.rated:
-            row["rating"] = float(min(5, max(1, round(self.rating_mean + 0.7 * mood))))
+            row["rating"] = float(min(5, max(1, round(self.rating_mean + RATING_SPREAD * mood))))
         if judged < self.judged:
             row["hallucination"] = bool(false < self.hallucination_rate)
             row["safety_violation"] = bool(unsafe < self.safety_rate)

@@ -26,6 +26,7 @@ Pending = tuple[float, str, Choice, Measurements]
 class FleetReport:
     """What a fleet did. `published` counts outcomes per version that the publisher took.
 
+    `swallowed` counts requests that no outcome will ever tell of,
     `unserved` counts requests for versions without an arm, `without_split` those for which the
     router knew no split, `refused` outcomes that the publisher dropped at once.
     """
@@ -35,6 +36,7 @@ class FleetReport:
     unserved: Counter[str] = field(default_factory=Counter)
     without_split: int = 0
     refused: int = 0
+    swallowed: int = 0
 
 
 class Fleet:
@@ -109,6 +111,9 @@ class Fleet:
             self.report.unserved[choice.version] += 1
             return
         outcome = arm.draw(self._streams[choice.version], elapsed_s)
+        if not outcome:
+            self.report.swallowed += 1
+            return
         request_id = f"{self._run_id}-{self.report.requests}"
         if self._real_latency:
             ends_s = at_s + outcome.get("latency_ms", 0.0) / 1000

@@ -11,15 +11,15 @@ from msgspec.structs import replace
 from headgate.judge.policy import Policy
 from headgate.judge.sequential.bank import bank_of
 from headgate.judge.sequential.bets import BREACH
-from headgate.judge.sequential.bursts import BLOCKS, design_effect
-from headgate.judge.sequential.plan import Plan
+from headgate.judge.sequential.bursts import BLOCKS, block_sizes, correlations, effect_of, round_up
+from headgate.judge.sequential.counting import Block, Take, count_blocks
 from headgate.judge.sequential.samples import SAMPLED, Family, Sampled
 from headgate.judge.sequential.state import Evidence
-from headgate.measure.cells import NOTHING, Cell
+from headgate.measure.cells import Cell
 from headgate.measure.metrics import CallerFaults
 from headgate.vocabulary import BASIS_POINTS
 
-Blocks = Mapping[int, Mapping[str, Cell]]  # start of the block in ms -> counts by version
+Blocks = Mapping[int, Block]  # by its start in ms
 ENOUGH = 50
 _EXPECTED_OF = 6  # blocks: a minute
 _LEAST_LIMIT, _HIGHEST_LIMIT = 1e-4, 0.5
@@ -41,7 +41,7 @@ def with_block(
     open_ms = max(blocks, default=-1)
     if open_ms <= evidence.block_ms or not evidence.splits:
         return evidence
-    usable = [at for at in sorted(blocks) if evidence.blocks_from_ms <= at < open_ms]
+    usable = sorted(at for at in blocks if evidence.blocks_from_ms <= at < open_ms)
     closed = [blocks[start] for start in usable[-BLOCKS:]]
     return replace(
         with_references(policy, evidence, recent()),
@@ -79,33 +79,40 @@ def reference(sampled: Sampled, cell: Cell) -> float | None:
 def _effects(
     policy: Policy,
     evidence: Evidence,
-    closed: Sequence[Mapping[str, Cell]],
+    closed: Sequence[Block],
     stable: str,
     faults: CallerFaults,
 ) -> dict[str, tuple[float, float]]:
     bank, split = bank_of(policy), evidence.splits[-1]
     shares = (split.candidate / BASIS_POINTS, split.stable / BASIS_POINTS)
+    rates = [
+        (trigger.name, plan)
+        for trigger, plan in zip(bank.triggers, bank.plans, strict=True)
+        if plan.sampled.family is Family.RATE
+    ]
+    takes = tuple(dict.fromkeys(plan.sampled.take for _, plan in rates))
+    if not takes:
+        return {}
+    counts = count_blocks(closed, takes, stable, faults)
+    found = dict(zip(takes, correlations(*counts), strict=True))
+    totals = {take: counts[:, row].sum(-1) for row, take in enumerate(takes)}
+    sizes = {}
+    for take in takes:
+        expected = _expected(closed, take, faults)
+        sizes[take] = [block_sizes(expected * share) for share in shares]
     effects = {}
-    for trigger, plan in zip(bank.triggers, bank.plans, strict=True):
-        if plan.sampled.family is Family.RATE:
-            mine, other = _of_rate(plan, closed, stable, faults, shares)
-            effects[trigger.name] = (mine, other)
+    for name, plan in rates:
+        take = plan.sampled.take
+        samples, hits = totals[take]
+        rate = plan.limit if plan.limit is not None else round_up(hits / max(samples, 1))
+        limit = min(max(rate, _LEAST_LIMIT), _HIGHEST_LIMIT)
+        mine, other = (effect_of(found[take], size, limit, BREACH) for size in sizes[take])
+        effects[name] = (mine, other)
     return effects
 
 
-def _of_rate(
-    plan: Plan,
-    closed: Sequence[Mapping[str, Cell]],
-    stable: str,
-    faults: CallerFaults,
-    shares: tuple[float, float],
-) -> list[float]:
-    take = plan.sampled.take
-    rows = [take(block.get(stable, NOTHING), faults) for block in closed]
-    samples, hits = [row.n for row in rows], [row.hits for row in rows]
+def _expected(closed: Sequence[Block], take: Take, faults: CallerFaults) -> float:
+    """How many samples of all versions a block of the last minute had."""
     last = closed[-_EXPECTED_OF:]
     total = sum(take(cell, faults).n for block in last for cell in block.values())
-    expected = total / len(last) if last else 0.0
-    rate = plan.limit if plan.limit is not None else sum(hits) / max(sum(samples), 1)
-    limit = min(max(rate, _LEAST_LIMIT), _HIGHEST_LIMIT)
-    return [design_effect(samples, hits, expected * share, limit, BREACH) for share in shares]
+    return total / len(last) if last else 0.0

@@ -21,23 +21,35 @@ _LOG_STEP = log(1.1)
 _GRID, _END, _NEGLIGIBLE = 2_001, 30.0, 200.0  # points; logits; logarithms below the peak
 
 
-def correlation(samples: npt.ArrayLike, hits: npt.ArrayLike, least: float = FLOOR) -> Floats:
+def correlation(
+    samples: npt.ArrayLike, hits: npt.ArrayLike, least: float | Floats = FLOOR
+) -> Floats:
     """An upper estimate of the correlation within blocks, shape (...) from shape (..., blocks).
 
     Moments of the beta-binomial: sum (s - n p)^2 / (n p (1-p)) exceeds K - 1 by rho sum (n - 1);
     one standard error is added. At least `least`, also where there is too little to tell.
     """
-    n, s = np.asarray(samples, np.float64), np.asarray(hits, np.float64)
-    used = n > 0
-    blocks, total = used.sum(-1), n.sum(-1)
-    rate = s.sum(-1) / np.maximum(total, 1)
-    variance = n * (rate * (1 - rate))[..., None]
-    squares = np.where(variance > 0, (s - n * rate[..., None]) ** 2, 0)
-    spread = (squares / np.where(variance > 0, variance, 1)).sum(-1)
+    return _from_moments(*_moments(np.array([samples, hits], np.float64)), least)
+
+
+def _moments(counts: Floats) -> tuple[Floats, Floats, Floats]:
+    """Of samples and hits, shape (2, ..., blocks): the blocks that have any, their sums, and the
+    sum of s^2 / n, which is that of (s - n p)^2 / n and p times the hits.
+    """
+    n, s = counts
+    used: Floats = np.count_nonzero(n, -1).astype(np.float64)
+    return used, np.add.reduce(counts, -1), np.add.reduce(s * s / np.maximum(n, 1), -1)
+
+
+def _from_moments(blocks: Floats, sums: Floats, squares: Floats, least: float | Floats) -> Floats:
+    total, hits = sums
+    rate = hits / np.maximum(total, 1)
+    variance = rate * (1 - rate)
     freedom = np.maximum(blocks - 1, 0)
     pairs = total - blocks
+    known = (blocks >= 2) & (pairs >= 1) & (variance > 0)
+    spread = (squares - rate * hits) / np.where(known, variance, 1)
     excess = (spread - freedom + np.sqrt(2 * freedom)) / np.maximum(pairs, 1)
-    known = (blocks >= 2) & (pairs >= 1) & (rate > 0) & (rate < 1)
     found: Floats = np.clip(np.where(known, excess, least), least, 1.0)
     return found
 
@@ -59,16 +71,38 @@ def design_effect(
     The largest over blocks and merged blocks of 1 + (n - 1) rho, each raised until no bet on
     `limit` is expected to win under a beta-binomial on the limit.
     """
-    largest = 1.0
-    for by in MERGES:
-        n, s = merged(samples, by), merged(hits, by)
-        if by > 1 and n.shape[-1] < 2:
+    rhos = correlations(samples, hits)[0]
+    return effect_of(rhos, block_sizes(arm_samples), limit, side)
+
+
+def correlations(samples: npt.ArrayLike, hits: npt.ArrayLike) -> list[tuple[float, ...]]:
+    """The correlation within blocks, and within merged ones, for each row of (..., blocks).
+
+    The same bursts weigh on merged blocks with a part of their correlation.
+    """
+    counts = np.array([np.atleast_2d(samples), np.atleast_2d(hits)], np.float64)
+    levels = [_moments(counts)]
+    for _ in MERGES[1:]:  # each twice as long as the one before
+        counts = merged(counts, 2)
+        if counts.shape[-1] < 2:
             break
-        # The same bursts weigh on merged blocks with a part of their correlation.
-        rho = min(_round_up(float(correlation(n, s, FLOOR / by))), 1.0)
-        block = _round_up(max(arm_samples, 1.0) * by)
-        largest = max(largest, sound_effect(block, limit, rho, side))
-    return largest
+        levels.append(_moments(counts))
+    blocks, sums, squares = (np.array(rows) for rows in zip(*levels, strict=True))
+    least = FLOOR / np.array(MERGES[: len(levels)])[:, None]
+    found = _from_moments(blocks, sums.swapaxes(0, 1), squares, least)
+    return [tuple(min(round_up(rho), 1.0) for rho in row) for row in found.T.tolist()]
+
+
+def block_sizes(arm_samples: float) -> tuple[float, ...]:
+    """What an arm with `arm_samples` expected in a block has in blocks and in merged ones."""
+    return tuple(round_up(max(arm_samples, 1.0) * by) for by in MERGES)
+
+
+@lru_cache(maxsize=4096)
+def effect_of(rhos: tuple[float, ...], sizes: tuple[float, ...], limit: float, side: int) -> float:
+    """D of an arm with blocks of such sizes under such correlations; there may be fewer of them."""
+    effects = [sound_effect(n, limit, rho, side) for n, rho in zip(sizes, rhos, strict=False)]
+    return max(1.0, *effects)
 
 
 @lru_cache(maxsize=4096)
@@ -137,6 +171,6 @@ def _log_density(logits: Floats, alpha: float, beta: float) -> Floats:
     return density
 
 
-def _round_up(number: float) -> float:
+def round_up(number: float) -> float:
     """To the next of few values, each a tenth above the one before, so that results can be kept."""
-    return float(1.1 ** ceil(round(log(number) / _LOG_STEP, 6)))
+    return float(1.1 ** ceil(round(log(number) / _LOG_STEP, 6))) if number > 0 else 0.0

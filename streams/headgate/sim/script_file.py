@@ -1,0 +1,179 @@
+"""Scenario files read: every mistake at once, each with its place, its rule and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from headgate.checking import Mistake, mistakes
+from headgate.contract import contract_file
+from headgate.problems import ConfigError, Problem, did_you_mean, read_yaml, show_value, value_at
+from headgate.sim.arms import Behaviour
+from headgate.sim.script import (
+    BEHAVIOUR,
+    REQUESTS,
+    Change,
+    Daily,
+    Fault,
+    RouterSettings,
+    Script,
+    Users,
+    at_of,
+    filled_in,
+)
+
+Steps = tuple[str | int, ...]
+_SHOWN = "config/scenarios/turns_bad_late.yaml shows a sound one."
+_PARTS: dict[object, type[BaseModel]] = {
+    "daily": Daily,
+    "users": Users,
+    "routers": RouterSettings,
+    "changes": Change,
+    "faults": Fault,
+}
+_BEHAVIOUR_NAMES = {field.name for field in fields(Behaviour)}
+_VERSIONS_OF = ("stable", "candidate", "version")
+
+
+def shipped_scenarios() -> dict[str, Path]:
+    """The scenarios that come with Headgate, by name."""
+    return {path.stem: path for path in sorted(contract_file("config", "scenarios").glob("*.yaml"))}
+
+
+def find_script(name_or_file: str) -> Script:
+    """A shipped scenario by its name, or a file. Raises `ConfigError` with every mistake."""
+    shipped = shipped_scenarios()
+    if name_or_file in shipped:
+        return load_script(shipped[name_or_file])
+    path = Path(name_or_file)
+    if not path.exists() and not path.suffix:
+        rule = "is neither a file nor a scenario that comes with Headgate"
+        remedy = did_you_mean(name_or_file, shipped)
+        raise ConfigError([Problem("--scenario", name_or_file, "", rule, remedy)])
+    return load_script(path)
+
+
+def load_script(path: Path) -> Script:
+    """A scenario file. Raises `ConfigError` with every mistake in it."""
+    content = {"name": path.stem, **read_yaml(path)}
+    found = [_problem(path, row) for row in (*_of_shape(content), *_of_sense(content))]
+    if found:
+        raise ConfigError(dict.fromkeys(found))
+    return Script.model_validate(content)
+
+
+def _problem(path: Path, row: Mistake) -> Problem:
+    where = ".".join(map(str, row.path)) or "$"
+    plain = row.value is None or isinstance(row.value, dict | list)
+    return Problem(
+        str(path), where, "" if plain else show_value(where, row.value), row.rule, row.remedy
+    )
+
+
+def _of_shape(content: dict[str, Any]) -> Iterator[Mistake]:
+    """What the form of a scenario does not allow."""
+    try:
+        Script.model_validate(content)
+    except ValidationError as error:
+        for row in error.errors():
+            yield from _mistake(content, tuple(row["loc"]), row["msg"])
+
+
+def _mistake(content: dict[str, Any], path: Steps, rule: str) -> Iterator[Mistake]:
+    if rule.startswith(("Extra inputs", "Unexpected")):
+        yield Mistake(path, None, "no such key", did_you_mean(str(path[-1]), _known_keys(path)))
+    elif rule.startswith(("Field required", "Missing required")):
+        yield Mistake(path, None, "is missing", f"Add `{path[-1]}:`; {_SHOWN}")
+    else:
+        plain = rule.removeprefix("Value error, ").replace("Input should be", "must be")
+        yield Mistake(path, value_at(content, path), plain, _SHOWN)
+
+
+def _known_keys(path: Steps) -> set[str]:
+    """The keys that may stand where the last step does."""
+    if path[0] == "arms":
+        return _BEHAVIOUR_NAMES
+    part = _PARTS.get(path[0], Script) if len(path) > 1 else Script
+    return set(part.model_fields)
+
+
+def _of_sense(content: dict[str, Any]) -> Iterator[Mistake]:
+    """What the parts of a scenario, each as far as it is sound, do not allow together."""
+    versions = {str(content.get("stable", "v1")), str(content.get("candidate", "v2"))}
+    if len(versions) == 1:
+        yield Mistake(("candidate",), None, "is stable itself", "Name another version.")
+    versions |= {str(name) for name in _mapping(content.get("arms"))}
+    for number, change in enumerate(_rows(content.get("changes"))):
+        yield from _in_change(content, change, ("changes", number), versions)
+    for number, fault in enumerate(_rows(content.get("faults"))):
+        yield from _in_fault(content, fault, ("faults", number))
+    for number, request in enumerate(_rows(content.get("requests"))):
+        yield from _in_request(request, number, versions)
+
+
+def _in_change(
+    content: dict[str, Any], change: dict[str, Any], path: Steps, versions: set[str]
+) -> Iterator[Mistake]:
+    yield from _unknown(change.get("arms"), (*path, "arms"), versions, "version")
+    new = _mapping(change.get("set"))
+    for name in new.keys() - _BEHAVIOUR_NAMES:
+        yield Mistake(
+            (*path, "set", name), None, "no such key", did_you_mean(name, _BEHAVIOUR_NAMES)
+        )
+    try:
+        BEHAVIOUR.validate_python({name: new[name] for name in new if name in _BEHAVIOUR_NAMES})
+    except ValidationError as error:
+        for row in error.errors():
+            yield from _mistake(content, (*path, "set", *row["loc"]), row["msg"])
+
+
+def _in_fault(content: dict[str, Any], fault: dict[str, Any], path: Steps) -> Iterator[Mistake]:
+    count = _mapping(content.get("routers")).get("count", RouterSettings().count)
+    if isinstance(count, int):
+        known = {f"router-{number}" for number in range(1, min(count, 50) + 1)}
+        yield from _unknown(fault.get("routers"), (*path, "routers"), known, "router")
+
+
+def _in_request(request: dict[str, Any], number: int, versions: set[str]) -> Iterator[Mistake]:
+    path = ("requests", number)
+    kind = REQUESTS.get(str(request.get("type")))
+    if kind is None:
+        remedy = did_you_mean(str(request.get("type")), REQUESTS)
+        yield Mistake((*path, "type"), request.get("type"), "is no request", remedy)
+        return
+    said = {name: value for name, value in filled_in(request, number, 0).items() if name != "type"}
+    for row in mistakes(said, kind):
+        yield Mistake(
+            (*path, *row.path),
+            row.value,
+            row.rule,
+            row.remedy.replace("config/registry.yaml shows a sound file.", _SHOWN),
+        )
+    try:
+        at_of(request)
+    except ValidationError as error:
+        rule = error.errors()[0]["msg"].removeprefix("Value error, ")
+        yield Mistake((*path, "at"), request.get("at"), rule, _SHOWN)
+    named = [str(request[name]) for name in _VERSIONS_OF if name in request]
+    yield from _unknown(named, path, versions, "version")
+
+
+def _unknown(names: object, path: Steps, known: set[str], what: str) -> Iterator[Mistake]:
+    for name in names if isinstance(names, list) else []:
+        if str(name) not in known:
+            rule = f"no {what} of this scenario is called {name}"
+            yield Mistake(path, None, rule, did_you_mean(str(name), known))
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _rows(value: object) -> list[dict[str, Any]]:
+    return (
+        [row if isinstance(row, dict) else {} for row in value] if isinstance(value, list) else []
+    )

@@ -1,0 +1,184 @@
+"""What a run tells: what happened when and why, how it ended, and who met which version."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import Struct
+
+from headgate.judge.durations import say_duration
+from headgate.release.state import ModelState
+from headgate.sdk.split import SplitTable
+from headgate.sim.script import Change, Ending, Fault, Script
+from headgate.sim.users import Users
+from headgate.sim.world import World
+from headgate.vocabulary import ANY_MODEL, Action, AlertState
+from headgate.wire.alerts import Alert
+from headgate.wire.audit import AuditRecord
+from headgate.wire.control import Command
+
+SCENARIO = "scenario"
+_ENDS = {Action.PROMOTE: "promoted", Action.ROLLBACK: "rolled_back"}
+_FAULTS = {
+    "router_down": ("is down", "is up again"),
+    "router_cut_off": ("hears and says nothing any more", "hears and speaks again"),
+    "acks_lost": ("is not heard any more", "is heard again"),
+    "telemetry_lost": ("No outcome is counted any more", "Outcomes are counted again"),
+}
+
+
+class Line(Struct, frozen=True):
+    """A line of the timeline; `at_ms` counts from the start of the script."""
+
+    at_ms: int
+    event: str
+    sentence: str
+
+
+class Met(Struct, frozen=True):
+    """Requests that a version served, how many of them failed, and from how many users."""
+
+    version: str
+    requests: int = 0
+    failures: int = 0
+    users: int = 0
+
+
+class Told(Struct, frozen=True, kw_only=True):
+    """One finished run. `met_bad` counts what the candidate served since it `turned_ms`, until its
+    rollback was in force at every router; `trigger` is what a rollback was for.
+    """
+
+    seed: int
+    ending: Ending
+    ended_ms: int
+    trigger: str
+    turned_ms: int
+    met_bad: Met
+    met: tuple[Met, ...]
+    looks: int
+    timeline: tuple[Line, ...]
+    weights: tuple[tuple[int, dict[str, int]], ...]
+
+
+class Telling:
+    """Filled while a simulation runs; `told` sums up."""
+
+    def __init__(self, script: Script, world: World, users: Users) -> None:
+        self._script, self._users = script, users
+        self.lines: list[Line] = []
+        self.weights: list[tuple[int, dict[str, int]]] = []
+        self._served: Counter[tuple[int, int]] = Counter()  # by revision and arm
+        self._served_bad: Counter[tuple[int, int]] = Counter()
+        self._failures: Counter[str] = Counter()
+        self._failures_bad = 0
+        self._tables: dict[int, SplitTable] = {}
+        self._turned_ms = world.turns_ms(script.candidate)
+        self._end: tuple[Ending, int, str] | None = None
+        self._started = False
+
+    def note(self, at_ms: int, event: str, sentence: str) -> None:
+        """Add a line."""
+        self.lines.append(Line(at_ms, event, sentence))
+
+    def hear(self, message: object) -> None:
+        """Take in what the fold publishes."""
+        if isinstance(message, AuditRecord):
+            self.note(self._since(message.at_ms), message.event, message.sentence)
+        elif isinstance(message, Alert) and message.model == ANY_MODEL:
+            ends = message.state is AlertState.RESOLVED
+            event = "incident_resolved" if ends else "incident_opened"
+            self.note(self._since(message.at_ms), event, message.sentence)
+        elif isinstance(message, Command):
+            self._command(message)
+
+    def _command(self, command: Command) -> None:
+        at_ms = self._since(command.issued_at_ms)
+        self.weights.append((at_ms, {arm.version: arm.weight for arm in command.weights}))
+        self._started |= command.action is Action.SET_WEIGHTS
+        ending: Any = _ENDS.get(command.action)
+        if ending:
+            trigger = command.reasons[0].trigger if command.reasons else ""
+            self._end = (ending, at_ms, trigger)
+
+    def served(self, table: SplitTable, arm: int, requests: int, failures: int, at_ms: int) -> None:
+        """An arm of a split was sent so many requests by `at_ms`, and so many of them failed."""
+        version, key = table.versions[arm], (table.revision, arm)
+        self._tables[table.revision] = table
+        self._served[key] += requests
+        self._failures[version] += failures
+        if version == self._script.candidate and at_ms > self._turned_ms:
+            self._served_bad[key] += requests
+            self._failures_bad += failures
+
+    def told(self, *, seed: int, looks: int, model: ModelState | None, now_ms: int) -> Told:
+        """The whole run."""
+        ending, ended_ms, trigger = self._ending(model, self._since(now_ms))
+        candidate = self._script.candidate
+        bad = self._met(candidate, self._served_bad, self._failures_bad)
+        names = sorted({table.versions[arm] for table, arm, _ in self._by_arm(self._served)})
+        return Told(
+            seed=seed,
+            ending=ending,
+            ended_ms=ended_ms,
+            trigger=trigger,
+            turned_ms=self._turned_ms,
+            met_bad=bad,
+            met=tuple(self._met(name, self._served, self._failures[name]) for name in names),
+            looks=looks,
+            timeline=tuple(self.lines),
+            weights=tuple(self.weights),
+        )
+
+    def _ending(self, model: ModelState | None, at_ms: int) -> tuple[Ending, int, str]:
+        if model is not None and model.rollout is not None:
+            return "running", at_ms, ""
+        if self._started and self._end is not None:
+            return self._end
+        return "not_started", at_ms, ""
+
+    def _met(self, version: str, served: Counter[tuple[int, int]], failures: int) -> Met:
+        mine = [row for row in self._by_arm(served) if row[0].versions[row[1]] == version]
+        requests = sum(count for _, _, count in mine)
+        return Met(version, requests, failures, self._users.met(mine))
+
+    def _by_arm(self, served: Counter[tuple[int, int]]) -> Iterator[tuple[SplitTable, int, int]]:
+        return ((self._tables[revision], arm, n) for (revision, arm), n in served.items())
+
+    def _since(self, at_ms: int) -> int:
+        return at_ms - self._script.starts_ms
+
+
+def turns(script: Script) -> Iterator[Line]:
+    """What the script itself does to the fleet, in words."""
+    for change in script.changes:
+        yield Line(change.at, SCENARIO, _change_words(change))
+        if change.until is not None:
+            yield Line(change.until, SCENARIO, f"{_names(change.arms)} as before.")
+    for fault in script.faults:
+        broken, mended = _FAULTS[fault.kind]
+        yield Line(fault.at, SCENARIO, _fault_words(fault, broken))
+        if fault.until is not None:
+            yield Line(fault.until, SCENARIO, _fault_words(fault, mended))
+
+
+def _change_words(change: Change) -> str:
+    new = ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in change.set.items()
+    )
+    over = f" over {say_duration(change.over)}" if change.over else ""
+    return f"{_names(change.arms)}: {new}{over}."
+
+
+def _fault_words(fault: Fault, words: str) -> str:
+    if fault.kind == "telemetry_lost":
+        return f"{words}."
+    who = ", ".join(fault.routers) if fault.routers else "Every router"
+    return f"{who} {words}."
+
+
+def _names(arms: tuple[str, ...]) -> str:
+    return ", ".join(arms) if arms else "Every version"

@@ -1,0 +1,243 @@
+"""Virtual time: fleet, routers and the fold, one look after the other, without a broker.
+
+Every entry goes through `release.fold.step` with an offset and a timestamp, as from the ledger.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from headgate.measure.cells import Cell, merge
+from headgate.measure.windows import Row
+from headgate.release.clocks import Position
+from headgate.release.fold import step
+from headgate.release.state import ModelState, PartitionState
+from headgate.release.turn import Publish
+from headgate.sim.drawing import draw
+from headgate.sim.panes import OpenPane
+from headgate.sim.routers import Routers, SimulatedRouter
+from headgate.sim.script import MODEL, OPERATOR, Script
+from headgate.sim.telling import Telling, Told, turns
+from headgate.sim.users import Users
+from headgate.sim.world import World
+from headgate.vocabulary import Topic
+from headgate.wire.acks import Ack
+from headgate.wire.control import Command
+from headgate.wire.ledger import AdmittedAck, AdmittedRequest, Entry, Progress, Tick
+from headgate.wire.requests import Adopt, AnyRequest, StartRollout
+
+WORKER = "simulated"
+ACK_EVERY_MS = 5_000
+LINGER_MS = 60_000
+
+Listen = Callable[[Entry, Position], None]
+
+
+class Simulation:
+    """One run of a script under a policy. `listen` hears every entry as it is folded."""
+
+    def __init__(
+        self,
+        script: Script,
+        policy: dict[str, Any],
+        *,
+        seed: int,
+        look_ms: int,
+        listen: Listen | None = None,
+    ) -> None:
+        self.script, self._policy, self._look_ms, self.seed = script, policy, look_ms, seed
+        self.world = World(script)
+        self._start_ms = script.starts_ms
+        self.now_ms = self._start_ms - script.before
+        self.state = PartitionState(ledger_partition=0)
+        users, serving, routing = np.random.SeedSequence(seed).spawn(3)
+        self._rng, self._delays = np.random.default_rng(serving), np.random.default_rng(routing)
+        self.users = Users(script.users.count, script.users.spread, int(users.generate_state(1)[0]))
+        self.routers = Routers(MODEL, script.routers.count, self.now_ms)
+        self.pane = OpenPane(MODEL)
+        self.telling = Telling(script, self.world, self.users)
+        self.looks = 0
+        self._listen = listen
+        self._sources = {Topic.REQUESTS: itertools.count(), Topic.ACKS: itertools.count()}
+        self._numbers = itertools.count()
+        self._due: list[tuple[int, int, Callable[[], None]]] = []
+        self._labels: dict[int, dict[Row, list[Cell]]] = defaultdict(lambda: defaultdict(list))
+        self._unread: list[tuple[int, dict[Row, Cell]]] = []
+        self._acked_ms = 0
+
+    @property
+    def model(self) -> ModelState | None:
+        """The model as the fold knows it."""
+        return self.state.models.get(MODEL)
+
+    def run(self, progress: Callable[[float], None] | None = None) -> Told:
+        """To the end of the script, or until nothing more can happen in it."""
+        self._plan()
+        end_ms = self._start_ms + self.script.lasts
+        begun_ms, span_ms = self.now_ms, end_ms - self.now_ms
+        starts = [at for at, request in self.script.asked() if isinstance(request, StartRollout)]
+        last_start_ms = max(starts, default=0)
+        while self.now_ms < end_ms:
+            self._go_to(self.now_ms + self._look_ms)
+            self._look()
+            if progress is not None and self.looks % 500 == 0:
+                progress((self.now_ms - begun_ms) / span_ms)
+            if self.now_ms - self._start_ms > last_start_ms and self._is_over():
+                break
+        self.routers.serve_until(self.now_ms)
+        return self.telling.told(
+            seed=self.seed, looks=self.looks, model=self.model, now_ms=self.now_ms
+        )
+
+    def _plan(self) -> None:
+        """Put everything that the script says on the calendar."""
+        adopt = Adopt(
+            request_id="adopt",
+            model=MODEL,
+            operator=OPERATOR,
+            issued_at_ms=self.now_ms,
+            version=self.script.stable,
+            policy=self._policy,
+        )
+        self._at(self.now_ms, partial(self._ask, adopt))
+        for at_ms, request in self.script.asked():
+            self._at(self._start_ms + at_ms, partial(self._ask, request))
+        for fault in self.script.faults:
+            for moment_ms in (fault.at, fault.until):
+                if moment_ms is not None:
+                    self._at(self._start_ms + moment_ms, self._follow_faults)
+        for line in turns(self.script):
+            self._at(self._start_ms + line.at_ms, partial(self.telling.lines.append, line))
+
+    def _at(self, at_ms: int, action: Callable[[], None]) -> None:
+        heapq.heappush(self._due, (at_ms, next(self._numbers), action))
+
+    def _go_to(self, until_ms: int) -> None:
+        """Do what is due by then, each at its own time."""
+        while self._due and self._due[0][0] <= until_ms:
+            at_ms, _, action = heapq.heappop(self._due)
+            self.now_ms = max(self.now_ms, at_ms)
+            action()
+        self.now_ms = until_ms
+
+    def _feed(self, entry: Entry) -> None:
+        at = Position(offset=self.state.next_offset, timestamp_ms=self.now_ms)
+        if self._listen is not None:
+            self._listen(entry, at)
+        self.state, effects = step(self.state, entry, at)
+        for effect in effects:
+            if isinstance(effect, Publish):
+                self._hear(effect.message)
+
+    def _hear(self, message: object) -> None:
+        self.telling.hear(message)
+        if isinstance(message, Command):
+            for router in self.routers.all:
+                within_ms = self.script.routers.obey_within
+                at_ms = self.now_ms + round(within_ms * float(self._delays.random()))
+                self._at(at_ms, partial(self._obey, router, message))
+
+    def _obey(self, router: SimulatedRouter, command: Command) -> None:
+        if self.routers.obey(router, command, self.now_ms):
+            self._feed(Tick(worker=WORKER, clock_ms=self.now_ms))
+            self._say(router)
+
+    def _say(self, router: SimulatedRouter) -> None:
+        ack = router.ack(MODEL, self.now_ms)
+        if ack is not None:
+            self._feed(self._admitted(ack))
+
+    def _admitted(self, ack: Ack) -> AdmittedAck:
+        offset = next(self._sources[Topic.ACKS])
+        return AdmittedAck(source_partition=0, source_offset=offset, ack=ack)
+
+    def _ask(self, request: AnyRequest) -> None:
+        self._feed(Tick(worker=WORKER, clock_ms=self.now_ms))
+        offset = next(self._sources[Topic.REQUESTS])
+        self._feed(AdmittedRequest(source_partition=0, source_offset=offset, request=request))
+
+    def _follow_faults(self) -> None:
+        self.routers.serve_until(self.now_ms)
+        faults = self.world.faults(self.now_ms - self._start_ms)
+        for router in self.routers.all:
+            mine = {f.kind for f in faults if not f.routers or router.name in f.routers}
+            was_deaf = router.down or router.cut_off
+            router.down, router.cut_off = "router_down" in mine, "router_cut_off" in mine
+            router.muted = "acks_lost" in mine
+            newest = self.model.command if self.model else None
+            if was_deaf and newest is not None:
+                self._obey(router, newest)
+
+    def _look(self) -> None:
+        """What came since the last look, then a tick."""
+        self.looks += 1
+        fresh = self._serve()
+        at_ms = self.now_ms - self._start_ms
+        if any(fault.kind == "telemetry_lost" for fault in self.world.faults(at_ms)):
+            self._unread.append((self.now_ms, fresh))
+        else:
+            self._read([*self._unread, (self.now_ms, fresh)])
+            self._unread = []
+        if self.now_ms - self._acked_ms >= ACK_EVERY_MS:
+            self._acked_ms = self.now_ms
+            for router in self.routers.all:
+                self._say(router)
+        self._feed(Tick(worker=WORKER, clock_ms=self.now_ms))
+
+    def _read(self, heard: Iterable[tuple[int, dict[Row, Cell]]]) -> None:
+        """ingest: what has come is counted in the pane of its time and goes to the ledger."""
+        rows = [self.pane.progress(self.now_ms)]
+        self._feed(Progress(worker=WORKER, clock_ms=self.now_ms, partitions=tuple(rows)))
+        for at_ms, fresh in heard:
+            for row, cell in fresh.items():
+                self.pane.add(row, cell, at_ms)
+            for snapshot in self.pane.snapshots():
+                self._feed(snapshot)
+
+    def _serve(self) -> dict[Row, Cell]:
+        """What the routers sent to each version since the last look, and what became of it."""
+        self.routers.serve_until(self.now_ms)
+        at_ms = self.now_ms - self._start_ms
+        rate = self.world.rate(at_ms)
+        heard = self._labels.pop(self.now_ms, {})
+        for revision, loads in self.routers.take_loads().items():
+            table = self.routers.tables[revision]
+            for arm, share in enumerate(self.users.arms(table)):
+                if share:
+                    row = (table.versions[arm], revision)
+                    requests = self._choose(row, [(r, s * rate * share) for r, s in loads])
+                    failed = self._draw(row, requests, at_ms, heard)
+                    self.telling.served(table, arm, requests, failed, at_ms)
+        return {row: merge(cells) for row, cells in heard.items()}
+
+    def _choose(self, row: Row, expected: list[tuple[SimulatedRouter, float]]) -> int:
+        """How many requests the routers sent to a version: Poisson, each its own."""
+        counts = self._rng.poisson([mean for _, mean in expected]).tolist()
+        for (router, _), count in zip(expected, counts, strict=True):
+            router.chosen[row[1], row[0]] += count
+        return int(sum(counts))
+
+    def _draw(self, row: Row, requests: int, at_ms: int, heard: dict[Row, list[Cell]]) -> int:
+        served = draw(self._rng, self.world.behaviour(row[0], at_ms), requests)
+        later_ms = self.script.labels_after // self._look_ms * self._look_ms
+        if later_ms:
+            self._labels[self.now_ms + later_ms][row].append(served.labels)
+        heard.setdefault(row, []).append(served.outcomes if later_ms else served.at_once())
+        return served.failed
+
+    def _is_over(self) -> bool:
+        """No rollout runs, every router obeys, and a minute has passed."""
+        model = self.model
+        if model is None or model.rollout is not None or model.recovery is not None:
+            return False
+        command = model.command
+        if command is None or self.now_ms - command.issued_at_ms <= LINGER_MS:
+            return False
+        return all(table.revision >= command.revision for table in self.routers.in_use())
