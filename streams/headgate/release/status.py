@@ -53,6 +53,7 @@ def model_status(state: PartitionState, model: ModelState) -> ModelStatus:
     """Everything a person asks about one model, at the partition's ledger time."""
     command, policy = model.command, model.policy
     judged = judge(model, state.time_ms, blindness(state))
+    rollout = _rollout(model, judged, state.time_ms)
     return ModelStatus(
         model=model.model,
         at_ms=state.time_ms,
@@ -65,8 +66,8 @@ def model_status(state: PartitionState, model: ModelState) -> ModelStatus:
         previous=model.previous,
         decision_id=command.decision_id if command else "",
         weights=command.weights if command else (),
-        rollout=_rollout(model, judged, state.time_ms),
-        can=what_can_be_done(model),
+        rollout=rollout,
+        can=rollout.can if rollout is not None else what_can_be_done(model),
         versions=_versions(state, model),
         triggers=_triggers(model, judged),
         alerts=tuple(
