@@ -18,6 +18,7 @@ GROUPS = (
     "worker",
     "operate",
     "rollout",
+    "ab",
     "lifecycle",
     "look",
     "explain",

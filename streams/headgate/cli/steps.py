@@ -55,13 +55,13 @@ def _step(text: str) -> Step:
     fields: dict[str, Any] = {"max_hold_ms": MAX_HOLD_TIMES * hold_ms}
     for part in parts[2:]:
         fields |= _extra(part)
-    step = Step(weight=_weight(parts[0]), hold_ms=hold_ms, **fields)
+    step = Step(weight=parse_weight(parts[0]), hold_ms=hold_ms, **fields)
     if step_problem(step):
         raise ValueError(step_problem(step))
     return step
 
 
-def _weight(text: str) -> int:
+def parse_weight(text: str) -> int:
     percent = _PERCENT.fullmatch(text)
     if percent is None and not _POINTS.fullmatch(text):
         raise ValueError(f"{text!r} is no weight; write 5% or, in basis points, 500")
