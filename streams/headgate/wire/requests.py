@@ -8,15 +8,10 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from headgate.vocabulary import Mode, Role
+from headgate.wire.cleanup import CleanupPolicy
 from headgate.wire.codec import encode
 from headgate.wire.fields import BasisPoints, Name, Text, TimestampMs
-from headgate.wire.registry import (
-    CleanupPolicy,
-    CompatibilityRule,
-    LifecycleSettings,
-    PromptTemplate,
-    VersionSpec,
-)
+from headgate.wire.registry import CompatibilityRule, LifecycleSettings, PromptTemplate, VersionSpec
 
 MAX_DEFER_MINUTES = 30
 MAX_POSTPONE_DAYS = 365
