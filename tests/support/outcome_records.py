@@ -70,8 +70,9 @@ class Row:
                 self.labelled[name] = self.labelled.get(name, 0) + 1
                 if got[name]:
                     self.flagged[name] = self.flagged.get(name, 0) + 1
-        if got.get("safety_violation") and len(self.safety_request_ids) < 8:
-            self.safety_request_ids.append(got["request_id"])
+        named, unsafe = self.safety_request_ids, got.get("safety_violation")
+        if unsafe and len(named) < 8 and got["request_id"] not in named:
+            named.append(got["request_id"])
 
     def add_amounts(self, got: dict[str, Any], timestamp_ms: int) -> None:
         if "cost_usd" in got:

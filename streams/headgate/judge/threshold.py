@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from headgate.judge.durations import say_duration
 from headgate.judge.looks import Look
 from headgate.judge.policy import Trigger
+from headgate.judge.recorded import origin_of, subject_of, unrecorded
 from headgate.judge.verdicts import Assessment, Memory
 from headgate.measure.metrics import METRICS, Reading
 from headgate.vocabulary import Reason, Verdict
@@ -147,12 +148,12 @@ def _within(trigger: Trigger, seen: _Comparison, cleared: bool) -> Assessment:
 
 def _unknown(trigger: Trigger, seen: _Comparison) -> Assessment:
     row = METRICS[trigger.metric]
-    have, need, whose = seen.candidate.samples, trigger.min_samples, "the candidate"
+    have, need, whose = seen.candidate.samples, trigger.min_samples, subject_of(trigger)
     if seen.missing is Reason.TOO_FEW_STABLE_SAMPLES:
         have = seen.stable.samples if seen.stable else 0
         need, whose = trigger.min_stable_samples, "stable"
     if seen.missing is Reason.NO_BASELINE:
-        sentence = f"The {row.noun} has no baseline: no stable arm is live to compare with."
+        sentence = f"The {row.noun} has no baseline: {unrecorded(trigger)}."
     else:
         window = say_duration(trigger.window)
         sentence = (
@@ -187,8 +188,9 @@ def _words(trigger: Trigger, seen: _Comparison) -> str:
     if trigger.metric == "safety_violations":
         count = seen.candidate.hits or 0
         noun = "safety violation" if count == 1 else "safety violations"
-        return f"{count} {noun} of the candidate in {say_duration(trigger.window)}"
+        return f"{count} {noun} of {subject_of(trigger)} in {say_duration(trigger.window)}"
     words = f"{row.noun} {row.say(seen.candidate.value)} is {side} the limit {row.say(seen.limit)}"
+    words += origin_of(trigger)
     if seen.stable is not None and seen.stable.value is not None:
         words += f" (stable: {row.say(seen.stable.value)})"
     words += f" over {seen.candidate.samples:,} {row.unit_samples}"

@@ -37,7 +37,8 @@ def act(
     if not due:
         return state
     try:
-        target = choose_target(state, watched.version, watched.beside)
+        usual = watched.beside if state.rollout else state.previous
+        target = choose_target(state, watched.version, usual)
     except NoTargetError as error:
         return page(turn, state, due[0][0].name, error, seen=due[0][2], version=watched.version)
     return _response_to(state)(turn, state, watched, due, target)

@@ -9,9 +9,10 @@ from msgspec.structs import replace
 from headgate.judge.policy import Policy, parse_policy
 from headgate.judge.routing import Point
 from headgate.registry.lifecycle import VersionRecord
-from headgate.release import measuring
+from headgate.release import measuring, production
 from headgate.release.evidence import begin, resplit
 from headgate.release.splits import Change, give_split, shared, whole
+from headgate.release.standards import recorded_of, standard_of
 from headgate.release.state import ModelState, Rollout, Watched
 from headgate.release.turn import Turn
 from headgate.release.versions import set_status
@@ -35,6 +36,8 @@ def start(
     turn: Turn, state: ModelState, *, stable: str, candidate: str, weight: int, operator: str
 ) -> ModelState:
     """Give `candidate` its first share under a salt of its own: each rollout draws other users."""
+    state = production.ended(turn, state, f"A rollout of {candidate} began.")
+    state = measuring.record(state, stable, least=measuring.ENOUGH)
     rollout_id = f"r-{turn.place}"
     known = state.versions.get(candidate)
     if known is not None and known.status is Status.DEVELOPMENT:
@@ -65,16 +68,18 @@ def start(
 
 def _watched(state: ModelState, rollout: Rollout) -> dict[str, Watched]:
     """The versions that a rollout that begins now puts under judgement."""
-    policy, since_ms = policy_of(state), rollout.started_ms
+    since_ms = rollout.started_ms
     watched = Watched(
         version=rollout.candidate,
         beside=rollout.stable,
+        recorded=recorded_of(state, rollout.stable),
         since_ms=since_ms,
         first_revision=rollout.first_revision,
         routing=(Point(since_ms),),
     )
-    if policy is not None:
-        watched = begin(state, watched, policy, since_ms)
+    standard = standard_of(state, watched)
+    if standard is not None:
+        watched = begin(state, watched, standard, since_ms)
     return {watched.version: watched}
 
 
@@ -115,6 +120,8 @@ def roll_back(
         reasons=reasons,
         recovered_within_ms=recovered_within_ms,
     )
+    for name in (bad, target):
+        state = measuring.record(state, name, least=measuring.ENOUGH)
     state = _mark_rolled_back(turn, state, bad, operator)
     if target != state.production:
         passed_over = {state.production, state.previous} - {bad, target}
@@ -179,6 +186,7 @@ def promote(turn: Turn, state: ModelState, rollout: Rollout, operator: str) -> M
     Promotion by a person clears a version that was once rolled back from.
     """
     state = measuring.record(state, rollout.candidate)
+    state = measuring.record(state, rollout.stable, least=measuring.ENOUGH)
     why = f"promoted in place of {rollout.stable}"
     state = set_status(turn, state, rollout.candidate, Status.PRODUCTION, by=operator, why=why)
     cleared = replace(state.versions[rollout.candidate], rolled_back=False)

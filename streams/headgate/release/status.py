@@ -25,6 +25,7 @@ from headgate.wire.status import (
     RouterStatus,
     TriggerStatus,
     VersionStatus,
+    WatchStatus,
     WindowRow,
 )
 
@@ -62,6 +63,7 @@ def model_status(state: PartitionState, model: ModelState) -> ModelStatus:
         decision_id=command.decision_id if command else "",
         weights=command.weights if command else (),
         rollout=_rollout(model),
+        watch=_watch(model),
         versions=_versions(state, model),
         triggers=_triggers(state, model),
         alerts=tuple(
@@ -133,13 +135,10 @@ def _windows(
 
 
 def _triggers(state: PartitionState, model: ModelState) -> tuple[TriggerStatus, ...]:
-    policy = policy_of(model)
-    if policy is None:
-        return ()
     return tuple(
         _trigger(model, version, trigger, seen)
         for version, seen in judge(model, state.time_ms, blindness(state)).items()
-        for trigger in policy.triggers
+        for trigger in seen.policy.triggers
     )
 
 
@@ -170,6 +169,19 @@ def _rollout(model: ModelState) -> RolloutStatus | None:
         weight=rollout.weight,
         started_ms=rollout.started_ms,
         holding=any(i.kind is AlertKind.OUTAGE_HOLD for i in model.incidents.values()),
+    )
+
+
+def _watch(model: ModelState) -> WatchStatus | None:
+    watched = model.watched.get(model.production) if model.rollout is None else None
+    if watched is None or watched.evidence is None:
+        return None
+    return WatchStatus(
+        version=watched.version,
+        against=watched.beside if watched.recorded else "",
+        since_ms=watched.since_ms,
+        requests=watched.evidence.requests,
+        month_requests=watched.evidence.planned,
     )
 
 

@@ -63,7 +63,7 @@ class Bank:
         return np.frombuffer(kept, np.float64).reshape(len(self), KINDS, BETS)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=2048)
 def bank_of(policy: Policy) -> Bank:
     """The bank of a policy."""
     triggers = tuple(row for row in policy.triggers if row.proof == "sequential")

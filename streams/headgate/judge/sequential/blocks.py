@@ -5,11 +5,12 @@ quantiles and means that relative looks are measured by. Nothing here looks at t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from headgate.judge.policy import Policy
-from headgate.judge.sequential.bank import bank_of
+from headgate.judge.sequential.bank import Kind, bank_of
 from headgate.judge.sequential.bets import BREACH
 from headgate.judge.sequential.bursts import BLOCKS, design_effect
 from headgate.judge.sequential.plan import Plan
@@ -21,8 +22,16 @@ from headgate.vocabulary import BASIS_POINTS
 
 Blocks = Mapping[int, Mapping[str, Cell]]  # start of the block in ms -> counts by version
 ENOUGH = 50
+OWN_AGE_MS = 300_000
 _EXPECTED_OF = 6  # blocks: a minute
 _LEAST_LIMIT, _HIGHEST_LIMIT = 1e-4, 0.5
+
+
+class Closed(NamedTuple):
+    """Closed blocks: those that tell how bursty outcomes are, and the last ones, how many come."""
+
+    telling: Sequence[Mapping[str, Cell]]
+    last: Sequence[Mapping[str, Cell]]
 
 
 def with_block(
@@ -42,12 +51,41 @@ def with_block(
     if open_ms <= evidence.block_ms or not evidence.splits:
         return evidence
     usable = [at for at in sorted(blocks) if evidence.blocks_from_ms <= at < open_ms]
-    closed = [blocks[start] for start in usable[-BLOCKS:]]
+    last = [blocks[at] for at in usable[-_EXPECTED_OF:]]
+    telling = usable if evidence.splits[-1].stable else _own(evidence, usable, open_ms)
+    closed = Closed([blocks[at] for at in telling[-BLOCKS:]], last)
+    effects = _effects(policy, evidence, closed, stable, faults) if telling else {}
     return replace(
         with_references(policy, evidence, recent()),
-        effects=_effects(policy, evidence, closed, stable, faults),
+        effects={**evidence.effects, **effects, **_leaning(policy, evidence)},
         block_ms=open_ms,
     )
+
+
+def _own(evidence: Evidence, usable: list[int], open_ms: int) -> list[int]:
+    """The blocks that say how bursty a version's own outcomes are: without the last five minutes.
+
+    A version that turns bad would seem bursty, and hide itself. Until there are enough older ones,
+    what was known at the beginning holds.
+    """
+    older = [at for at in usable if at < open_ms - OWN_AGE_MS]
+    if len(older) >= _EXPECTED_OF:
+        return older
+    return [] if evidence.effects else usable
+
+
+def _leaning(policy: Policy, evidence: Evidence) -> dict[str, tuple[float, float]]:
+    """For the same reason, the effects that stay as they are: where nobody else's blocks tell, and
+    the evidence leans towards a breach.
+    """
+    bank = bank_of(policy)
+    if evidence.splits[-1].stable or len(evidence.log_e) != len(bank):
+        return {}
+    return {
+        name: evidence.effects[name]
+        for name, row in bank.row_of.items()
+        if name in evidence.effects and evidence.log_e[row][Kind.ABSOLUTE] >= 0
+    }
 
 
 def with_references(policy: Policy, evidence: Evidence, stable: Cell) -> Evidence:
@@ -79,7 +117,7 @@ def reference(sampled: Sampled, cell: Cell) -> float | None:
 def _effects(
     policy: Policy,
     evidence: Evidence,
-    closed: Sequence[Mapping[str, Cell]],
+    closed: Closed,
     stable: str,
     faults: CallerFaults,
 ) -> dict[str, tuple[float, float]]:
@@ -95,15 +133,15 @@ def _effects(
 
 def _of_rate(
     plan: Plan,
-    closed: Sequence[Mapping[str, Cell]],
+    closed: Closed,
     stable: str,
     faults: CallerFaults,
     shares: tuple[float, float],
 ) -> list[float]:
     take = plan.sampled.take
-    rows = [take(block.get(stable, NOTHING), faults) for block in closed]
+    rows = [take(block.get(stable, NOTHING), faults) for block in closed.telling]
     samples, hits = [row.n for row in rows], [row.hits for row in rows]
-    last = closed[-_EXPECTED_OF:]
+    last = closed.last
     total = sum(take(cell, faults).n for block in last for cell in block.values())
     expected = total / len(last) if last else 0.0
     rate = plan.limit if plan.limit is not None else sum(hits) / max(sum(samples), 1)

@@ -56,7 +56,7 @@ def observe(policy: Policy, evidence: Evidence, seen: Observed) -> Evidence:
             _anew(known) if trigger.name in seen.ended else known
             for trigger, known in zip(bank.triggers, rows, strict=True)
         ]
-    wealth, rows = _looked(table, wealth, rows, requests, evidence.planned)
+    wealth, rows = _looked(table, wealth, rows, requests, evidence)
     log_e = log_e_value(wealth).tolist()
     rows = _told(bank, rows, log_e, moment)
     return replace(
@@ -167,15 +167,16 @@ def _has_any(plan: Plan, arms: Arms) -> bool:
 
 
 def _looked(
-    table: LookTable, wealth: Floats, rows: list[TriggerEvidence], requests: int, planned: int
+    table: LookTable, wealth: Floats, rows: list[TriggerEvidence], requests: int, known: Evidence
 ) -> tuple[Floats, list[TriggerEvidence]]:
     """The wealth after the look, and every test's budget spent up to it."""
-    wealth = table.after(wealth, [known.spent for known in rows], requests, planned)
+    spent = [row.spent for row in rows]
+    wealth = table.after(wealth, spent, requests, known.planned, forever=known.forever)
     return wealth, [
-        replace(known, spent=table.spent(row, known.spent, requests))
+        replace(told, spent=table.spent(row, told.spent, requests))
         if table.has_looked(row)
-        else known
-        for row, known in enumerate(rows)
+        else told
+        for row, told in enumerate(rows)
     ]
 
 

@@ -9,7 +9,12 @@ import numpy as np
 from headgate.judge.sequential import bets
 from headgate.judge.sequential.bank import KINDS, Bank, Kind
 from headgate.judge.sequential.bets import BETS, BREACH, GOOD, Floats
-from headgate.judge.sequential.budget import FIRST, later_budget, proof_budget
+from headgate.judge.sequential.budget import (
+    FIRST,
+    later_budget,
+    production_budget,
+    proof_budget,
+)
 from headgate.judge.sequential.process import NOTHING, advance
 
 Counts = tuple[float, float]
@@ -87,20 +92,32 @@ class LookTable:
             total[row, kind] += increment
         return total
 
-    def after(self, wealth: Floats, spent: Sequence[Spent], requests: int, planned: int) -> Floats:
+    def after(
+        self,
+        wealth: Floats,
+        spent: Sequence[Spent],
+        requests: int,
+        planned: int,
+        *,
+        forever: bool = False,
+    ) -> Floats:
         """The wealth after the look; `spent` has four per trigger, -1 before a first look."""
-        budget = _budgets(spent, requests, planned)
+        budget = _budgets(spent, requests, planned, forever)
         grown = advance(wealth, self.increments(), budget)
         result: Floats = np.where(np.array(self._looked)[..., None], grown, wealth)
         return result
 
 
-def _budgets(spent: Sequence[Spent], requests: int, planned: int) -> Floats:
+def _budgets(spent: Sequence[Spent], requests: int, planned: int, forever: bool) -> Floats:
     """What each test may spend in this look, shape (triggers, 4)."""
-    breach: dict[int, float] = {-1: FIRST}
+    breach: dict[int, float] = {} if forever else {-1: FIRST}
     for row in spent:
         for before in row[: Kind.GOOD_ABSOLUTE]:
-            if before not in breach:
+            if before in breach:
+                continue
+            if forever:
+                breach[before] = float(production_budget(planned, max(before, 0), requests))
+            else:
                 breach[before] = later_budget(planned, before, requests)
     return np.array([[breach[a], breach[b], _GOOD[c < 0], _GOOD[d < 0]] for a, b, c, d in spent])
 
