@@ -5,11 +5,12 @@ quantiles and means that relative looks are measured by. Nothing here looks at t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from headgate.judge.policy import Policy
-from headgate.judge.sequential.bank import bank_of
+from headgate.judge.sequential.bank import Kind, bank_of
 from headgate.judge.sequential.bets import BREACH
 from headgate.judge.sequential.bursts import BLOCKS, block_sizes, correlations, effect_of, round_up
 from headgate.judge.sequential.counting import Block, Take, count_blocks
@@ -21,8 +22,16 @@ from headgate.vocabulary import BASIS_POINTS
 
 Blocks = Mapping[int, Block]  # by its start in ms
 ENOUGH = 50
+OWN_AGE_MS = 300_000
 _EXPECTED_OF = 6  # blocks: a minute
 _LEAST_LIMIT, _HIGHEST_LIMIT = 1e-4, 0.5
+
+
+class Closed(NamedTuple):
+    """Closed blocks: those that tell how bursty outcomes are, and the last ones, how many come."""
+
+    telling: Sequence[Block]
+    last: Sequence[Block]
 
 
 def with_block(
@@ -42,12 +51,41 @@ def with_block(
     if open_ms <= evidence.block_ms or not evidence.splits:
         return evidence
     usable = sorted(at for at in blocks if evidence.blocks_from_ms <= at < open_ms)
-    closed = [blocks[start] for start in usable[-BLOCKS:]]
+    last = [blocks[at] for at in usable[-_EXPECTED_OF:]]
+    telling = usable if evidence.splits[-1].stable else _own(evidence, usable, open_ms)
+    closed = Closed([blocks[at] for at in telling[-BLOCKS:]], last)
+    effects = _effects(policy, evidence, closed, stable, faults) if telling else {}
     return replace(
         with_references(policy, evidence, recent()),
-        effects=_effects(policy, evidence, closed, stable, faults),
+        effects={**evidence.effects, **effects, **_leaning(policy, evidence)},
         block_ms=open_ms,
     )
+
+
+def _own(evidence: Evidence, usable: list[int], open_ms: int) -> list[int]:
+    """The blocks that say how bursty a version's own outcomes are: without the last five minutes.
+
+    A version that turns bad would seem bursty, and hide itself. Until there are enough older ones,
+    what was known at the beginning holds.
+    """
+    older = [at for at in usable if at < open_ms - OWN_AGE_MS]
+    if len(older) >= _EXPECTED_OF:
+        return older
+    return [] if evidence.effects else usable
+
+
+def _leaning(policy: Policy, evidence: Evidence) -> dict[str, tuple[float, float]]:
+    """For the same reason, the effects that stay as they are: where nobody else's blocks tell, and
+    the evidence leans towards a breach.
+    """
+    bank = bank_of(policy)
+    if evidence.splits[-1].stable or len(evidence.log_e) != len(bank):
+        return {}
+    return {
+        name: evidence.effects[name]
+        for name, row in bank.row_of.items()
+        if name in evidence.effects and evidence.log_e[row][Kind.ABSOLUTE] >= 0
+    }
 
 
 def with_references(policy: Policy, evidence: Evidence, stable: Cell) -> Evidence:
@@ -79,7 +117,7 @@ def reference(sampled: Sampled, cell: Cell) -> float | None:
 def _effects(
     policy: Policy,
     evidence: Evidence,
-    closed: Sequence[Block],
+    closed: Closed,
     stable: str,
     faults: CallerFaults,
 ) -> dict[str, tuple[float, float]]:
@@ -93,12 +131,12 @@ def _effects(
     takes = tuple(dict.fromkeys(plan.sampled.take for _, plan in rates))
     if not takes:
         return {}
-    counts = count_blocks(closed, takes, stable, faults)
+    counts = count_blocks(closed.telling, takes, stable, faults)
     found = dict(zip(takes, correlations(*counts), strict=True))
     totals = {take: counts[:, row].sum(-1) for row, take in enumerate(takes)}
     sizes = {}
     for take in takes:
-        expected = _expected(closed, take, faults)
+        expected = _expected(closed.last, take, faults)
         sizes[take] = [block_sizes(expected * share) for share in shares]
     effects = {}
     for name, plan in rates:
@@ -111,8 +149,7 @@ def _effects(
     return effects
 
 
-def _expected(closed: Sequence[Block], take: Take, faults: CallerFaults) -> float:
+def _expected(last: Sequence[Block], take: Take, faults: CallerFaults) -> float:
     """How many samples of all versions a block of the last minute had."""
-    last = closed[-_EXPECTED_OF:]
     total = sum(take(cell, faults).n for block in last for cell in block.values())
     return total / len(last) if last else 0.0
