@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from headgate.judge.policy import Policy
 from headgate.judge.sequential.bank import bank_of
 from headgate.judge.sequential.bets import BREACH
-from headgate.judge.sequential.bursts import BLOCKS, design_effect
+from headgate.judge.sequential.bursts import BLOCKS, design_effect, round_up
 from headgate.judge.sequential.plan import Plan
 from headgate.judge.sequential.samples import SAMPLED, Family, Sampled
 from headgate.judge.sequential.state import Evidence
@@ -106,6 +106,8 @@ def _of_rate(
     last = closed[-_EXPECTED_OF:]
     total = sum(take(cell, faults).n for block in last for cell in block.values())
     expected = total / len(last) if last else 0.0
-    rate = plan.limit if plan.limit is not None else sum(hits) / max(sum(samples), 1)
-    limit = min(max(rate, _LEAST_LIMIT), _HIGHEST_LIMIT)
+    limit = plan.limit
+    if limit is None:  # rounded, so that the effects of one block hold for many
+        limit = round_up(max(sum(hits) / max(sum(samples), 1), _LEAST_LIMIT))
+    limit = min(max(limit, _LEAST_LIMIT), _HIGHEST_LIMIT)
     return [design_effect(samples, hits, expected * share, limit, BREACH) for share in shares]

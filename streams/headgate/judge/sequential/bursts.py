@@ -18,7 +18,7 @@ FLOOR = 0.001
 BLOCKS = 360  # an hour of panes
 MERGES = (1, 2, 4, 8, 16)
 _LOG_STEP = log(1.1)
-_GRID, _END, _NEGLIGIBLE = 2_001, 30.0, 200.0  # points; logits; logarithms below the peak
+_GRID, _END, _NEGLIGIBLE = 1_001, 30.0, 200.0  # points; logits; logarithms below the peak
 
 
 def correlation(samples: npt.ArrayLike, hits: npt.ArrayLike, least: float = FLOOR) -> Floats:
@@ -65,8 +65,8 @@ def design_effect(
         if by > 1 and n.shape[-1] < 2:
             break
         # The same bursts weigh on merged blocks with a part of their correlation.
-        rho = min(_round_up(float(correlation(n, s, FLOOR / by))), 1.0)
-        block = _round_up(max(arm_samples, 1.0) * by)
+        rho = min(round_up(float(correlation(n, s, FLOOR / by))), 1.0)
+        block = round_up(max(arm_samples, 1.0) * by)
         largest = max(largest, sound_effect(block, limit, rho, side))
     return largest
 
@@ -137,6 +137,6 @@ def _log_density(logits: Floats, alpha: float, beta: float) -> Floats:
     return density
 
 
-def _round_up(number: float) -> float:
+def round_up(number: float) -> float:
     """To the next of few values, each a tenth above the one before, so that results can be kept."""
     return float(1.1 ** ceil(round(log(number) / _LOG_STEP, 6)))
