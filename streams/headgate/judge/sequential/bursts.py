@@ -18,7 +18,7 @@ FLOOR = 0.001
 BLOCKS = 360  # an hour of panes
 MERGES = (1, 2, 4, 8, 16)
 _LOG_STEP = log(1.1)
-_GRID, _END, _NEGLIGIBLE = 2_001, 30.0, 200.0  # points; logits; logarithms below the peak
+_GRID, _END, _NEGLIGIBLE = 1_001, 30.0, 200.0  # points; logits; logarithms below the peak
 
 
 def correlation(
