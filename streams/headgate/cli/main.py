@@ -17,6 +17,7 @@ GROUPS = (
     "worker",
     "operate",
     "rollout",
+    "check",
     "lifecycle",
     "look",
     "explain",
