@@ -17,6 +17,7 @@ GROUPS = (
     "worker",
     "operate",
     "rollout",
+    "history",
     "check",
     "lifecycle",
     "look",

@@ -19,7 +19,12 @@ def bare_minute(at_ms: int) -> str:
 
 def second(at_ms: int) -> str:
     """`2026-01-31 09:30:12 UTC`."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"{bare_second(at_ms)} UTC"
+
+
+def bare_second(at_ms: int) -> str:
+    """The same for a table whose heading says that it is UTC."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def when(at_ms: int, now_ms: int) -> str:
