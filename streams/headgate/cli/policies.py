@@ -10,6 +10,8 @@ from pydantic import BaseModel
 
 from headgate.config import load_policy_document
 from headgate.contract import contract_file
+from headgate.judge.calendar import BusinessHours, Calendar, Freeze
+from headgate.judge.courses import BlueGreenSettings, CanarySettings, StepSettings
 from headgate.judge.permits import Approvals, CompatibilitySettings
 from headgate.judge.policy import (
     BesideStable,
@@ -17,6 +19,7 @@ from headgate.judge.policy import (
     Limit,
     Policy,
     PolicyError,
+    ProofSettings,
     Trigger,
     parse_policy,
 )
@@ -30,6 +33,13 @@ _PARTS: dict[object, type[BaseModel]] = {
     "caller_faults": CallerFaultRules,
     "compatibility": CompatibilitySettings,
     "approvals": Approvals,
+    "proof": ProofSettings,
+    "canary": CanarySettings,
+    "steps": StepSettings,
+    "blue_green": BlueGreenSettings,
+    "calendar": Calendar,
+    "business_hours": BusinessHours,
+    "freezes": Freeze,
 }
 
 
