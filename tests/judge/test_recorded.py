@@ -10,7 +10,8 @@ import pytest
 from headgate.judge.policy import parse_policy
 from headgate.judge.recorded import HeldTrigger, Recorded, alone, in_production
 from headgate.judge.sequential.arms import Observed
-from headgate.judge.sequential.bank import bank_of
+from headgate.judge.sequential.bank import Kind, bank_of
+from headgate.judge.sequential.bets import BETS
 from headgate.judge.sequential.combining import combine
 from headgate.judge.sequential.observing import observe
 from headgate.judge.sequential.state import Evidence, Split
@@ -141,7 +142,7 @@ def test_a_version_that_turns_bad_after_50000_requests_is_found(
 def test_the_budget_of_a_watch_is_its_part_of_the_month_and_has_no_end() -> None:
     bank = bank_of(HELD)
     table = LookTable(bank)
-    table.rate(0, 1, 0.0, 0.0)  # a look that says nothing
+    table.add(0, Kind.ABSOLUTE, np.zeros(BETS))  # a look that says nothing
     first, _ = table.after(
         bank.wealth(b""), [(-1, -1, -1, -1)] * len(bank), 500, MONTH, forever=True
     )

@@ -10,6 +10,14 @@ from pydantic import BaseModel
 
 from headgate.config import load_policy_document
 from headgate.contract import contract_file
+from headgate.judge.calendar import BusinessHours, Calendar, Freeze
+from headgate.judge.courses import (
+    AbSettings,
+    BlueGreenSettings,
+    CanarySettings,
+    CriterionSettings,
+    StepSettings,
+)
 from headgate.judge.permits import Approvals, CompatibilitySettings, ProductionWatch
 from headgate.judge.policy import (
     BesideStable,
@@ -17,6 +25,7 @@ from headgate.judge.policy import (
     Limit,
     Policy,
     PolicyError,
+    ProofSettings,
     Trigger,
     parse_policy,
 )
@@ -31,6 +40,15 @@ _PARTS: dict[object, type[BaseModel]] = {
     "compatibility": CompatibilitySettings,
     "production": ProductionWatch,
     "approvals": Approvals,
+    "proof": ProofSettings,
+    "canary": CanarySettings,
+    "steps": StepSettings,
+    "ab": AbSettings,
+    "criteria": CriterionSettings,
+    "blue_green": BlueGreenSettings,
+    "calendar": Calendar,
+    "business_hours": BusinessHours,
+    "freezes": Freeze,
 }
 
 

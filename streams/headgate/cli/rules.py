@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headgate.cli.course_rules import course_lines
 from headgate.cli.phrases import share
 from headgate.judge.durations import say_duration
 from headgate.judge.policy import Policy, Trigger
@@ -23,7 +24,16 @@ def policy_lines(policy: Policy) -> list[str]:
     about = f": {policy.description}" if policy.description else ""
     lines = [f"Policy {policy.name}{about}", ""]
     lines += [f"  {trigger_line(policy, trigger)}" for trigger in policy.triggers]
-    return [*lines, "", _production(policy), _compatibility(policy), "", *proof_lines(policy)]
+    return [
+        *lines,
+        "",
+        *course_lines(policy),
+        "",
+        _production(policy),
+        _compatibility(policy),
+        "",
+        *proof_lines(policy),
+    ]
 
 
 def _production(policy: Policy) -> str:

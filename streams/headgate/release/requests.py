@@ -19,7 +19,7 @@ from headgate.release import (
     rollouts,
 )
 from headgate.release.catalogue_entries import publish_catalogue
-from headgate.release.changed import changed
+from headgate.release.changed import changed, moved
 from headgate.release.compatible import NoTargetError, check_adopted, page
 from headgate.release.everywhere import who_asks
 from headgate.release.evidence import new_phase
@@ -86,6 +86,7 @@ def answer(turn: Turn, state: ModelState, request: AnyRequest) -> ModelState:
         decision_id=state.command.decision_id if commanded and state.command else "",
         revision=state.command.revision if commanded and state.command else None,
         **changed(before, state),
+        details=moved(before, state) if type(request) in _ABOUT_ROLLOUTS else {},
         **who_asks(request),
     )
     return state
@@ -167,3 +168,17 @@ _HANDLERS: dict[type, Callable[[Turn, ModelState, Any], tuple[ModelState, str]]]
     Retain: lifecycle_requests.retain,
     Redeploy: lifecycle_requests.redeploy,
 }
+_ABOUT_ROLLOUTS = frozenset(
+    {
+        StartRollout,
+        SetWeight,
+        Pause,
+        Resume,
+        Advance,
+        Skip,
+        ReportCheck,
+        Promote,
+        Rollback,
+        EndHold,
+    }
+)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from msgspec.structs import replace
 
 from headgate.judge.policy import Policy
 from headgate.judge.sequential.verdicts import assess_sequential
 from headgate.release import incidents, rollouts
-from headgate.release.changed import changed
+from headgate.release.changed import changed, moved
 from headgate.release.courses.course import Course
 from headgate.release.evidence import begin
 from headgate.release.reasons import because
@@ -66,7 +64,7 @@ def widen(
     sentence = (
         f"{rollout.candidate} of {state.model} went from {share(before)} to {share(weight)}: {why}."
     )
-    _audit(turn, state, sentence, reasons, changed(was, state))
+    _audit(turn, was, state, sentence, reasons)
     return state
 
 
@@ -82,7 +80,7 @@ def complete(
     ended = f"{rollout.candidate} was promoted by {operator or 'Headgate'}."
     state = end_incidents(turn, state, ended)
     sentence = f"Promoted {rollout.candidate} to production of {state.model}: {why}."
-    _audit(turn, state, sentence, reasons, changed(was, state))
+    _audit(turn, was, state, sentence, reasons)
     return state
 
 
@@ -113,10 +111,10 @@ def end_waiting(turn: Turn, state: ModelState, sentence: str) -> ModelState:
 
 def _audit(
     turn: Turn,
+    before: ModelState,
     state: ModelState,
     sentence: str,
     reasons: tuple[Because, ...],
-    told: dict[str, dict[str, Any]],
 ) -> None:
     """A decision of Headgate's own; a person's is told of by the answer to the request."""
     if state.command is None or state.command.operator:
@@ -128,5 +126,6 @@ def _audit(
         decision_id=state.command.decision_id,
         revision=state.command.revision,
         reasons=reasons,
-        **told,
+        **changed(before, state),
+        details=moved(before, state),
     )
