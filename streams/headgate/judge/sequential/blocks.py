@@ -5,6 +5,7 @@ quantiles and means that relative looks are measured by. Nothing here looks at t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -12,16 +13,18 @@ from headgate.judge.policy import Policy
 from headgate.judge.sequential.bank import bank_of
 from headgate.judge.sequential.bets import BREACH
 from headgate.judge.sequential.bursts import BLOCKS, block_sizes, correlations, effect_of, round_up
-from headgate.judge.sequential.counting import Block, Take, count_blocks
+from headgate.judge.sequential.counting import Block, Counts, Take, count_blocks
 from headgate.judge.sequential.samples import SAMPLED, Family, Sampled
 from headgate.judge.sequential.state import Evidence
 from headgate.measure.cells import Cell
 from headgate.measure.metrics import CallerFaults
-from headgate.vocabulary import BASIS_POINTS
+from headgate.vocabulary import BASIS_POINTS, PANE_MS
 
 Blocks = Mapping[int, Block]  # by its start in ms
 ENOUGH = 50
+ESTIMATED_BY = 60  # blocks: with an hour of them, what they tell is estimated every minute
 _EXPECTED_OF = 6  # blocks: a minute
+_ODD = 9.0  # variances from its mean
 _LEAST_LIMIT, _HIGHEST_LIMIT = 1e-4, 0.5
 
 
@@ -36,6 +39,9 @@ def with_block(
 ) -> Evidence:
     """The evidence with what the blocks that have closed tell; it holds for the looks to come.
 
+    An hour of blocks tells much the same after one more, so that the more there are the more may
+    close between two estimates; one that is unlike the others is heeded at once.
+
     `recent` reads stable's last requests, about 2,000 of them where there are so many.
     """
     open_ms = max(blocks, default=-1)
@@ -43,11 +49,26 @@ def with_block(
         return evidence
     usable = sorted(at for at in blocks if evidence.blocks_from_ms <= at < open_ms)
     closed = [blocks[start] for start in usable[-BLOCKS:]]
+    counts = count_blocks(closed, _takes(policy), stable, faults)
+    waited = (open_ms - evidence.estimated_ms) // PANE_MS
+    if evidence.block_ms >= 0 and waited * ESTIMATED_BY < len(closed) and not is_odd(counts):
+        return replace(evidence, block_ms=open_ms)
     return replace(
         with_references(policy, evidence, recent()),
-        effects=_effects(policy, evidence, closed, stable, faults),
+        effects=_effects(policy, evidence, closed, counts, faults),
         block_ms=open_ms,
+        estimated_ms=open_ms,
     )
+
+
+def is_odd(counts: Counts) -> bool:
+    """Whether the newest block is unlike those before it: bursts are heeded at once."""
+    newest, totals = counts[..., -1].tolist(), counts.sum(-1).tolist()
+    for n, s, total, hits in zip(*newest, *totals, strict=True):
+        rate = hits / max(total, 1)
+        if (s - n * rate) ** 2 > _ODD * n * rate * (1 - rate):
+            return True
+    return False
 
 
 def with_references(policy: Policy, evidence: Evidence, stable: Cell) -> Evidence:
@@ -80,35 +101,36 @@ def _effects(
     policy: Policy,
     evidence: Evidence,
     closed: Sequence[Block],
-    stable: str,
+    counts: Counts,
     faults: CallerFaults,
 ) -> dict[str, tuple[float, float]]:
     bank, split = bank_of(policy), evidence.splits[-1]
     shares = (split.candidate / BASIS_POINTS, split.stable / BASIS_POINTS)
-    rates = [
-        (trigger.name, plan)
-        for trigger, plan in zip(bank.triggers, bank.plans, strict=True)
-        if plan.sampled.family is Family.RATE
-    ]
-    takes = tuple(dict.fromkeys(plan.sampled.take for _, plan in rates))
-    if not takes:
-        return {}
-    counts = count_blocks(closed, takes, stable, faults)
-    found = dict(zip(takes, correlations(*counts), strict=True))
+    takes = _takes(policy)
+    found = dict(zip(takes, correlations(*counts), strict=True)) if takes else {}
     totals = {take: counts[:, row].sum(-1) for row, take in enumerate(takes)}
     sizes = {}
     for take in takes:
         expected = _expected(closed, take, faults)
         sizes[take] = [block_sizes(expected * share) for share in shares]
     effects = {}
-    for name, plan in rates:
+    for trigger, plan in zip(bank.triggers, bank.plans, strict=True):
         take = plan.sampled.take
+        if take not in found:
+            continue
         samples, hits = totals[take]
         rate = plan.limit if plan.limit is not None else round_up(hits / max(samples, 1))
         limit = min(max(rate, _LEAST_LIMIT), _HIGHEST_LIMIT)
         mine, other = (effect_of(found[take], size, limit, BREACH) for size in sizes[take])
-        effects[name] = (mine, other)
+        effects[trigger.name] = (mine, other)
     return effects
+
+
+@lru_cache(maxsize=256)
+def _takes(policy: Policy) -> tuple[Take, ...]:
+    """The rates that the policy's triggers are about, each once."""
+    rates = (plan.sampled for plan in bank_of(policy).plans if plan.sampled.family is Family.RATE)
+    return tuple(dict.fromkeys(sampled.take for sampled in rates))
 
 
 def _expected(closed: Sequence[Block], take: Take, faults: CallerFaults) -> float:
