@@ -6,7 +6,7 @@ import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 from msgspec import NODEFAULT, Struct
@@ -82,9 +82,11 @@ def _words(reason: str, kind: Any) -> tuple[str, str]:
     shape = _shape(kind)
     if isinstance(shape, type) and issubclass(shape, Enum):
         return "is no such value", f"Known: {', '.join(str(one.value) for one in shape)}."
+    if get_origin(shape) is Literal:
+        return f"must be {' or '.join(map(str, get_args(shape)))}", "Leave it out."
     if kind == Date | None:
         return "is no date", "Write it like 2025-01-31 or 2025-01-31T09:30Z."
     rule = reason.replace("Expected", "must be")
-    if "`str" in rule and "got" in rule:
+    if rule.startswith("must be `str") and "got" in rule:
         return rule, "Put it in quotes."
     return rule, "config/registry.yaml shows a sound file."

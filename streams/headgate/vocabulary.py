@@ -59,6 +59,30 @@ class Reason(StrEnum):
     INGEST_LAGGING = "ingest_lagging"
 
 
+class AbVerdict(StrEnum):
+    """What an A/B test says: of two arms by one criterion, or as a whole (`trade_off`: the best arm
+    by the first criterion is proven worse by another; a person decides).
+    """
+
+    WINNER = "winner"
+    NO_DIFFERENCE = "no_difference"
+    NOT_ENOUGH = "not_enough"
+    TRADE_OFF = "trade_off"
+
+
+class AbReason(StrEnum):
+    """Why an A/B verdict is what it is."""
+
+    PROVEN = "proven"
+    INTERVAL_TOO_WIDE = "interval_too_wide"
+    TOO_FEW_SAMPLES = "too_few_samples"
+    NOTHING_TO_COMPARE = "nothing_to_compare"
+    NO_BUCKETS = "no_buckets"
+    BEYOND_RESOLUTION = "beyond_resolution"
+    LEADERS_ALIKE = "leaders_alike"
+    WORSE_ELSEWHERE = "worse_elsewhere"
+
+
 class Severity(StrEnum):
     CRITICAL = "critical"
     WARNING = "warning"
@@ -70,6 +94,15 @@ class Mode(StrEnum):
 
     ENFORCE = "enforce"
     OBSERVE = "observe"
+
+
+class RolloutKind(StrEnum):
+    """How a version reaches traffic; in `manual` a person sets every share."""
+
+    MANUAL = "manual"
+    CANARY = "canary"
+    BLUE_GREEN = "blue_green"
+    AB = "ab"
 
 
 class Role(StrEnum):
@@ -95,7 +128,12 @@ class AlertKind(StrEnum):
     UNEVEN_COMPLETENESS = "uneven_completeness"
     MISROUTED = "misrouted"
     SHARE_OFF = "share_off"
+    COMMANDS_REFUSED = "commands_refused"
     NO_ROLLBACK_TARGET = "no_rollback_target"
+    ROLLOUT_WAITING = "rollout_waiting"
+    STANDBY_NOT_READY = "standby_not_ready"
+    COLD_ROLLBACK = "cold_rollback"
+    TEST_VOID = "test_void"
     LIFECYCLE_STEP = "lifecycle_step"
     TELEMETRY_STALE = "telemetry_stale"
     INGEST_LAGGING = "ingest_lagging"

@@ -11,7 +11,15 @@ from headgate.cli.failures import ExitCode
 from headgate.config import Settings
 from headgate.vocabulary import Status, Topic
 from headgate.wire.codec import encode
-from headgate.wire.registry import VersionEntry, VersionNeeds, VersionSpec
+from headgate.wire.registry import (
+    CompatibilityEntry,
+    CompatibilityRule,
+    PromptTemplate,
+    TemplateEntry,
+    VersionEntry,
+    VersionNeeds,
+    VersionSpec,
+)
 from support.commands import Run
 from support.responder import publish
 
@@ -132,3 +140,36 @@ def test_without_a_file_the_entries_on_the_registry_topic_answer(
     assert ask("compat", "check", "support", "v3", "--embedding", "e2").exit_code == ExitCode.FINE
     rows = json.loads(ask("compat", "matrix", "support", "--json").stdout)
     assert {row["name"] for row in rows} == {"v2", "v3"}
+
+
+def test_without_a_file_templates_entries_and_callers_api_on_the_topic_answer_too(
+    ask: Run, settings: Settings
+) -> None:
+    needs = VersionNeeds(min_api_version="2025-01")
+    spec = VersionSpec(
+        version="v1", base_model="llama-3", prompt_template="t1", compatibility=needs
+    )
+    entry = VersionEntry(
+        model="support", version="v1", status=Status.STAGING, since_ms=1, revision=1, spec=spec
+    )
+    template = PromptTemplate(compatible_models=("llama-*",))
+    drift = CompatibilityRule(compatible=False, embedding="e2", reason="Drift.")
+    rules = CompatibilityEntry(
+        model="support", rules=(drift,), embedding="e1", api_version="2025-06"
+    )
+    publish(
+        settings,
+        Topic.REGISTRY,
+        ("support/v1", encode(entry)),
+        (
+            "support//template/t1",
+            encode(TemplateEntry(model="support", name="t1", template=template)),
+        ),
+        ("support//compatibility", encode(rules)),
+    )
+    fits = ask("compat", "check", "support", "v1")
+    assert fits.exit_code == ExitCode.FINE, fits.output
+    assert "prompt template t1 lists llama-*" in fits.stdout
+    assert "callers speak API 2025-06" in fits.stdout
+    no = ask("compat", "check", "support", "v1", "--embedding", "e2")
+    assert "the entry for embedding e2 says incompatible: Drift" in no.stdout

@@ -16,7 +16,13 @@ from headgate.local.demo import touch_topics
 from headgate.vocabulary import Status, Topic
 from headgate.wire.audit import AuditRecord
 from headgate.wire.codec import encode
-from headgate.wire.registry import Parameters, Performance, VersionEntry, VersionSpec
+from headgate.wire.registry import (
+    CompatibilityEntry,
+    Parameters,
+    Performance,
+    VersionEntry,
+    VersionSpec,
+)
 from headgate.wire.requests import AnyRequest, RegisterVersion
 from support.commands import Run
 from support.responder import Responder, answer, publish
@@ -72,6 +78,7 @@ def test_apply_asks_for_templates_then_compatibility_then_parents_first(
         *["register_template"] * 2,
         "set_compatibility",
         *["register_version"] * 2,
+        "set_cleanup",
     ]
     versions = [r.spec.version for r in worker.requests if isinstance(r, RegisterVersion)]
     assert versions == ["v1.0.0", "v1.1.0"]
@@ -135,6 +142,30 @@ def test_a_diff_is_a_row_per_field(ask: Run, registry: Settings) -> None:
     rows = json.loads(ask("registry", "diff", "m", "v2.9.0", "v2.10.0", "--json").stdout)
     assert {"field": "prompt_template", "before": "p1", "after": "p2"} in rows
     assert "max_tokens" in ask("registry", "diff", "m", "v2.9.0", "v2.10.0").stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("m", "2.9.0", "v2.10.0"), ("m@v2.9.0", "m@2.10.0"), ("m@v2.9.0", "v2.10.0")],
+)
+def test_the_sides_of_a_diff_are_named_with_their_model_or_after_it(
+    ask: Run, registry: Settings, words: tuple[str, ...]
+) -> None:
+    result = ask("registry", "diff", *words)
+    assert result.exit_code == ExitCode.FINE, result.output
+    assert "max_tokens" in result.stdout
+    assert ask("registry", "diff", "v2.9.0", "v2.10.0").exit_code == ExitCode.USAGE
+    assert ask("registry", "diff", "other@v1", "v2").exit_code == ExitCode.NEGATIVE
+
+
+def test_own_families_on_the_topic_decide_what_is_suggested(
+    ask: Run, registry: Settings, tmp_path: Path
+) -> None:
+    rules = CompatibilityEntry(model="m", families={"gpt-4.1*": "gpt-41"})
+    publish(registry, Topic.REGISTRY, ("m//compatibility", encode(rules)))
+    file = tmp_path / "c.yaml"
+    file.write_text("base_model: gpt-4.1\n")
+    assert ask("version", "suggest", "m", "--file", str(file)).stdout.startswith("v3.0.0\n")
 
 
 def test_a_history_says_who_asked_what(ask: Run, registry: Settings) -> None:

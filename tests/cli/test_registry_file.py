@@ -9,6 +9,7 @@ import pytest
 from headgate.cli.registry_file import load_registry
 from headgate.contract import contract_file
 from headgate.problems import ConfigError
+from headgate.wire.registry import AgeAndCountLimit
 from support.commands import Run
 
 NOWHERE = ("--bootstrap-servers", "127.0.0.1:1")
@@ -129,4 +130,22 @@ def test_the_file_that_ships_is_sound_and_keeps_its_cleanup_policy() -> None:
     assert [spec.version for spec in found.specs["support"]] == ["v1.0.0", "v1.1.0"]
     assert set(found.templates) == {"support-v1", "support-v2"}
     assert found.embeddings == {"support": "text-embedding-3-large"}
-    assert found.cleanup_policy["staging"] == {"max_age_days": 90, "max_versions": 5}
+    assert found.cleanup_policy.staging == AgeAndCountLimit(max_age_days=90, max_versions=5)
+
+
+def test_a_cleanup_policy_that_headgate_does_not_have_is_told_by_its_place(tmp_path: Path) -> None:
+    told = _told(
+        tmp_path,
+        "cleanup_policy:\n"
+        "  developement: {max_age_days: 30}\n"
+        "  staging: {max_age_days: soon, keep: 3}\n"
+        "  archived: {max_versions: 3}\n"
+        "  production: {max_versions: 5}\n",
+    )
+    assert [line.split(": ")[1].split(" = ")[0] for line in told] == [
+        "cleanup_policy.developement",
+        "cleanup_policy.staging.max_age_days",
+        "cleanup_policy.staging.keep",
+        "cleanup_policy.archived.max_versions",
+        "cleanup_policy.production.max_versions",
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from headgate.cli import phrases
@@ -149,6 +150,13 @@ def test_a_held_rollout_says_that_nothing_happens() -> None:
         holding=True,
     )
     assert "the rollout holds until both versions are well again" in plain(canary(rollout=rollout))
+
+
+def test_a_router_that_refused_commands_says_how_many() -> None:
+    wary = replace(router("wary"), refused=2)
+    for text in both(canary(routers=(wary, router("calm")))):
+        assert "refused 2 commands as not signed" in text
+    assert "refused" not in plain(canary(routers=(router("calm"),)))
 
 
 def test_routers_that_lag_behind_a_command_are_named() -> None:

@@ -26,7 +26,7 @@ CODECS: dict[str, Codec[Any]] = {
     "control": messages.COMMAND,
     "alert": messages.ALERT,
     "audit": messages.AUDIT,
-    "registry": messages.VERSION,
+    "registry": messages.REGISTRY,
     "status": messages.STATUS,
     "dead-letter": messages.DEAD_LETTER,
 }

@@ -5,11 +5,18 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from headgate.measure.cells import NOTHING, Cell, difference, merge
+from headgate.wire.ledger import Slots
 
 names = st.sampled_from(["timeout", "500", "429"])
 tables = st.dictionaries(names, st.integers(1, 1000), max_size=3)
+rows = st.lists(st.integers(0, 9), min_size=32, max_size=32).filter(any).map(tuple)
+by_slot = st.dictionaries(names, rows, max_size=2)
+slots = st.builds(
+    Slots, errors=by_slot, labelled=by_slot, flagged=by_slot, sums=by_slot, counts=by_slot
+)
 cells = st.builds(
     Cell,
     outcomes=st.integers(1, 1000),
@@ -19,6 +26,7 @@ cells = st.builds(
     flagged=tables,
     sums=tables,
     counts=tables,
+    slots=slots,
 )
 
 
@@ -43,6 +51,14 @@ def test_counts_that_went_backwards_are_refused_by_name(a: Cell) -> None:
     more = merge([a, Cell(outcomes=1)])
     with pytest.raises(ValueError, match="outcomes went backwards"):
         difference(a, more)
+
+
+@given(slots)
+def test_slots_that_went_backwards_are_refused_by_name(a: Slots) -> None:
+    less = Cell(outcomes=1, slots=a)
+    more = merge([less, Cell(outcomes=1, slots=Slots(sums={"tokens": (0,) * 31 + (1,)}))])
+    with pytest.raises(ValueError, match="slots of tokens went backwards"):
+        difference(replace(less, outcomes=2), more)
 
 
 def test_the_ids_of_safety_violations_are_kept_to_a_few() -> None:

@@ -69,6 +69,7 @@ def test_snapshots_equal_a_plain_single_pass_bit_for_bit(
         assert (snapshot.sums, snapshot.counts) == (row.sums, row.counts)
         assert snapshot.sketches == row.sketches()
         assert list(snapshot.safety_request_ids) == row.safety_request_ids
+        assert json.loads(encode(snapshot.slots)) == row.slots
 
 
 @settings(deadline=None, max_examples=150)

@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headgate.measure.cells import Cell
-from headgate.measure.windows import Tables, add_snapshot, forget_idle, newest_pane_ms, read_window
+from headgate.measure.windows import (
+    Tables,
+    add_snapshot,
+    forget_idle,
+    newest_pane_ms,
+    read_window,
+    without_fresh,
+)
+from headgate.wire.ledger import Slots
 
 BASE_MS = 1_700_000_040_000
 HOUR_MS = 3_600_000
@@ -142,3 +150,21 @@ def test_repeats_and_overtaken_snapshots_never_change_the_total(
             for repeat in data.draw(st.lists(st.sampled_from(sent), max_size=3)):
                 tables = add(tables, *repeat)
     assert total(tables) == sum(map(sum, panes))
+
+
+def test_slots_are_kept_for_the_next_look_alone() -> None:
+    slots = Slots(counts={"requests": (1,) * 32})
+    cell = Cell(outcomes=32, sums={"bucket": 9}, counts={"bucket": 32}, slots=slots)
+    tables = add(Tables(), 0, 40, 32, cell=cell)
+    assert tables.fresh["v1", 7].slots == slots
+    assert tables.totals["v1"] == Cell(outcomes=32)
+    rings = [*tables.fine.values(), *tables.coarse.values(), *tables.blocks.values()]
+    assert all(kept == Cell(outcomes=32) for cells in rings for kept in cells.values())
+    twice = Cell(
+        outcomes=64,
+        sums={"bucket": 18},
+        counts={"bucket": 64},
+        slots=Slots(counts={"requests": (2,) * 32}),
+    )
+    tables = add(without_fresh(tables), 0, 80, 64, cell=twice)
+    assert tables.fresh["v1", 7].slots == slots

@@ -8,7 +8,6 @@ from headgate.registry.catalogue import Catalogue
 from headgate.registry.compatibility import Answer, check
 from headgate.registry.fitting import Fit
 from headgate.registry.matrix import matrix
-from headgate.registry.ordering import order_key
 from headgate.wire.registry import CompatibilityRule, PromptTemplate, VersionNeeds, VersionSpec
 
 
@@ -198,11 +197,3 @@ def test_the_matrix_has_a_row_for_each_version_template_and_embedding() -> None:
     assert rows["v1", "t1", "e2"] is Fit.INCOMPATIBLE
     assert rows["v2", "t2", "e2"] is Fit.COMPATIBLE
     assert rows["v2", "t1", "e2"] is Fit.UNKNOWN
-
-
-def test_versions_are_ordered_by_number_and_a_release_follows_its_candidates() -> None:
-    names = ["v1", "1.0.1-rc.2", "v1.0.1-rc.10", "v1.0.1", "v2.9.0", "v2.10.0"]
-    keys = [order_key(name) for name in names]
-    assert None not in keys
-    assert sorted(keys, key=lambda key: key or ((), ())) == keys
-    assert order_key("latest") is None

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.registry.semver import VersionError, in_order, latest, parse, same, try_parse
+from headgate.registry.semver import (
+    VersionError,
+    in_order,
+    latest,
+    parse,
+    place_of,
+    same,
+    try_parse,
+)
 
 numbers = st.integers(0, 30)
 labels = st.one_of(numbers.map(str), st.sampled_from(["alpha", "beta", "rc", "x-1", "-"]))
@@ -78,3 +86,16 @@ def test_latest_does_not_depend_on_the_order_given(texts: list[str], random: obj
     shuffled = list(texts)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert latest(texts) == latest(shuffled)
+
+
+@given(versions)
+def test_a_version_has_the_place_that_its_precedence_gives(text: str) -> None:
+    assert place_of(text) == parse(text).precedence
+
+
+def test_names_that_are_no_versions_take_the_place_that_they_would_have() -> None:
+    names = ["latest", "2024-06", "v1", "1.0.1-rc.2", "v1.0.1-rc.10", "v1.0.1", "2.9", "v2.10.0"]
+    ordered = in_order(reversed(names))
+    assert ordered == ["latest", "v1", *names[3:], "2024-06"]
+    assert place_of("v2") == place_of("2.0.0") == place_of("v2.0.0.0")
+    assert place_of("latest") is None

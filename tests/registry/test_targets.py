@@ -9,7 +9,7 @@ from headgate.registry.catalogue import Catalogue
 from headgate.registry.compatibility import check
 from headgate.registry.fitting import Fit
 from headgate.registry.lifecycle import VersionRecord
-from headgate.registry.ordering import order_key
+from headgate.registry.semver import place_of
 from headgate.registry.targets import SERVED, earlier_compatible
 from headgate.vocabulary import Status
 from headgate.wire.registry import CompatibilityRule, VersionNeeds, VersionSpec
@@ -86,10 +86,10 @@ def test_a_chosen_target_is_compatible_served_before_and_was_never_rolled_back_f
     eligible = {
         name
         for name, row in versions.items()
-        if (order_key(name) or ()) < (order_key(bad) or ())
+        if (place_of(name) or ()) < (place_of(bad) or ())
         and row.status in SERVED
         and not row.rolled_back
         and check(catalogue, name).verdict is Fit.COMPATIBLE
     }
-    best = max(eligible, key=lambda name: order_key(name) or ((), ()), default="")
+    best = max(eligible, key=lambda name: place_of(name) or ((), ()), default="")
     assert (answer.name if answer else "") == best

@@ -17,7 +17,16 @@ from headgate.release.compatible import NoTargetError, choose_target
 from headgate.release.state import ModelState
 from headgate.vocabulary import Action, AlertKind, AlertState, Mode, Status
 from headgate.wire.registry import CompatibilityRule, PromptTemplate, VersionNeeds, VersionSpec
-from headgate.wire.requests import ApplyPolicy, Promote, Rollback, SetMode, StartRollout
+from headgate.wire.requests import (
+    Adopt,
+    ApplyPolicy,
+    Promote,
+    Rollback,
+    SetCompatibility,
+    SetMode,
+    SetWeight,
+    StartRollout,
+)
 from support.ledger import LedgerBench, Traffic, policy_content
 
 BAD = Traffic(error_rate=0.5)
@@ -94,6 +103,44 @@ def test_a_candidate_that_nobody_registered_starts_unless_the_policy_forbids_it(
     bench.request(ApplyPolicy, policy=strict)
     answer = bench.request(StartRollout, stable="v1", candidate="v2", weight=500)
     assert (answer.event, "nothing is registered of v2" in answer.sentence) == ("refused", True)
+
+
+def test_a_candidate_that_fits_no_more_gets_no_more_traffic_and_may_lose_some() -> None:
+    bench = promoted()
+    know(bench, spec("v1", "e1", "e2"), spec("v2", "e1"), embedding="e1")
+    bench.request(StartRollout, stable="v1", candidate="v2", weight=500)
+    know(bench, embedding="e2")
+    for kind, fields in ((SetWeight, {"weight": 5000}), (Promote, {})):
+        answer = bench.request(kind, **fields)
+        assert answer.event == "refused"
+        assert "v2 requires embedding e1, not e2" in answer.sentence
+        assert answer.remedy == "Nearest that fit: v1."
+    assert bench.request(SetWeight, weight=100).event == "accepted"
+    know(bench, embedding="e1")
+    assert bench.request(Promote).event == "accepted"
+
+
+def test_who_makes_an_embedding_live_is_told_which_versions_in_traffic_do_not_fit_it() -> None:
+    bench = promoted()
+    know(bench, spec("v1", "e1"), spec("v2", "e1", "e2"), embedding="e1")
+    bench.request(StartRollout, stable="v1", candidate="v2", weight=500)
+    answer = bench.request(SetCompatibility, embedding="e2")
+    assert answer.event == "accepted"
+    assert answer.sentence.endswith(
+        "Careful, it takes traffic: v1 with embedding e2 is incompatible: "
+        "v1 requires embedding e1, not e2."
+    )
+
+
+def test_only_what_is_known_not_to_fit_cannot_be_adopted() -> None:
+    bench = LedgerBench()
+    bench.tick()
+    drift = CompatibilityRule(compatible=False, model="v1.0.0", embedding="e2")
+    bench.request(SetCompatibility, rules=(drift,), embedding="e2")
+    answer = bench.request(Adopt, version="v1.0.0", policy=policy_content())
+    assert answer.event == "refused"
+    assert "the entry for model v1.0.0, embedding e2 says incompatible" in answer.sentence
+    assert bench.request(Adopt, version="v1.1.0", policy=policy_content()).event == "accepted"
 
 
 def test_what_the_policy_says_that_callers_speak_counts() -> None:

@@ -27,8 +27,9 @@ def _rollout(weight: int = 5000) -> LedgerBench:
 
 
 def _evidence(bench: LedgerBench) -> Evidence:
-    assert bench.model.evidence is not None
-    return bench.model.evidence
+    (watched,) = bench.model.watched.values()
+    assert watched.evidence is not None
+    return watched.evidence
 
 
 def test_a_tick_without_news_keeps_the_same_evidence() -> None:

@@ -227,7 +227,7 @@ def test_promotion_clears_a_version_that_was_rolled_back_from() -> None:
     bench = _rollout()
     bench.request(Rollback)
     assert bench.model.versions["v2"].rolled_back
-    bench.start()
+    bench.start(overrides=bench.commands[-1].decision_id)
     bench.request(Promote)
     assert not bench.model.versions["v2"].rolled_back
 

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import random
 import time
-from itertools import pairwise
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 
-from headgate.registry.lifecycle import ADOPTABLE, FOLLOWS, VersionRecord
 from headgate.release.checkpoints import _to_wire
-from headgate.release.splits import weight_of
 from headgate.release.state import ModelState
-from headgate.vocabulary import Status, Topic
-from headgate.wire.chains import verify_chains
 from headgate.wire.registry import (
     Artifact,
     Parameters,
@@ -25,11 +19,7 @@ from headgate.wire.registry import (
     VersionSpec,
 )
 from headgate.wire.requests import (
-    Postpone,
     Promote,
-    Redeploy,
-    Retain,
-    Rollback,
     StartRollout,
 )
 from support.ledger import LedgerBench
@@ -136,78 +126,6 @@ def _size(model: ModelState) -> int:
     """Bytes in a checkpoint before compression, without the traffic tables."""
     bare = replace(model, tables=ModelState(model="m", born_ms=0).tables)
     return len(msgspec.msgpack.Encoder(enc_hook=_to_wire).encode(bare))
-
-
-def _ask(bench: LedgerBench, chance: random.Random, number: int) -> None:
-    known = sorted(bench.model.versions)
-    version = chance.choice(known)
-    kind = chance.choice(
-        (StartRollout, StartRollout, Promote, Rollback, Postpone, Retain, Redeploy)
-    )
-    fields: dict[type, dict[str, object]] = {
-        StartRollout: {
-            "stable": bench.model.production,
-            "candidate": chance.choice((f"n{number}", version)),
-            "weight": 500,
-        },
-        Postpone: {"version": version, "days": chance.randint(1, 40), "reason": "busy"},
-        Retain: {"version": version, "lift": chance.random() < 0.7, "reason": "audit"},
-        Redeploy: {"version": version},
-    }
-    bench.request(kind, **fields.get(kind, {}))
-
-
-def _check(before: ModelState, state: ModelState, promotions: int) -> None:
-    statuses = [row.status for row in state.versions.values()]
-    assert statuses.count(Status.PRODUCTION) <= 2
-    if promotions >= 2:
-        assert state.previous
-        assert state.versions[state.previous].status in {Status.PRODUCTION, Status.DEPRECATED}
-    for version, record in state.versions.items():
-        if record.status in {Status.ARCHIVED, Status.REMOVED}:
-            assert weight_of(state, version) == 0
-        _check_path(before, version, record)
-
-
-def _check_path(before: ModelState, version: str, record: VersionRecord) -> None:
-    """Every change since the step before is one that the lifecycle has."""
-    known = before.versions.get(version)
-    fresh = record.changes - (known.changes if known else 0)
-    path = [row.status for row in record.history[len(record.history) - fresh :]]
-    for earlier, later in pairwise([known.status, *path] if known else path):
-        adopted = later is Status.PRODUCTION and earlier in ADOPTABLE and not before.production
-        assert later in FOLLOWS[earlier] or adopted
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_a_random_life_never_breaks_what_must_hold(seed: int) -> None:
-    chance = random.Random(seed)
-    bench = LedgerBench(seed=seed)
-    bench.adopt()
-    archived_ms: dict[str, int] = {}
-    promotions, said = 0, len(bench.published)
-    for number in range(2_500):
-        before = bench.model
-        if chance.random() < 0.35:
-            _ask(bench, chance, number)
-        else:
-            bench.tick(chance.choice((30, 3_600, 86_400, 4 * 86_400)))
-        fresh = [row.message for row in bench.published[said:]]
-        said = len(bench.published)
-        promotions += sum(getattr(row, "action", "") == "promote" for row in fresh)
-        _check(before, bench.model, promotions)
-        for row in fresh:
-            if isinstance(row, VersionEntry) and row.status is Status.ARCHIVED:
-                archived_ms[row.version] = row.since_ms
-            if getattr(row, "event", "") == "delete_artifact":
-                version = row.details["version"]
-                assert row.at_ms - archived_ms[version] >= 90 * DAY_MS
-    assert promotions > 30
-    assert len(archived_ms) > 20
-    assert not [row for row in bench.alerts if row.kind == "entry_not_applied"]
-    told = [record.value for record in bench.records if record.topic is Topic.AUDIT]
-    report = verify_chains(told, {bench.model.model: bench.model.audit})
-    assert report.ok, report.findings[:3]
 
 
 @pytest.mark.verify

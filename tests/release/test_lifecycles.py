@@ -12,20 +12,28 @@ from headgate.release.status import model_status
 from headgate.vocabulary import Action, AlertKind, AlertState, Mode, Status
 from headgate.wire.alerts import Alert
 from headgate.wire.audit import AuditRecord
-from headgate.wire.registry import Artifact, LifecycleSettings, VersionEntry, VersionSpec
+from headgate.wire.registry import (
+    AgeAndCountLimit,
+    Artifact,
+    CleanupPolicy,
+    LifecycleSettings,
+    VersionEntry,
+    VersionSpec,
+)
 from headgate.wire.requests import (
     Postpone,
     Promote,
     Redeploy,
     Retain,
     Rollback,
+    SetCleanup,
     SetLifecycle,
     SetMode,
     StartRollout,
 )
 from support.ledger import MODEL, LedgerBench
 
-HOUR, DAY = 3600.0, 86_400.0
+HOUR, DAY, DAY_MS = 3600.0, 86_400.0, 86_400_000
 
 
 def _promote(bench: LedgerBench, candidate: str) -> None:
@@ -237,6 +245,18 @@ def test_other_durations_come_by_request_and_must_be_in_order() -> None:
     assert _status(bench) is Status.ARCHIVED
     _days(bench, 3.1)
     assert _status(bench) is Status.REMOVED
+
+
+def test_a_cleanup_policy_changes_what_it_names_and_leaves_the_timeline_alone() -> None:
+    bench = LedgerBench()
+    bench.adopt()
+    bench.request(SetLifecycle, settings=LifecycleSettings(archive_ms=35 * DAY_MS, staging_ms=1))
+    asked = CleanupPolicy(development=AgeAndCountLimit(max_age_days=7, max_versions=3))
+    assert bench.request(SetCleanup, cleanup=asked).event == "accepted"
+    assert bench.model.lifecycle == LifecycleSettings(
+        archive_ms=35 * DAY_MS, staging_ms=1, development_ms=7 * DAY_MS, development_versions=3
+    )
+    assert "already" in bench.request(SetCleanup, cleanup=asked).sentence
 
 
 def test_the_oldest_development_version_beyond_ten_is_removed() -> None:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headgate.judge.sequential.state import Split
+from headgate.judge.sequential.state import Evidence, Split
 from headgate.measure.cells import Cell
 from headgate.measure.hdr import bucket_index
 from headgate.measure.sketch import Sketch
-from headgate.release.misroutes import misrouted
-from headgate.release.state import Rollout
+from headgate.release.misroutes import arms_by_revision, misrouted
+from headgate.release.state import Watched
 from headgate.vocabulary import AlertKind, AlertState
 from support.ledger import LedgerBench, Traffic
 
-ROLLOUT = Rollout(
-    rollout_id="r", stable="v1", candidate="v2", weight=500, started_ms=0, first_revision=7
-)
-SPLITS = {7: Split(7, 0, candidate=500, stable=9_500)}
+
+def _splits(*splits: Split, version: str = "v2") -> dict[int, dict[str, tuple[int, int]]]:
+    evidence = Evidence(started_ms=0, planned=10_000, splits=splits)
+    return arms_by_revision([Watched(version=version, beside="v1", evidence=evidence)])
+
+
+SPLITS = _splits(Split(7, 0, candidate=500, stable=9_500))
 
 
 def _buckets(*buckets: int) -> Cell:
@@ -38,22 +41,37 @@ def _buckets(*buckets: int) -> Cell:
 def test_a_bucket_of_another_version_is_a_misroute(
     version: str, buckets: tuple[int, ...], count: int
 ) -> None:
-    assert misrouted({(version, 7): _buckets(*buckets)}, ROLLOUT, SPLITS) == count
+    assert misrouted({(version, 7): _buckets(*buckets)}, SPLITS) == count
 
 
 def test_without_a_revision_or_of_another_rollout_nothing_is_proven() -> None:
     fresh = {("v2", 0): _buckets(9_000), ("v2", 6): _buckets(9_000), ("v2", 7): Cell(outcomes=3)}
-    assert misrouted(fresh, ROLLOUT, SPLITS) == 0
+    assert misrouted(fresh, SPLITS) == 0
 
 
 def test_a_version_without_weight_should_serve_nothing() -> None:
-    splits = {
-        7: Split(7, 0, candidate=0, stable=10_000),
-        8: Split(8, 0, candidate=10_000, stable=0),
-    }
-    assert misrouted({("v2", 7): _buckets(0, 1)}, ROLLOUT, splits) == 2
-    assert misrouted({("v1", 8): _buckets(0, 1)}, ROLLOUT, splits) == 2
-    assert misrouted({("v2", 8): _buckets(0, 9_999)}, ROLLOUT, splits) == 0
+    splits = _splits(
+        Split(7, 0, candidate=0, stable=10_000),
+        Split(8, 0, candidate=10_000, stable=0),
+    )
+    assert misrouted({("v2", 7): _buckets(0, 1)}, splits) == 2
+    assert misrouted({("v1", 8): _buckets(0, 1)}, splits) == 2
+    assert misrouted({("v2", 8): _buckets(0, 9_999)}, splits) == 0
+
+
+def test_three_arms_take_their_buckets_in_the_order_of_the_split() -> None:
+    arms = [
+        Watched(version=name, beside="v1", evidence=Evidence(started_ms=0, planned=1, splits=rows))
+        for name, rows in (
+            ("v2", (Split(7, 0, candidate=2_000, stable=5_000),)),
+            ("v3", (Split(7, 0, candidate=3_000, stable=5_000, first=2_000),)),
+        )
+    ]
+    splits = arms_by_revision(arms)
+    right = {("v2", 7): (0, 1_980), ("v3", 7): (2_010, 4_980), ("v1", 7): (5_000, 9_999)}
+    assert misrouted({row: _buckets(*buckets) for row, buckets in right.items()}, splits) == 0
+    assert misrouted({("v3", 7): _buckets(100, 2_500, 6_000)}, splits) == 2
+    assert misrouted({("v1", 7): _buckets(100, 2_500, 6_000)}, splits) == 2
 
 
 def test_a_misroute_alerts_once_and_resolves_after_five_quiet_minutes() -> None:

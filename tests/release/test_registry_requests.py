@@ -5,25 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from headgate.vocabulary import Status
+from headgate.release.measuring import recorded
+from headgate.vocabulary import Status, Topic
 from headgate.wire.audit import AuditRecord
 from headgate.wire.registry import (
+    CompatibilityEntry,
     CompatibilityRule,
     Parameters,
+    Performance,
     PromptTemplate,
+    TemplateEntry,
     VersionEntry,
     VersionNeeds,
     VersionSpec,
 )
 from headgate.wire.requests import (
+    ApplyPolicy,
     Promote,
     RegisterTemplate,
     RegisterVersion,
     SetCompatibility,
     StartRollout,
 )
-from support.ledger import LedgerBench, Traffic, same_but_audit, sentences
+from support.ledger import MODEL, LedgerBench, Traffic, policy_content, same_but_audit, sentences
 
 
 def _spec(version: str = "v1.0.0", **fields: Any) -> VersionSpec:
@@ -152,6 +158,24 @@ def test_a_template_may_fit_other_models_later_and_outlives_quiet_minutes(
     assert bench.model.catalogue.templates == {"p1": wider}
 
 
+def test_templates_and_rules_are_published_when_they_change_and_only_then(
+    bench: LedgerBench,
+) -> None:
+    template = PromptTemplate(compatible_models=("gpt-4o",))
+    out = CompatibilityRule(compatible=False, model="gpt-4o", embedding="e2")
+    for _ in range(2):
+        bench.request(RegisterTemplate, name="p1", template=template)
+        bench.request(SetCompatibility, rules=(out,), embedding="e3")
+    told = [row for row in bench.published if row.topic is Topic.REGISTRY]
+    assert [(row.key, row.message) for row in told] == [
+        ("support//template/p1", TemplateEntry(model=MODEL, name="p1", template=template)),
+        ("support//compatibility", CompatibilityEntry(model=MODEL, rules=(out,), embedding="e3")),
+    ]
+    policy = {**policy_content(), "compatibility": {"api_version": "2025-01"}}
+    bench.request(ApplyPolicy, policy=policy)
+    assert bench.messages(CompatibilityEntry)[-1].api_version == "2025-01"
+
+
 def test_compatibility_is_set_as_a_whole_and_contradictions_are_refused(
     bench: LedgerBench,
 ) -> None:
@@ -196,6 +220,19 @@ def test_promotion_records_and_publishes_what_was_measured() -> None:
     assert 4.3 < (measured.user_satisfaction or 0) < 4.7
     assert measured.accuracy is None
     assert bench.replayed() == bench.records
+
+
+def test_what_was_measured_comes_before_what_was_declared_as_a_baseline() -> None:
+    bench = LedgerBench()
+    bench.adopt()
+    declared = Performance(latency_p95_ms=1900, accuracy=0.9)
+    _register(bench, performance=declared)
+    catalogue = replace(
+        bench.model.catalogue, measured={"v1.0.0": Performance(latency_p95_ms=1830)}
+    )
+    known = recorded(replace(bench.model, catalogue=catalogue), "v1.0.0")
+    assert known == {"latency_p95_ms": 1830, "success_rate": 0.9}
+    assert recorded(bench.model, "v1") == {}
 
 
 def test_a_token_alert_names_what_differs_in_prompt_and_parameters() -> None:

@@ -13,7 +13,7 @@ from headgate.release.state import PartitionState
 from headgate.vocabulary import ANY_MODEL, Mode, Role
 from headgate.wire.audit import AuditRecord
 from headgate.wire.codec import encode
-from headgate.wire.ledger import AdmittedRequest
+from headgate.wire.ledger import AdmittedRequest, MalformedRequest
 from headgate.wire.messages import ENTRY
 from headgate.wire.requests import (
     AnyRequest,
@@ -25,7 +25,7 @@ from headgate.wire.requests import (
     StartRollout,
 )
 from headgate.wire.signatures import KEY_ID_HEADER, SIGNATURE_HEADER
-from support.ledger import MODEL, LedgerBench, policy_content
+from support.ledger import MODEL, LedgerBench, policy_content, same_but_audit
 from support.people import ANN, BOB, EVE, VIC, Person, set_keys, signed_bench
 
 OBSERVE = {"mode": Mode.OBSERVE}
@@ -131,6 +131,31 @@ def test_the_same_record_read_twice_by_admit_is_answered_once(bench: LedgerBench
     said = len(bench.audit)
     bench.feed(bench.entries[-1][0])
     assert len(bench.audit) == said
+
+
+def test_a_malformed_request_is_answered_with_the_field_and_the_rule_and_changes_nothing(
+    bench: LedgerBench,
+) -> None:
+    before = bench.model
+    for model in (MODEL, "nobody", ANY_MODEL):
+        entry = MalformedRequest(
+            source_partition=3,
+            source_offset=len(bench.entries),
+            model=model,
+            request_id="r-9",
+            operator="bob",
+            path="$.weight",
+            reason="Expected `int`",
+            sha256="ab",
+        )
+        bench.feed(entry)
+        bench.feed(entry)
+        told = [row for row in bench.audit if row.request_id == "r-9" and row.model == model]
+        assert [row.event for row in told] == ["refused"]
+        assert told[0].sentence == "The request is malformed: $.weight: Expected `int`."
+        assert told[0].details["refused_digest"] == "ab"
+    assert same_but_audit(bench.model, before)
+    assert set(bench.state.models) == {MODEL}
 
 
 def test_refusals_change_nothing_but_the_history(bench: LedgerBench) -> None:

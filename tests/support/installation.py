@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from confluent_kafka import ConsumerGroupState, Producer
+from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from headgate.config import Settings
@@ -25,6 +25,14 @@ from headgate.vocabulary import Topic
 from headgate.wire.codec import encode
 
 AGENTS = ("ingest", "admit", "govern")
+# What a group's coordinator says while it starts.
+STARTING = frozenset(
+    {
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+    }
+)
 ENTRY_POINT = Path(__file__).with_name("worker_process.py")
 
 
@@ -84,7 +92,12 @@ class Installation:
         """Whether every group has so many members and is at rest."""
         admin = AdminClient(self.settings.librdkafka())
         groups = [f"{self.settings.group_prefix}{agent}" for agent in AGENTS]
-        found = [told.result(10) for told in admin.describe_consumer_groups(groups).values()]
+        try:
+            found = [told.result(10) for told in admin.describe_consumer_groups(groups).values()]
+        except KafkaException as error:
+            if error.args[0].code() not in STARTING:
+                raise
+            return False
         return all(
             group.state is ConsumerGroupState.STABLE and len(group.members) == workers
             for group in found

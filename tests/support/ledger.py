@@ -22,11 +22,13 @@ from headgate.wire.alerts import Alert, Watching
 from headgate.wire.audit import AuditRecord
 from headgate.wire.control import Command
 from headgate.wire.ledger import (
+    SLOTS,
     AdmittedAck,
     AdmittedRequest,
     Entry,
     PartitionProgress,
     Progress,
+    Slots,
     Snapshot,
     Tick,
 )
@@ -64,6 +66,7 @@ class Traffic:
     tokens: int | None = None
     cost_usd: float | None = None
     buckets: tuple[int, int] | None = None  # from, to
+    slotted: bool = False  # whether its outcomes carry buckets, so that slots are counted
     revision: int | None = None  # of its outcomes; by default that of the split in force
 
 
@@ -82,6 +85,13 @@ class _Pane:
     sums: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     unsafe: list[str] = field(default_factory=list)
+    slots: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def slot(self, table: str, name: str, slots: Any, values: Any) -> None:
+        """Add values to their slots."""
+        rows = self.slots.setdefault(table, {})
+        known = rows.get(name, np.zeros(SLOTS, np.int64))
+        rows[name] = known + np.bincount(slots, values, minlength=SLOTS).astype(np.int64)
 
 
 @dataclass
@@ -162,7 +172,7 @@ class LedgerBench:
         )
         self.feed(Progress(worker="w", clock_ms=self.now_ms, partitions=(row,)))
 
-    def request(self, kind: type, **fields: Any) -> AuditRecord:
+    def request(self, kind: type, /, **fields: Any) -> AuditRecord:
         """Send an operator's request; the audit record that answers it."""
         offset = self._sources[Topic.REQUESTS]
         common = {"request_id": f"q{offset}", "model": MODEL, "operator": "ann"}
@@ -206,9 +216,10 @@ class LedgerBench:
         self.tick()
         self.request(Adopt, version=version, policy=policy or policy_content())
 
-    def start(self, weight: int = 5000, candidate: str = "v2") -> None:
+    def start(self, weight: int = 5000, candidate: str = "v2", **fields: Any) -> AuditRecord:
         """Start a rollout beside v1."""
-        self.request(StartRollout, stable="v1", candidate=candidate, weight=weight)
+        asked = {"stable": "v1", "candidate": candidate, "weight": weight}
+        return self.request(StartRollout, **{**asked, **fields})
 
     def serve(self, seconds: float, **arms: Traffic) -> None:
         """Serve traffic for a while: cumulative snapshots, progress, acks and ticks."""
@@ -248,6 +259,7 @@ class LedgerBench:
                 counts=dict(pane.counts),
                 sketches=_sketches(pane),
                 safety_request_ids=tuple(pane.unsafe[:8]),
+                slots=_slots(pane),
             )
         )
 
@@ -260,11 +272,20 @@ class LedgerBench:
         latency = np.rint(self.rng.lognormal(median_us, 0.4, count - errors)).astype(np.int64)
         pane.latency += np.bincount(bucket_index(latency), minlength=BUCKETS)
         _total(pane, "latency_us", int(latency.sum()), count - errors)
+        slots = self.rng.integers(0, SLOTS, count)
+        if traffic.slotted:
+            pane.slot("counts", "requests", slots, np.ones(count))
+            pane.slot("errors", traffic.error_type, slots[:errors], np.ones(errors))
+            pane.slot("counts", "latency_us", slots[errors:], np.ones(count - errors))
+            pane.slot("sums", "latency_bins", slots[errors:], bucket_index(latency))
         if traffic.rating is not None:
             stars = self.rng.binomial(4, (traffic.rating - 1) / 4, count) + 1
             tenths = (stars * 10).astype(np.int64)
             pane.ratings += np.bincount(bucket_index(tenths), minlength=BUCKETS)
             _total(pane, "rating_tenths", int(tenths.sum()), count)
+            if traffic.slotted:
+                pane.slot("counts", "rating_tenths", slots, np.ones(count))
+                pane.slot("sums", "rating_tenths", slots, tenths)
         if traffic.hallucination_rate is not None:
             bad = int(self.rng.binomial(count, traffic.hallucination_rate))
             _label(pane, "hallucination", count, bad)
@@ -283,6 +304,14 @@ class LedgerBench:
             micro = int(traffic.cost_usd * 1_000_000)
             _total(pane, "cost_microusd", micro * count, count)
             pane.cost[bucket_index_of(micro)] += count
+
+
+def _slots(pane: _Pane) -> Slots:
+    filled = {
+        table: {name: tuple(row.tolist()) for name, row in rows.items() if row.any()}
+        for table, rows in pane.slots.items()
+    }
+    return Slots(**{table: rows for table, rows in filled.items() if rows})
 
 
 def _sketches(pane: _Pane) -> dict[str, str]:

@@ -39,6 +39,13 @@ class Row:
     counts: dict[str, int] = field(default_factory=dict)
     histograms: dict[str, HdrHistogram] = field(default_factory=dict)
     safety_request_ids: list[str] = field(default_factory=list)
+    slots: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+
+    def slotted(self, got: dict[str, Any], table: str, name: str, value: int = 1) -> None:
+        """Counts by bucket modulo 32, where there is a revision too."""
+        if value and got.get("revision") and "bucket" in got:
+            by_slot = self.slots.setdefault(table, {}).setdefault(name, [0] * 32)
+            by_slot[got["bucket"] % 32] += value
 
     def value(self, name: str, value: int) -> None:
         self.sums[name] = self.sums.get(name, 0) + value
@@ -55,36 +62,53 @@ class Row:
         failed = "error_type" in got
         self.outcomes += 1
         self.requests += failed or "latency_ms" in got
+        if failed or "latency_ms" in got:
+            self.slotted(got, "counts", "requests")
         if failed:
             name = got["error_type"]
             if name not in self.errors and len(self.errors) >= 32:
                 name = "_other"
             self.errors[name] = self.errors.get(name, 0) + 1
+            self.slotted(got, "errors", name)
         else:
             for name, measure in (("latency_ms", "latency_us"), ("ttft_ms", "ttft_us")):
                 if name in got:
                     self.value(measure, round(got[name] * 1000))
+            if "latency_ms" in got:
+                bins = self.histograms["latency_us"]
+                self.slotted(got, "counts", "latency_us")
+                number = bins._counts_index_for(round(got["latency_ms"] * 1000))
+                self.slotted(got, "sums", "latency_bins", number)
         self.add_amounts(got, timestamp_ms)
         for name in LABELS:
             if name in got:
                 self.labelled[name] = self.labelled.get(name, 0) + 1
                 if got[name]:
                     self.flagged[name] = self.flagged.get(name, 0) + 1
+                if name != "safety_violation":
+                    self.slotted(got, "labelled", name)
+                    self.slotted(got, "flagged", name, int(got[name]))
         if got.get("safety_violation") and len(self.safety_request_ids) < 8:
             self.safety_request_ids.append(got["request_id"])
 
+    def amount(self, got: dict[str, Any], name: str, value: int) -> None:
+        self.value(name, value)
+        self.slotted(got, "counts", name)
+        self.slotted(got, "sums", name, value)
+
     def add_amounts(self, got: dict[str, Any], timestamp_ms: int) -> None:
         if "cost_usd" in got:
-            self.value("cost_microusd", round(got["cost_usd"] * 1_000_000))
+            self.amount(got, "cost_microusd", round(got["cost_usd"] * 1_000_000))
         if "rating" in got:
-            self.value("rating_tenths", round(got["rating"] * 10))
+            self.amount(got, "rating_tenths", round(got["rating"] * 10))
         if "bucket" in got:
             self.value("bucket", got["bucket"])
         for name in ("input_tokens", "output_tokens"):
             if name in got:
                 self.value(name, got[name])
         if "input_tokens" in got or "output_tokens" in got:
-            self.value("tokens", got.get("input_tokens", 0) + got.get("output_tokens", 0))
+            total = got.get("input_tokens", 0) + got.get("output_tokens", 0)
+            self.amount(got, "tokens", total)
         if "timestamp_ms" in got:
             self.value("delay_ms", max(0, timestamp_ms - got["timestamp_ms"]))
 

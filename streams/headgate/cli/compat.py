@@ -14,7 +14,7 @@ from headgate.cli.failures import ExitCode
 from headgate.cli.options import AsJson, examples, print_json, with_settings
 from headgate.cli.reading import reach
 from headgate.cli.registry_file import load_registry
-from headgate.cli.registry_reading import read_registry, specs_of
+from headgate.cli.registry_reading import known_of
 from headgate.config import Settings
 from headgate.registry.catalogue import Catalogue
 from headgate.registry.compatibility import Answer, check
@@ -23,6 +23,7 @@ from headgate.registry.matrix import embeddings_of, matrix, templates_of
 from headgate.vocabulary import Status
 
 compat_app = typer.Typer(no_args_is_help=True, help="What fits together: models, templates.")
+_GONE = frozenset({Status.ARCHIVED, Status.REMOVED})
 _MARKS = {Fit.COMPATIBLE: "yes", Fit.INCOMPATIBLE: "NO", Fit.UNKNOWN: "?"}
 _COLOURS = {Fit.COMPATIBLE: "green", Fit.INCOMPATIBLE: "bold red", Fit.UNKNOWN: "yellow"}
 
@@ -34,10 +35,11 @@ RegistryFile = Annotated[
     ),
 ]
 Embedding = Annotated[
-    str, typer.Option("--embedding", metavar="E", help="The embedding that is live.")
+    str, typer.Option("--embedding", metavar="E", help="The live one by default.")
 ]
 ApiVersion = Annotated[
-    str, typer.Option("--api-version", metavar="V", help="What callers speak; see the policy.")
+    str,
+    typer.Option("--api-version", metavar="V", help="What callers speak; the policy's by default."),
 ]
 
 
@@ -70,14 +72,14 @@ def check_version(
     as_json: AsJson = False,
 ) -> None:
     """Does it fit, by which rule, and what fits instead? Exit code 1 unless it is known to."""
-    catalogue, gone = _known(settings, name, file)
+    catalogue, gone, spoken = _known(settings, name, file)
     answer = check(
         catalogue,
         version,
         model=name,
         template=template,
         embedding=embedding,
-        api_version=api_version,
+        api_version=api_version or spoken,
         unusable=gone,
     )
     if as_json:
@@ -103,10 +105,10 @@ def show_matrix(
     as_json: AsJson = False,
 ) -> None:
     """A table for each embedding: versions down, prompt templates across, and why it is no yes."""
-    catalogue, gone = _known(settings, name, file)
+    catalogue, gone, spoken = _known(settings, name, file)
     specs = {version: spec for version, spec in catalogue.specs.items() if version not in gone}
     catalogue = msgspec.structs.replace(catalogue, specs=specs)
-    rows = matrix(catalogue, name, api_version, embedding)
+    rows = matrix(catalogue, name, api_version or spoken, embedding)
     if as_json:
         print_json([msgspec.to_builtins(row) for row in rows])
         return
@@ -140,26 +142,14 @@ def _print(console: Console, catalogue: Catalogue, rows: list[Answer], embedding
         console.print(f"  {sentence}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _known(settings: Settings, name: str, file: Path | None) -> tuple[Catalogue, set[str]]:
-    """What is registered of a model, and which of its versions are archived or removed."""
+def _known(settings: Settings, name: str, file: Path | None) -> tuple[Catalogue, set[str], str]:
+    """What is known of a model, its versions that are archived or removed, its callers' API."""
     if file is not None:
-        return catalogue_in(file, name), set()
+        return catalogue_in(file, name), set(), ""
     reach(settings)
-    typer.echo(
-        "Templates and explicit entries are not on the topic; --file answers by them too.", err=True
-    )
-    return catalogue_on_topic(settings, name)
-
-
-def catalogue_on_topic(settings: Settings, name: str) -> tuple[Catalogue, set[str]]:
-    """What each version declared; templates and explicit entries lie in no entry of the topic."""
-    entries = read_registry(settings).get(name, {})
-    gone = {
-        version
-        for version, entry in entries.items()
-        if entry.status in {Status.ARCHIVED, Status.REMOVED}
-    }
-    return Catalogue(specs=specs_of(entries)), gone
+    known = known_of(settings, name)
+    gone = {version for version, entry in known.versions.items() if entry.status in _GONE}
+    return known.catalogue, gone, known.rules.api_version
 
 
 def catalogue_in(path: Path, name: str) -> Catalogue:

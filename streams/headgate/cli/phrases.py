@@ -10,7 +10,7 @@ from headgate.judge.durations import say_duration
 from headgate.vocabulary import BASIS_POINTS, AlertState, Mode, Verdict
 from headgate.wire.alerts import Alert
 from headgate.wire.control import Weight
-from headgate.wire.status import ModelStatus, TriggerStatus, VersionStatus
+from headgate.wire.status import ModelStatus, RouterStatus, TriggerStatus, VersionStatus
 
 OLD_MS = 30_000
 _WORST_FIRST = (Verdict.BREACH, Verdict.SUSPECT, Verdict.UNKNOWN, Verdict.OK)
@@ -68,6 +68,12 @@ def by_urgency(triggers: Iterable[TriggerStatus]) -> list[TriggerStatus]:
     )
 
 
+def trigger_name(status: ModelStatus, row: TriggerStatus) -> str:
+    """The trigger, and whose it is where several versions are judged."""
+    several = len({other.version for other in status.triggers}) > 1
+    return f"{row.trigger} of {row.version}" if several else row.trigger
+
+
 def good_so_far(status: ModelStatus) -> str:
     """One sentence about the candidate's verdicts."""
     if not status.fresh:
@@ -75,17 +81,17 @@ def good_so_far(status: ModelStatus) -> str:
     if status.rollout is None:
         return "nothing is being compared"
     rows = by_urgency(status.triggers)
-    return _verdict_words(rows) if rows else "not known yet"
+    return _verdict_words(status, rows) if rows else "not known yet"
 
 
-def _verdict_words(rows: list[TriggerStatus]) -> str:
+def _verdict_words(status: ModelStatus, rows: list[TriggerStatus]) -> str:
     """`rows` is not empty and in order of urgency."""
     worst = rows[0]
     if worst.verdict in {Verdict.BREACH, Verdict.SUSPECT}:
         answer = "no" if worst.verdict is Verdict.BREACH else "doubtful"
         return f"{answer}: {worst.because.sentence}"
     fine = [row.trigger for row in rows if row.verdict is Verdict.OK]
-    unknown = [row.trigger for row in rows if row.verdict is Verdict.UNKNOWN]
+    unknown = [trigger_name(status, row) for row in rows if row.verdict is Verdict.UNKNOWN]
     if not fine:
         return f"not known yet: {worst.because.sentence}"
     if unknown:
@@ -125,7 +131,7 @@ def _without_a_deadline(status: ModelStatus) -> str:
 def _critical(status: ModelStatus, *verdicts: Verdict) -> list[str]:
     """The critical triggers with one of these verdicts."""
     return [
-        row.trigger
+        trigger_name(status, row)
         for row in status.triggers
         if row.verdict in verdicts and row.severity == "critical"
     ]
@@ -194,3 +200,10 @@ def age_warning(status: ModelStatus, now_ms: int) -> str:
         f"This is {say_duration(age_ms)} old: is a worker with the agent govern running? "
         "Check its /readyz, or look for its heartbeat: headgate tail alerts"
     )
+
+
+def refused_commands(router: RouterStatus) -> str:
+    """What is added of a router that refused commands since it started."""
+    if not router.refused:
+        return ""
+    return f", refused {router.refused} command{'s' if router.refused > 1 else ''} as not signed"

@@ -10,12 +10,14 @@ from msgspec import to_builtins
 
 from headgate.cli import registry_apply
 from headgate.cli.options import AsJson, MaybeModel, ModelName, examples, on_broker, print_json
+from headgate.cli.registry_diff import EXAMPLES as DIFF_EXAMPLES
+from headgate.cli.registry_diff import diff
 from headgate.cli.registry_history import history
 from headgate.cli.registry_reading import (
+    known_of,
     nothing,
+    parent_of,
     read_registry,
-    spec_of,
-    specs_of,
     version_of,
     versions_of,
 )
@@ -24,7 +26,6 @@ from headgate.cli.suggesting import version_app
 from headgate.config import Settings
 from headgate.registry import semver
 from headgate.registry.bumps import changes
-from headgate.registry.differences import differences
 from headgate.registry.lineage import lineage as lineage_of
 from headgate.vocabulary import Status
 from headgate.wire.registry import VersionEntry
@@ -38,6 +39,7 @@ def register(app: typer.Typer) -> None:
     """Add these commands."""
     registry_app.command(epilog=registry_apply.EXAMPLES)(registry_apply.apply)
     registry_app.command(epilog=examples("headgate registry history support"))(history)
+    registry_app.command(epilog=DIFF_EXAMPLES)(diff)
     app.add_typer(registry_app, name="registry")
     app.add_typer(version_app, name="version")
 
@@ -107,15 +109,16 @@ def lineage(
     model: ModelName, version: VersionName, *, settings: Settings, as_json: AsJson = False
 ) -> None:
     """Where a version came from, and what changed at each step."""
-    found = versions_of(settings, model)
-    specs = specs_of(found)
+    known = known_of(settings, model)
+    found, specs = known.versions, known.catalogue.specs
     first = version_of(found, model, version).version
-    parents = {name: specs[name].parent_version if name in specs else "" for name in found}
+    parents = {name: parent_of(row) for name, row in found.items()}
     line = lineage_of(parents, first)
     steps = []
     for name in line.chain:
         spec, parent = specs.get(name), specs.get(parents[name])
-        why = [row.sentence for row in changes(parent, spec)] if spec and parent else []
+        rows = changes(parent, spec, known.rules.families) if spec and parent else ()
+        why = [row.sentence for row in rows]
         steps.append({"version": name, "status": str(found[name].status), "changed": why})
     if as_json:
         print_json({"chain": steps, "missing": line.missing, "cycle": line.cycle})
@@ -125,26 +128,3 @@ def lineage(
         typer.echo(f"Its line ends at {line.missing}, which nobody registered.")
     if line.cycle:
         typer.echo(f"Its line is a cycle: {' -> '.join(line.cycle)}.")
-
-
-@registry_app.command(epilog=examples("headgate registry diff support v1.0.0 v1.1.0"))
-@on_broker
-def diff(
-    model: ModelName,
-    a: Annotated[str, typer.Argument(metavar="A")],
-    b: Annotated[str, typer.Argument(metavar="B")],
-    *,
-    settings: Settings,
-    as_json: AsJson = False,
-) -> None:
-    """What two versions declare differently."""
-    found = versions_of(settings, model)
-    one, other = (spec_of(version_of(found, model, name)) for name in (a, b))
-    rows = differences(one, other)
-    if as_json:
-        print_json(to_builtins(rows))
-    elif rows:
-        table = [(row.field, row.before, row.after) for row in rows]
-        print_table(("field", one.version, other.version), table)
-    else:
-        typer.echo(f"{one.version} and {other.version} declare the same.")

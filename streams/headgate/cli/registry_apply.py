@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from headgate.cli.asking import answer_lines
@@ -25,7 +26,14 @@ from headgate.cli.requests import ask, request_fields
 from headgate.config import Settings
 from headgate.registry.bumps import judge
 from headgate.registry.lineage import parents_first
-from headgate.wire.requests import RegisterTemplate, RegisterVersion, Request, SetCompatibility
+from headgate.wire.registry import CleanupPolicy
+from headgate.wire.requests import (
+    RegisterTemplate,
+    RegisterVersion,
+    Request,
+    SetCleanup,
+    SetCompatibility,
+)
 
 EXAMPLES = examples("headgate registry apply registry.yaml --dry-run")
 
@@ -70,7 +78,7 @@ def apply(
 
 
 def requests_of(declared: RegistryFile, operator: str, reason: str) -> list[Request]:
-    """What a file asks for: per model its templates, compatibility, then versions after parents."""
+    """Per model its templates, compatibility, versions after their parents, cleanup policy."""
     asked: list[Request] = []
     for model, specs in declared.specs.items():
 
@@ -88,6 +96,8 @@ def requests_of(declared: RegistryFile, operator: str, reason: str) -> list[Requ
         by_version = {spec.version: spec for spec in specs}
         for version in parents_first({spec.version: spec.parent_version for spec in specs}):
             asked.append(RegisterVersion(**fields(), spec=by_version[version]))
+        if declared.cleanup_policy != CleanupPolicy():
+            asked.append(SetCleanup(**fields(), cleanup=declared.cleanup_policy))
     return asked
 
 
@@ -112,6 +122,8 @@ def _plan_row(request: Request) -> dict[str, str]:
         about = request.name
     elif isinstance(request, SetCompatibility):
         about = f"{len(request.rules)} rules, embedding {request.embedding or 'none named'}"
+    elif isinstance(request, SetCleanup):
+        about = ", ".join(msgspec.to_builtins(request.cleanup))
     tag = str(request.__struct_config__.tag)
     return {"request": tag, "model": request.model, "about": about}
 

@@ -15,7 +15,7 @@ from headgate.problems import did_you_mean
 from headgate.registry import semver
 from headgate.registry.soundness import rule_flaws, spec_flaws
 from headgate.wire.fields import Name
-from headgate.wire.registry import CompatibilityRule, PromptTemplate, VersionSpec
+from headgate.wire.registry import CleanupPolicy, CompatibilityRule, PromptTemplate, VersionSpec
 
 SECTIONS: dict[str, type] = {
     "models": list,
@@ -30,14 +30,14 @@ _A: dict[type, str] = {list: "a list", dict: "a mapping of names to values"}
 
 @dataclass(frozen=True, slots=True)
 class RegistryFile:
-    """What a file declares; `specs` by model in the file's order, `cleanup_policy` as it is."""
+    """What a file declares; `specs` by model in the file's order."""
 
     specs: dict[str, list[VersionSpec]]
     templates: dict[str, PromptTemplate]
     rules: tuple[CompatibilityRule, ...]
     embeddings: dict[str, str]
     families: dict[str, str]
-    cleanup_policy: dict[str, Any]
+    cleanup_policy: CleanupPolicy
 
 
 def load_registry(file: Path) -> RegistryFile:
@@ -49,6 +49,7 @@ def load_registry(file: Path) -> RegistryFile:
     entries = [_entry(document, place, row) for place, row in enumerate(content["models"])]
     for section in ("embeddings", "families"):
         _names(document, section, content[section])
+    cleanup = _cleanup(document, content["cleanup_policy"])
     check_together(document, entries, rules, content)
     document.finish()
     specs: dict[str, list[VersionSpec]] = {}
@@ -60,7 +61,7 @@ def load_registry(file: Path) -> RegistryFile:
         rules=tuple(rules),
         embeddings=content["embeddings"],
         families=content["families"],
-        cleanup_policy=content["cleanup_policy"],
+        cleanup_policy=cleanup,
     )
 
 
@@ -145,6 +146,12 @@ def _rules(document: Document, rows: list[Any]) -> list[CompatibilityRule]:
         path: Path_ = ("compatibility", places[at], flaw.path)
         document.blame(path, flaw.value, flaw.rule, flaw.remedy)
     return found
+
+
+def _cleanup(document: Document, rows: dict[str, Any]) -> CleanupPolicy:
+    if _blame(document, rows, CleanupPolicy, ("cleanup_policy",)):
+        return CleanupPolicy()
+    return msgspec.convert(rows, CleanupPolicy)
 
 
 def _names(document: Document, section: str, rows: dict[str, Any]) -> None:

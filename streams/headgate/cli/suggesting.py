@@ -11,11 +11,11 @@ from headgate.cli.options import AsJson, ModelName, examples, on_broker, print_j
 from headgate.cli.registry_file import load_candidate
 from headgate.cli.registry_reading import (
     Entries,
+    known_of,
     nothing,
     spec_of,
     specs_of,
     version_of,
-    versions_of,
 )
 from headgate.config import Settings
 from headgate.registry import semver
@@ -45,10 +45,11 @@ def suggest(
     version that is too small a step.
     """
     candidate = load_candidate(file, UNNAMED)
-    found = versions_of(settings, model)
+    known = known_of(settings, model)
+    found = known.versions
     parent = _parent(found, model, candidate)
     named = candidate.version != UNNAMED
-    verdict = judge(parent, candidate, taken=found)
+    verdict = judge(parent, candidate, patterns=known.rules.families, taken=found)
     if as_json:
         print_json(_to_json(parent, candidate, verdict, named=named))
     else:

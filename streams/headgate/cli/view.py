@@ -64,13 +64,15 @@ def plain_lines(status: ModelStatus, now_ms: int | None = None) -> list[str]:
         lines.append(f"  {version}, {_window(row)}: {cells}")
     for trigger in phrases.by_urgency(status.triggers):
         due = _due(trigger.deadline_ms, now_ms)
-        lines.append(f"  {trigger.verdict} {trigger.trigger}: {trigger.because.sentence}{due}")
+        name = phrases.trigger_name(status, trigger)
+        lines.append(f"  {trigger.verdict} {name}: {trigger.because.sentence}{due}")
     for alert in status.alerts:
         due = _due(alert.deadline_ms, now_ms)
         lines.append(f"  alert {alert.alert_id} {alert.state}{due}: {alert.sentence}")
     for router in status.routers:
         seen = "live" if router.live else "not heard"
-        lines.append(f"  router {router.router_id}: revision {router.revision}, {seen}")
+        refused = phrases.refused_commands(router)
+        lines.append(f"  router {router.router_id}: revision {router.revision}, {seen}{refused}")
     return lines
 
 
@@ -167,7 +169,8 @@ def _triggers(status: ModelStatus, now_ms: int) -> Table:
     for row in phrases.by_urgency(status.triggers):
         style = _STYLES[row.verdict]
         sentence = f"{row.because.sentence}{_due(row.deadline_ms, now_ms)}"
-        table.add_row(Text(row.verdict, style=style), Text(row.trigger), Text(sentence))
+        name = phrases.trigger_name(status, row)
+        table.add_row(Text(row.verdict, style=style), Text(name), Text(sentence))
     return table
 
 
@@ -188,5 +191,6 @@ def _routers(status: ModelStatus, now_ms: int) -> Text:
         heard = say_duration(max(0, now_ms - router.heard_ms))
         behind = "" if router.revision >= status.revision else " (behind)"
         live = "" if router.live else f", not heard for {heard}"
-        said.append(f"{router.router_id} at revision {router.revision}{behind}{live}")
+        refused = phrases.refused_commands(router)
+        said.append(f"{router.router_id} at revision {router.revision}{behind}{live}{refused}")
     return Text(f"routers: {'; '.join(said)}", style="dim")

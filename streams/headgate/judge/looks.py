@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from headgate.measure.cells import Cell
@@ -38,7 +39,8 @@ class Look:
 
     `blind` tells why nothing that the tables say can be trusted now (stale or lagging telemetry),
     `answered` how many of the candidate's last choices have outcomes, where routers report;
-    `brief` spares words that nobody will be told.
+    `brief` spares words that nobody will be told. `recorded` is what the registry has of the stable
+    version by metric, for where its arm is not live.
     """
 
     now_ms: int
@@ -49,3 +51,4 @@ class Look:
     blind_because_lagging: bool = False
     answered: Answered | None = None
     brief: bool = False
+    recorded: Mapping[str, float] = field(default_factory=dict)

@@ -17,6 +17,8 @@ from pydantic import (
     model_validator,
 )
 
+from headgate.judge.calendar import Calendar
+from headgate.judge.courses import AbSettings, BlueGreenSettings, CanarySettings
 from headgate.judge.durations import DurationMs
 from headgate.judge.permits import Approvals, CompatibilitySettings, Strict
 from headgate.judge.sequential.budget import MIN_PLANNED
@@ -163,6 +165,10 @@ class Policy(Strict):
     proof: ProofSettings = ProofSettings()
     compatibility: CompatibilitySettings = CompatibilitySettings()
     approvals: Approvals | None = None
+    calendar: Calendar = Calendar()
+    canary: CanarySettings = CanarySettings()
+    blue_green: BlueGreenSettings = BlueGreenSettings()
+    ab: AbSettings = AbSettings()
     triggers: tuple[Trigger, ...] = Field(min_length=1)
 
     @model_validator(mode="after")

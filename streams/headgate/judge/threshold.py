@@ -6,6 +6,7 @@ available per trigger; a sequential proof can take its place without the rest no
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -56,7 +57,7 @@ def _compare(trigger: Trigger, look: Look) -> _Comparison:
     if candidate.value is None or candidate.samples < trigger.min_samples:
         return _Comparison(candidate, stable, None, missing=Reason.TOO_FEW_SAMPLES)
     if relative:
-        return _compare_with_baseline(trigger, candidate, stable)
+        return _compare_with_baseline(trigger, candidate, stable, look.recorded)
     limit = trigger.limit.above if trigger.limit.above is not None else trigger.limit.below
     if limit is None or not _beyond_limit(trigger, candidate.value):
         return _Comparison(candidate, stable, limit)
@@ -72,11 +73,15 @@ def _read(trigger: Trigger, look: Look, arm: Reader) -> Reading:
 
 
 def _compare_with_baseline(
-    trigger: Trigger, candidate: Reading, stable: Reading | None
+    trigger: Trigger, candidate: Reading, stable: Reading | None, recorded: Mapping[str, float]
 ) -> _Comparison:
-    if stable is None:
+    """Beside the live stable arm; beside what the registry has recorded where none is live."""
+    known = recorded.get(trigger.metric)
+    if stable is None and known is None:
         return _Comparison(candidate, None, None, missing=Reason.NO_BASELINE)
-    if stable.value is None or stable.samples < trigger.min_stable_samples:
+    few = stable is not None and stable.samples < trigger.min_stable_samples
+    stable = stable or Reading(known, 0)
+    if stable.value is None or few:
         return _Comparison(candidate, stable, None, missing=Reason.TOO_FEW_STABLE_SAMPLES)
     value = candidate.value if candidate.value is not None else stable.value
     if trigger.limit.below_stable_by is not None:
@@ -157,7 +162,7 @@ def _unknown(trigger: Trigger, seen: _Comparison) -> Assessment:
         have = seen.stable.samples if seen.stable else 0
         need, whose = trigger.min_stable_samples, "stable"
     if seen.missing is Reason.NO_BASELINE:
-        sentence = f"The {row.noun} has no baseline: no stable arm is live to compare with."
+        sentence = f"The {row.noun} has no baseline: no stable arm is live, and none recorded."
     else:
         window = say_duration(trigger.window)
         sentence = (
@@ -195,7 +200,8 @@ def _words(trigger: Trigger, seen: _Comparison) -> str:
         return f"{count} {noun} of the candidate in {say_duration(trigger.window)}"
     words = f"{row.noun} {row.say(seen.candidate.value)} is {side} the limit {row.say(seen.limit)}"
     if seen.stable is not None and seen.stable.value is not None:
-        words += f" (stable: {row.say(seen.stable.value)})"
+        whose = "stable" if seen.stable.samples else "recorded of stable"
+        words += f" ({whose}: {row.say(seen.stable.value)})"
     words += f" over {seen.candidate.samples:,} {row.unit_samples}"
     return words[0].upper() + words[1:]
 

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from headgate.measure.measures import MAX_SAFETY_IDS
 from headgate.measure.sketch import EMPTY, Sketch
-from headgate.wire.ledger import Snapshot
+from headgate.measure.slots import add_slots, subtract_slots
+from headgate.wire.ledger import NO_SLOTS, Slots, Snapshot
 
 
 class Cell(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -18,7 +19,7 @@ class Cell(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `errors` counts by error type; `labelled` and `flagged` by label; `sums` and `counts` by
     measure (see `measures`); `sketches` holds the distributions; `safety_request_ids` names a few
-    of the requests that violated safety.
+    of the requests that violated safety; `slots` divides counts and sums by the router's bucket.
     """
 
     outcomes: int = 0
@@ -30,6 +31,7 @@ class Cell(Struct, frozen=True, kw_only=True, omit_defaults=True):
     counts: dict[str, int] = {}
     sketches: dict[str, Sketch] = {}
     safety_request_ids: tuple[str, ...] = ()
+    slots: Slots = NO_SLOTS
 
     def sketch(self, measure: str) -> Sketch:
         """The distribution of `measure`, empty where nothing carried it."""
@@ -69,6 +71,7 @@ def cell_of(snapshot: Snapshot) -> Cell:
         counts=snapshot.counts,
         sketches={name: Sketch.decode(text) for name, text in snapshot.sketches.items()},
         safety_request_ids=snapshot.safety_request_ids,
+        slots=snapshot.slots,
     )
 
 
@@ -98,6 +101,7 @@ def merge(cells: Iterable[Cell], *, distributions: Collection[str] | None = None
             for name in sorted(sketched)
         },
         safety_request_ids=_some_ids(cell.safety_request_ids for cell in cells),
+        slots=add_slots([cell.slots for cell in cells]),
     )
 
 
@@ -160,6 +164,7 @@ def difference(newer: Cell, older: Cell) -> Cell:
         safety_request_ids=tuple(
             name for name in newer.safety_request_ids if name not in older.safety_request_ids
         ),
+        slots=subtract_slots(newer.slots, older.slots),
     )
 
 

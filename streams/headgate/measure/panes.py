@@ -12,13 +12,17 @@ from operator import attrgetter
 
 from headgate.measure.columns import BadRecord
 from headgate.measure.measures import (
+    BUCKET,
     LABELS,
     MAX_ERROR_TYPES,
     MAX_SAFETY_IDS,
     OTHER_ERRORS,
     SKETCHED,
 )
+from headgate.measure.slots import LATENCY_BINS, slot_of
+from headgate.measure.slots import REQUESTS as REQUESTED
 from headgate.measure.tallies import (
+    BINS,
     COUNTS,
     FLAGGED,
     LABELLED,
@@ -29,13 +33,24 @@ from headgate.measure.tallies import (
     Tallies,
 )
 from headgate.wire.codec import BadValueError
-from headgate.wire.ledger import Snapshot
+from headgate.wire.ledger import NO_SLOTS, SLOTS, Slots, Snapshot
 from headgate.wire.outcomes import Outcome
 
 # Revisions come from clients too: rows beyond this many per allowed pair are refused.
 REVISIONS_PER_PAIR = 4
 _BATCH_PAYS_FROM = 32
 _KEY = attrgetter("model", "version", "revision")
+
+# (table, name) of `Slots` -> column of a row.
+_MEANS = ("tokens", "cost_microusd", "rating_tenths")
+_JUDGED = ("hallucination", "task_success")
+_SLOTTED = (
+    {("counts", REQUESTED): REQUESTS, ("sums", LATENCY_BINS): BINS}
+    | {("counts", name): COUNTS + VALUES.index(name) for name in ("latency_us", *_MEANS)}
+    | {("sums", name): SUMS + VALUES.index(name) for name in _MEANS}
+    | {("labelled", name): LABELLED + LABELS.index(name) for name in _JUDGED}
+    | {("flagged", name): FLAGGED + LABELS.index(name) for name in _JUDGED}
+)
 
 
 class Pane:
@@ -53,7 +68,7 @@ class Pane:
         self._keys: list[tuple[str, str, int]] = []
         self._row_of: dict[tuple[str, str, int | None], int] = {}
         self._pairs: set[tuple[str, str]] = set()
-        self._errors: list[dict[str, int]] = []
+        self._errors: list[dict[str, list[int]]] = []  # by type and slot
         self._safety_ids: list[list[str]] = []
         self._published: list[int] = []
         self._encoded: dict[tuple[int, int], tuple[int, str]] = {}
@@ -85,7 +100,7 @@ class Pane:
                 self._tallies.add_one(row, outcome, at_ms)
         else:
             self._tallies.add_many(rows, outcomes, error_types, recorded_ms)
-        self._count_errors(rows, error_types)
+        self._count_errors(rows, outcomes, error_types)
         if self._tallies.flagged("safety_violation") > unsafe:
             self._keep_safety_ids(rows, outcomes)
         return refused
@@ -131,16 +146,22 @@ class Pane:
         self._published.append(0)
         return row
 
-    def _count_errors(self, rows: Sequence[int], error_types: list[str | None]) -> None:
+    def _count_errors(
+        self, rows: Sequence[int], outcomes: Sequence[Outcome], error_types: list[str | None]
+    ) -> None:
         """Per row and error type; types beyond the cap, in offset order, count as others."""
         if error_types.count(None) == len(error_types):
             return
-        for (row, error_type), count in Counter(zip(rows, error_types, strict=True)).items():
-            if error_type is not None:
-                errors = self._errors[row]
-                known = error_type in errors or len(errors) < MAX_ERROR_TYPES
-                name = error_type if known else OTHER_ERRORS
-                errors[name] = errors.get(name, 0) + count
+        found = Counter(
+            (rows[place], kind, slot_of(outcomes[place].bucket))
+            for place, kind in enumerate(error_types)
+            if kind is not None
+        )
+        for (row, kind, slot), count in found.items():
+            errors = self._errors[row]
+            known = kind in errors or len(errors) < MAX_ERROR_TYPES
+            name = kind if known else OTHER_ERRORS
+            errors.setdefault(name, [0] * (SLOTS + 1))[slot] += count
 
     def _keep_safety_ids(self, rows: Sequence[int], outcomes: Sequence[Outcome]) -> None:
         flagged = [place for place, o in enumerate(outcomes) if o.safety_violation is True]
@@ -152,7 +173,7 @@ class Pane:
     def _snapshot(self, row: int, final: bool) -> Snapshot:
         model, version, revision = self._keys[row]
         numbers = self._tallies.numbers(row)
-        counts = dict(zip(VALUES, numbers[COUNTS:], strict=True))
+        counts = dict(zip(VALUES, numbers[COUNTS:BINS], strict=True))
         sums = dict(zip(VALUES, numbers[SUMS:COUNTS], strict=True))
         labelled = dict(zip(LABELS, numbers[LABELLED:FLAGGED], strict=True))
         flagged = dict(zip(LABELS, numbers[FLAGGED:SUMS], strict=True))
@@ -167,14 +188,25 @@ class Pane:
             final=final,
             outcomes=numbers[OUTCOMES],
             requests=numbers[REQUESTS],
-            errors=dict(self._errors[row]),
+            errors={kind: sum(by_slot) for kind, by_slot in self._errors[row].items()},
             labelled={name: count for name, count in labelled.items() if count},
             flagged={name: count for name, count in flagged.items() if count},
             sums={name: total for name, total in sums.items() if counts[name]},
             counts={name: count for name, count in counts.items() if count},
             sketches=self._sketches(row, counts),
             safety_request_ids=tuple(self._safety_ids[row]),
+            slots=self._slots(row) if revision and counts[BUCKET] else NO_SLOTS,
         )
+
+    def _slots(self, row: int) -> Slots:
+        """What A/B tests need by slot of the bucket."""
+        found = self._tallies.slots(row, list(_SLOTTED.values()))
+        tables: dict[str, dict[str, tuple[int, ...]]] = {}
+        for (table, name), numbers in zip(_SLOTTED, found, strict=True):
+            if any(numbers):
+                tables.setdefault(table, {})[name] = numbers
+        errors = {kind: tuple(slots[:SLOTS]) for kind, slots in self._errors[row].items()}
+        return Slots(errors={k: slots for k, slots in errors.items() if any(slots)}, **tables)
 
     def _sketches(self, row: int, counts: dict[str, int]) -> dict[str, str]:
         """The filled sketches; one whose count has not changed is not encoded again."""

@@ -1,8 +1,9 @@
 """Counts, integer sums and HDR counts of many rows at once, added one by one or by the batch.
 
 A row is one (model, version, revision) of a pane. Both ways of adding give the same integers;
-one by one is faster for a handful of outcomes, the batch for hundreds. The dense HDR counts are
-zero pages until touched, so that a row costs what it fills, not what it may hold.
+one by one is faster for a handful of outcomes, the batch for hundreds. The integers of a row are
+kept by the slot of the router's bucket and summed at read, which costs adding nothing. The dense
+HDR counts are zero pages until touched, so that a row costs what it fills, not what it may hold.
 """
 
 from __future__ import annotations
@@ -18,19 +19,24 @@ import numpy.typing as npt
 from headgate.measure.columns import COLUMNS, number_columns
 from headgate.measure.hdr import bucket_index, bucket_index_of, encode_counts
 from headgate.measure.measures import BUCKET, DELAY, HDR_HIGHEST, LABELS, SKETCHED, SUMMED
+from headgate.measure.slots import slot_of
 from headgate.vocabulary import BASIS_POINTS
 from headgate.wire.fields import MAX_COST_USD, MAX_TOKENS
+from headgate.wire.ledger import SLOTS
 from headgate.wire.outcomes import Outcome
 
 _MEASURES = SKETCHED + SUMMED
 VALUES = (*(measure.name for measure in _MEASURES), DELAY)
 
-# Columns of a row: outcomes, requests, then per label, per label, per value, per value.
+# Columns of a row: outcomes, requests, then per label, per label, per value, per value, and the sum
+# of the bin numbers of latencies.
 OUTCOMES, REQUESTS, LABELLED = 0, 1, 2
 FLAGGED = LABELLED + len(LABELS)
 SUMS = FLAGGED + len(LABELS)
 COUNTS = SUMS + len(VALUES)
-WIDTH = COUNTS + len(VALUES)
+BINS = COUNTS + len(VALUES)
+WIDTH = BINS + 1
+_LINES = SLOTS + 1  # of a row: one per slot, and one for outcomes without a bucket
 
 # The widest value of each sketched measure, so that a row holds no bucket that cannot fill.
 _HIGHEST = {
@@ -56,6 +62,8 @@ _ONLY_SUCCESSES = [place for place, measure in enumerate(_MEASURES) if measure.s
 _FIRST_LABEL = COLUMNS.index(LABELS[0])
 _SENT = COLUMNS.index("timestamp_ms")
 _LATENCY = COLUMNS.index("latency_ms")
+_BUCKET = COLUMNS.index("bucket")
+_LATENCIES = _PLACES["latency_us"]
 _ONE_BY_ONE = [
     (place, measure.field, measure.per_unit, measure.successes_only, place < _SKETCHES)
     for place, measure in enumerate(_MEASURES)
@@ -71,17 +79,17 @@ class Tallies:
         self._allocate(capacity)
 
     def _allocate(self, capacity: int) -> None:
-        self._table = np.zeros((capacity, WIDTH), np.int64)
+        self._table = np.zeros((capacity * _LINES, WIDTH), np.int64)
         self._counts = np.zeros(capacity * _ROW_BUCKETS, np.int32)
         self._cells = self._table.reshape(-1).data
         self._buckets = self._counts.data
 
     def add_row(self) -> int:
         """The number of a new, empty row."""
-        if self.rows == len(self._table):
+        if self.rows * _LINES == len(self._table):
             table, counts = self._table, self._counts
             self._allocate(2 * self.rows)
-            self._table[: self.rows] = table
+            self._table[: len(table)] = table
             filled = np.flatnonzero(counts)  # writing zeros would make empty pages real
             self._counts[filled] = counts[filled]
         self.rows += 1
@@ -89,11 +97,20 @@ class Tallies:
 
     def numbers(self, row: int) -> list[int]:
         """The row's integers, in the order of the column constants."""
-        return [int(number) for number in self._table[row].tolist()]
+        return [int(number) for number in self._lines(row).sum(0).tolist()]
+
+    def slots(self, row: int, columns: Sequence[int]) -> list[tuple[int, ...]]:
+        """Some columns of a row by slot, outcomes without a bucket left out."""
+        by_slot = self._lines(row)[:SLOTS, columns].T.tolist()
+        return [tuple(numbers) for numbers in by_slot]
+
+    def _lines(self, row: int) -> npt.NDArray[np.int64]:
+        return self._table[row * _LINES : (row + 1) * _LINES]
 
     def outcomes(self) -> list[int]:
         """How many outcomes each row has; any change of a row changes it."""
-        return [int(number) for number in self._table[: self.rows, OUTCOMES].tolist()]
+        by_line = self._table[: self.rows * _LINES, OUTCOMES].reshape(self.rows, _LINES)
+        return [int(number) for number in by_line.sum(1).tolist()]
 
     def sketch(self, row: int, place: int) -> str:
         """The HDR counts of one measure in the wire form."""
@@ -102,32 +119,36 @@ class Tallies:
 
     def add_one(self, row: int, outcome: Outcome, recorded_ms: int) -> None:
         """One outcome; `recorded_ms` is the record's timestamp. Equal to a batch of one."""
-        cells, base = self._cells, row * WIDTH
+        line = row * _LINES + slot_of(outcome.bucket)
+        cells, base = self._cells, line * WIDTH
         failed = outcome.error_type is not None
         cells[base + OUTCOMES] += 1
         cells[base + REQUESTS] += failed or _known(outcome.latency_ms)
         for place, field, per_unit, successes_only, sketched in _ONE_BY_ONE:
             number = getattr(outcome, field)
             if _known(number) and not (failed and successes_only):
-                self._add_value(row, place, round(number * per_unit), sketched)
+                self._add_value(row, line, place, round(number * per_unit), sketched)
         tokens = [n for n in (outcome.input_tokens, outcome.output_tokens) if _known(n)]
         if tokens:
-            self._add_value(row, _TOKENS, sum(tokens), True)
+            self._add_value(row, line, _TOKENS, sum(tokens), True)
         sent_ms = outcome.timestamp_ms
         if _known(sent_ms):
-            self._add_value(row, _DELAY, max(recorded_ms - sent_ms, 0), False)
+            self._add_value(row, line, _DELAY, max(recorded_ms - sent_ms, 0), False)
         for label, name in enumerate(LABELS):
             flag = getattr(outcome, name)
             if flag is True or flag is False:
                 cells[base + LABELLED + label] += 1
                 cells[base + FLAGGED + label] += flag
 
-    def _add_value(self, row: int, place: int, value: int, sketched: bool) -> None:
-        cell = row * WIDTH + place
+    def _add_value(self, row: int, line: int, place: int, value: int, sketched: bool) -> None:
+        cell = line * WIDTH + place
         self._cells[cell + SUMS] += value
         self._cells[cell + COUNTS] += 1
         if sketched:
-            self._buckets[row * _ROW_BUCKETS + _STARTS[place] + bucket_index_of(value)] += 1
+            bucket = bucket_index_of(value)
+            self._buckets[row * _ROW_BUCKETS + _STARTS[place] + bucket] += 1
+            if place == _LATENCIES:
+                self._cells[line * WIDTH + BINS] += bucket
 
     def add_many(
         self,
@@ -142,33 +163,44 @@ class Tallies:
         failed = np.array([kind is not None for kind in error_types], bool)
         values, used = _scaled(numbers, present, failed, np.array(recorded_ms, np.int64))
         row_of = np.array(rows, np.int64)
-        self._count(OUTCOMES, row_of)
-        self._count(REQUESTS, row_of[present[_LATENCY] | failed])
+        line_of = row_of * _LINES + _slots(numbers[_BUCKET], present[_BUCKET])
+        self._count(OUTCOMES, line_of)
+        self._count(REQUESTS, line_of[present[_LATENCY] | failed])
         for label in range(len(LABELS)):
             column = _FIRST_LABEL + label
-            self._count(LABELLED + label, row_of[present[column]])
-            self._count(FLAGGED + label, row_of[numbers[column] == 1])
+            self._count(LABELLED + label, line_of[present[column]])
+            self._count(FLAGGED + label, line_of[numbers[column] == 1])
         for place in range(len(VALUES)):
-            rows_used = row_of[used[place]]
-            self._count(COUNTS + place, rows_used)
-            np.add.at(self._table[:, SUMS + place], rows_used, values[place][used[place]])
-        sketched = used[:_SKETCHES]
-        buckets = bucket_index(values[:_SKETCHES]) + _SKETCH_BASE + row_of * _ROW_BUCKETS
+            lines = line_of[used[place]]
+            self._count(COUNTS + place, lines)
+            np.add.at(self._table[:, SUMS + place], lines, values[place][used[place]])
+        sketched, bins = used[:_SKETCHES], bucket_index(values[:_SKETCHES])
+        timed = used[_LATENCIES]
+        np.add.at(self._table[:, BINS], line_of[timed], bins[_LATENCIES][timed])
+        buckets = bins + _SKETCH_BASE + row_of * _ROW_BUCKETS
         np.add.at(self._counts, buckets[sketched], _ONE)
 
-    def _count(self, column: int, rows: npt.NDArray[np.int64]) -> None:
-        """One more in `column` for each of `rows`."""
-        if len(rows):
-            np.add.at(self._table[:, column], rows, 1)
+    def _count(self, column: int, lines: npt.NDArray[np.int64]) -> None:
+        """One more in `column` for each of `lines`."""
+        if len(lines):
+            np.add.at(self._table[:, column], lines, 1)
 
     def flagged(self, label: str) -> int:
         """How many outcomes of all rows have a label that is true."""
-        return int(self._table[: self.rows, FLAGGED + LABELS.index(label)].sum())
+        return int(self._table[: self.rows * _LINES, FLAGGED + LABELS.index(label)].sum())
 
 
 def _known(number: Any) -> TypeGuard[int]:
     """Neither None nor the NaN of an absent number."""
     return number is not None and not isnan(number)
+
+
+def _slots(
+    buckets: npt.NDArray[np.float64], present: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.int64]:
+    """The slot of each bucket, as `slot_of` says."""
+    whole = np.where(present, buckets, 0).astype(np.int64)
+    return np.where(present, whole % SLOTS, SLOTS)
 
 
 def _scaled(

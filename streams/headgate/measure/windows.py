@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from headgate.measure.cells import NOTHING, Cell, difference, merge, merge_sliding
 from headgate.measure.measures import BUCKET
 from headgate.vocabulary import PANE_MS
+from headgate.wire.ledger import NO_SLOTS
 
 MINUTE_MS = 60_000
 FINE_SPAN_MS = 5 * MINUTE_MS
@@ -83,7 +84,7 @@ def add_snapshot(
 
 def _add_delta(tables: Tables, row: Row, pane_start_ms: int, delta: Cell) -> Tables:
     minute_ms = pane_start_ms - pane_start_ms % MINUTE_MS
-    version, kept = row[0], _without_buckets(delta)
+    version, kept = row[0], _without_routing(delta)
     return replace(
         tables,
         fine=_add_to_ring(tables.fine, pane_start_ms, row, kept, FINE_SPAN_MS),
@@ -94,17 +95,18 @@ def _add_delta(tables: Tables, row: Row, pane_start_ms: int, delta: Cell) -> Tab
     )
 
 
-def _without_buckets(cell: Cell) -> Cell:
+def _without_routing(cell: Cell) -> Cell:
+    """Without what only the next look needs: buckets, and what is divided by them."""
     if BUCKET not in cell.counts:
         return cell
     tables = (cell.sums, cell.counts, cell.sketches)
     sums, counts, sketches = ({k: v for k, v in t.items() if k != BUCKET} for t in tables)
-    return replace(cell, sums=sums, counts=counts, sketches=sketches)
+    return replace(cell, sums=sums, counts=counts, sketches=sketches, slots=NO_SLOTS)
 
 
 def _light(cell: Cell) -> Cell:
     """The counts alone."""
-    return replace(cell, sums={}, counts={}, sketches={}, safety_request_ids=())
+    return replace(cell, sums={}, counts={}, sketches={}, safety_request_ids=(), slots=NO_SLOTS)
 
 
 def without_fresh(tables: Tables) -> Tables:

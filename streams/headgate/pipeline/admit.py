@@ -16,15 +16,18 @@ from faust.types import TP
 
 from headgate.pipeline.app import make_app
 from headgate.pipeline.letters import letter_record
+from headgate.pipeline.malformed import malformed_request
 from headgate.pipeline.partitions import ledger_partition
 from headgate.pipeline.process import Process
 from headgate.pipeline.sending import Record, send_confirmed
 from headgate.vocabulary import ANY_MODEL, Topic
 from headgate.wire.codec import BadValueError, encode
 from headgate.wire.headers import cloud_event_headers
-from headgate.wire.ledger import AdmittedAck, AdmittedRequest
+from headgate.wire.ledger import AdmittedAck, AdmittedRequest, MalformedRequest
 from headgate.wire.messages import ACK, REQUEST
 from headgate.wire.requests import ApplyKeys
+
+Admitted = AdmittedRequest | MalformedRequest | AdmittedAck
 
 MAX_HEADERS = 32
 MAX_HEADER_BYTES = 1024
@@ -69,12 +72,15 @@ class Admit:
         queues: dict[int, list[Record]] = defaultdict(list)
         bad: list[Record] = []
         for record in records:
+            entry: Admitted
             try:
                 entry = self._entry(tp, record)
             except BadValueError as error:
                 self.stats.bad += 1
                 bad.append(letter_record(self._settings, tp, record, error))
-                continue
+                if tp.topic == self._acks:
+                    continue
+                entry = malformed_request(record, error)
             for partition, row in self._for_ledger(record, entry):
                 queues[partition].append(row)
         await send_confirmed(self.app, bad)
@@ -99,12 +105,10 @@ class Admit:
             first_key=self._settings.first_key if isinstance(request, ApplyKeys) else "",
         )
 
-    def _for_ledger(
-        self, record: Any, entry: AdmittedRequest | AdmittedAck
-    ) -> list[tuple[int, Record]]:
-        message = entry.request if isinstance(entry, AdmittedRequest) else entry.ack
-        partitions = [ledger_partition(message.model, self._ledger_partitions)]
-        if message.model == ANY_MODEL:
+    def _for_ledger(self, record: Any, entry: Admitted) -> list[tuple[int, Record]]:
+        model = _model_of(entry)
+        partitions = [ledger_partition(model, self._ledger_partitions)]
+        if model == ANY_MODEL and isinstance(entry, AdmittedRequest):
             partitions = list(range(self._ledger_partitions))
         value = encode(entry)
         headers = cloud_event_headers(
@@ -112,14 +116,14 @@ class Admit:
             event_type="ledger",
             source=f"headgate/{self._settings.worker_id}",
             time_ms=record.timestamp,
-            subject=message.model,
+            subject=model,
         )
         return [
             (
                 partition,
                 Record(
                     topic=self._settings.topic(Topic.LEDGER),
-                    key=message.model.encode(),
+                    key=model.encode(),
                     value=value,
                     headers=headers,
                     partition=partition,
@@ -131,6 +135,12 @@ class Admit:
     async def _send_in_order(self, queue: list[Record]) -> None:
         for row in queue:
             await send_confirmed(self.app, [row])
+
+
+def _model_of(entry: Admitted) -> str:
+    if isinstance(entry, MalformedRequest):
+        return entry.model
+    return entry.request.model if isinstance(entry, AdmittedRequest) else entry.ack.model
 
 
 def _text_headers(headers: Any) -> dict[str, str]:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from headgate.registry.catalogue import Catalogue
 from headgate.registry.fitting import Fit, Subject, find
-from headgate.registry.ordering import newest_key
+from headgate.registry.semver import sort_key
 
 MAX_ALTERNATIVES = 5
 
@@ -147,7 +147,7 @@ def _alternatives(
         if (row.name, row.template) != (subject.name, subject.template)
         and find(catalogue, row).fit is Fit.COMPATIBLE
     }
-    nearest = sorted(compatible.values(), key=lambda row: newest_key(row.name), reverse=True)
+    nearest = sorted(compatible.values(), key=lambda row: sort_key(row.name), reverse=True)
     nearest.sort(key=lambda row: _changes(catalogue, row))
     nearest.sort(key=lambda row: _newness(catalogue, row.template), reverse=True)
     return tuple(
@@ -177,7 +177,7 @@ def _newness(catalogue: Catalogue, name: str) -> tuple[str, object]:
     """By the day of creation where it is known, and by name among templates of one day."""
     template = catalogue.templates.get(name)
     created = (template.created or "") if template else ""
-    return created[:10], newest_key(name)[:2]
+    return created[:10], sort_key(name)[:2]
 
 
 def _changes(catalogue: Catalogue, row: Subject) -> int:

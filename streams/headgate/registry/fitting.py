@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from msgspec import Struct
 
 from headgate.registry.catalogue import Catalogue
-from headgate.registry.ordering import order_key
+from headgate.registry.semver import place_of
 from headgate.wire.registry import CompatibilityRule, PromptTemplate, VersionSpec
 
 
@@ -165,7 +165,7 @@ def _callers(subject: Subject) -> list[Finding]:
     if not subject.api_version:
         rule = f"{name} needs API {least}, and the policy names no api_version that callers speak"
         return [Finding(Fit.UNKNOWN, rule)]
-    wanted, spoken = order_key(least), order_key(subject.api_version)
+    wanted, spoken = place_of(least), place_of(subject.api_version)
     if wanted is None or spoken is None:
         rule = f"{name} needs API {least}, which cannot be compared with {subject.api_version}"
         return [Finding(Fit.UNKNOWN, rule)]

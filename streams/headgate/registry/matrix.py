@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from headgate.registry.catalogue import Catalogue
 from headgate.registry.compatibility import Answer, check
-from headgate.registry.ordering import newest_key
+from headgate.registry.semver import sort_key
 
 
 def matrix(
@@ -21,7 +21,7 @@ def matrix(
     names = catalogue.specs or dict.fromkeys(_models_of(catalogue))
     rows = []
     for used in embeddings:
-        for name in sorted(names, key=newest_key, reverse=True):
+        for name in sorted(names, key=sort_key, reverse=True):
             for template in templates_of(catalogue):
                 answer = check(
                     catalogue,
@@ -40,7 +40,7 @@ def templates_of(catalogue: Catalogue) -> tuple[str, ...]:
     used = [spec.prompt_template for spec in catalogue.specs.values()]
     ruled = [rule.prompt_template for rule in catalogue.rules]
     names = set(_plain([*catalogue.templates, *used, *ruled]))
-    return tuple(sorted(names, key=newest_key, reverse=True)) or ("",)
+    return tuple(sorted(names, key=sort_key, reverse=True)) or ("",)
 
 
 def embeddings_of(catalogue: Catalogue) -> tuple[str, ...]:

@@ -1,9 +1,13 @@
-"""Versions: MAJOR.MINOR.PATCH with pre-releases, ordered as semver 2.0 says, not as text."""
+"""Versions: MAJOR.MINOR.PATCH with pre-releases, ordered as semver 2.0 says, not as text.
+
+What is registered is such a version. Names that nobody registered, templates and API versions need
+not be, but take the place that they would have among them: `v2` that of `v2.0.0`.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -19,9 +23,13 @@ _SHAPE = re.compile(
 RULE = "must be MAJOR.MINOR.PATCH, with or without a leading v, with a pre-release or without"
 REMEDY = "Write it like v2.3.1 or v2.3.1-rc.1."
 
+_LIKE = re.compile(
+    r"v?(?P<numbers>\d{1,9}(?:\.\d{1,9})*)(?:-(?P<pre>[0-9A-Za-z.-]+))?(?:\+.*)?", re.ASCII
+)
+
 Core: TypeAlias = tuple[int, int, int]
 Label: TypeAlias = tuple[int, int, str]  # numbers before words, each in their own order
-Precedence: TypeAlias = tuple[Core, int, tuple[Label, ...]]
+Precedence: TypeAlias = tuple[tuple[int, ...], int, tuple[Label, ...]]
 
 
 class VersionError(ValueError):
@@ -44,7 +52,11 @@ class Semver(Struct, frozen=True):
     @property
     def precedence(self) -> Precedence:
         """What to compare: a release comes after its pre-releases; build metadata is nothing."""
-        return self.core, 0 if self.pre else 1, tuple(_label(part) for part in self.pre)
+        return _precedence(self.core, self.pre)
+
+
+def _precedence(numbers: tuple[int, ...], pre: Sequence[str]) -> Precedence:
+    return numbers, 0 if pre else 1, tuple(_label(part) for part in pre)
 
 
 def _label(part: str) -> Label:
@@ -77,14 +89,30 @@ def same(one: str, other: str) -> bool:
     return one.removeprefix("v") == other.removeprefix("v")
 
 
+def place_of(name: str) -> Precedence | None:
+    """The place of a name among versions, such as `v2`, `2.10` or `v2.1.0-rc.1`; None for others.
+
+    Numbers that are left out count as zero.
+    """
+    found = _LIKE.fullmatch(name)
+    if found is None:
+        return None
+    numbers = [int(number) for number in found["numbers"].split(".")]
+    numbers += [0] * (3 - len(numbers))
+    while len(numbers) > 3 and numbers[-1] == 0:
+        numbers.pop()
+    return _precedence(tuple(numbers), found["pre"].split(".") if found["pre"] else ())
+
+
+def sort_key(name: str) -> tuple[bool, tuple[Precedence, ...], str]:
+    """A key to sort any names by: what is no version first, as text, then versions."""
+    place = place_of(name)
+    return place is not None, (place,) if place else (), name
+
+
 def in_order(versions: Iterable[str]) -> list[str]:
     """Versions from the lowest to the highest; what is no version comes first, as text."""
-
-    def key(text: str) -> tuple[int, tuple[Precedence, ...], str]:
-        found = try_parse(text)
-        return (1, (found.precedence,), text) if found else (0, (), text)
-
-    return sorted(versions, key=key)
+    return sorted(versions, key=sort_key)
 
 
 def latest(versions: Iterable[str]) -> str | None:

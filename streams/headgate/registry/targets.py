@@ -8,7 +8,7 @@ from headgate.registry.catalogue import Catalogue
 from headgate.registry.compatibility import Answer, check
 from headgate.registry.fitting import Fit
 from headgate.registry.lifecycle import VersionRecord
-from headgate.registry.ordering import OrderKey, order_key
+from headgate.registry.semver import Precedence, place_of
 from headgate.vocabulary import Status
 
 SERVED = frozenset({Status.PRODUCTION, Status.DEPRECATED})
@@ -41,10 +41,10 @@ def _newest_first(versions: Mapping[str, VersionRecord], bad: str) -> list[str]:
         for name, row in versions.items()
         if name != bad and row.status in SERVED and not row.rolled_back
     }
-    limit = order_key(bad)
-    keys = {name: order_key(name) for name in served}
+    limit = place_of(bad)
+    keys = {name: place_of(name) for name in served}
     if limit is None or None in keys.values():
         return sorted(served, key=lambda name: (served[name].since_ms, name), reverse=True)
-    ordered: dict[str, OrderKey] = {name: key for name, key in keys.items() if key is not None}
+    ordered: dict[str, Precedence] = {name: key for name, key in keys.items() if key is not None}
     before = [name for name, key in ordered.items() if key < limit]
     return sorted(before, key=lambda name: (ordered[name], name), reverse=True)

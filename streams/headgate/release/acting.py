@@ -2,61 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from headgate.judge.durations import say_duration
 from headgate.judge.policy import Policy, Trigger
 from headgate.judge.verdicts import Assessment
 from headgate.release import incidents
+from headgate.release.changed import changed
 from headgate.release.compatible import NoTargetError, Target, choose_target, page
-from headgate.release.rollouts import roll_back
+from headgate.release.courses.experiment import without_arm
+from headgate.release.reasons import because
+from headgate.release.rollouts import drop, policy_of, roll_back
 from headgate.release.splits import decision_id, next_revision, whole
-from headgate.release.state import Incident, ModelState
+from headgate.release.state import Incident, ModelState, Watched
 from headgate.release.turn import Turn
 from headgate.release.versions import publish_versions
 from headgate.vocabulary import AlertKind, Mode, Verdict
-from headgate.wire.control import Because
 
 Due = tuple[Trigger, Incident, Assessment]
+Respond = Callable[[Turn, ModelState, Watched, list[Due], Target], ModelState]
 
 
 def act(
-    turn: Turn, state: ModelState, policy: Policy, assessments: Mapping[str, Assessment]
+    turn: Turn,
+    state: ModelState,
+    watched: Watched,
+    policy: Policy,
+    assessments: Mapping[str, Assessment],
 ) -> ModelState:
-    """Roll back if any deadline has come whose latest evidence is still a breach.
+    """Act on a version if any deadline has come whose latest evidence is still a breach.
 
     In observe mode the decision is audited as what would have happened. Where neither stable nor
     an earlier version is fit to go back to, the split stays and a person is paged.
     """
-    due = _due(state, policy, assessments, turn.now_ms)
-    if not due or state.rollout is None:
+    due = _due(state, watched, policy, assessments, turn.now_ms)
+    if not due:
         return state
     try:
-        target = choose_target(state, state.rollout.candidate, state.rollout.stable)
+        target = choose_target(state, watched.version, watched.beside)
     except NoTargetError as error:
-        return page(turn, state, due[0][0].name, error, seen=due[0][2])
+        return page(turn, state, due[0][0].name, error, seen=due[0][2], version=watched.version)
+    return _response_to(state)(turn, state, watched, due, target)
+
+
+def _response_to(state: ModelState) -> Respond:
+    """What is done about a version that must go, by what runs."""
     if state.mode is Mode.OBSERVE:
-        return _would_have(turn, state, target, due)
-    return _roll_back(turn, state, target, due)
-
-
-def because(assessment: Assessment) -> Because:
-    """An assessment as a command and an audit record carry it."""
-    return Because(
-        trigger=assessment.trigger,
-        verdict=str(assessment.verdict),
-        reason=str(assessment.reason),
-        sentence=assessment.sentence,
-        evidence=assessment.evidence,
-    )
+        return _would_have
+    return _drop if len(state.watched) > 1 else _roll_back
 
 
 def _due(
-    state: ModelState, policy: Policy, assessments: Mapping[str, Assessment], now_ms: int
+    state: ModelState,
+    watched: Watched,
+    policy: Policy,
+    assessments: Mapping[str, Assessment],
+    now_ms: int,
 ) -> list[Due]:
     due = []
     for trigger in policy.triggers:
-        incident = incidents.find(state, AlertKind.BREACH, trigger.name)
+        incident = incidents.find(state, AlertKind.BREACH, trigger.name, watched.version)
         seen = assessments[trigger.name]
         if incident is None or incident.deadline_ms is None or seen.verdict is not Verdict.BREACH:
             continue
@@ -65,8 +71,10 @@ def _due(
     return due
 
 
-def _roll_back(turn: Turn, state: ModelState, target: Target, due: list[Due]) -> ModelState:
-    before, bad = state, _bad(state)
+def _roll_back(
+    turn: Turn, state: ModelState, watched: Watched, due: list[Due], target: Target
+) -> ModelState:
+    before, bad = state, watched.version
     state = roll_back(
         turn,
         state,
@@ -80,30 +88,61 @@ def _roll_back(turn: Turn, state: ModelState, target: Target, due: list[Due]) ->
         f"Rolled {state.model} back from {bad} to {target.version}: "
         f"{due[0][2].sentence}{target.words}"
     )
-    _audit(turn, state, due, decision, sentence, target=target, would_have=False)
+    told = changed(before, state)
+    _audit(turn, state, due, decision, sentence, target=target, would_have=False, **told)
     for _, incident, _ in due:
         state = incidents.escalate(turn, state, incident, decision, sentence)
-    others = [kept for kept in state.incidents.values() if not kept.acted]
+    others = [kept for kept in state.incidents.values() if _is_ended(kept)]
     state = incidents.resolve_all(turn, state, others, f"Ended by decision {decision}.")
     publish_versions(turn, before, state)
     return state
 
 
-def _would_have(turn: Turn, state: ModelState, target: Target, due: list[Due]) -> ModelState:
+def _is_ended(incident: Incident) -> bool:
+    """A rollback ends what is open about the rollout; who signs commands is another matter."""
+    return not incident.acted and incident.kind is not AlertKind.COMMANDS_REFUSED
+
+
+def _drop(
+    turn: Turn, state: ModelState, watched: Watched, due: list[Due], target: Target
+) -> ModelState:
+    """One arm of several goes; what it was served goes to stable."""
+    rollout, policy, bad = state.rollout, policy_of(state), watched.version
+    if rollout is None or policy is None or target.version != rollout.stable:
+        return _roll_back(turn, state, watched, due, target)
+    before = state
+    reasons = tuple(because(seen) for _, _, seen in due)
+    within_ms = min(trigger.recovered_within for trigger, _, _ in due)
+    state = drop(turn, state, rollout, bad, reasons=reasons, recovered_within_ms=within_ms)
+    state = without_arm(state, policy, turn.now_ms)
+    decision = state.command.decision_id if state.command else ""
+    sentence = (
+        f"Took {bad} out of the A/B test of {state.model}, its share goes to {target.version}: "
+        f"{due[0][2].sentence} The others are compared anew."
+    )
+    told = changed(before, state)
+    _audit(turn, state, due, decision, sentence, target=target, would_have=False, **told)
+    for _, incident, _ in due:
+        state = incidents.escalate(turn, state, incident, decision, sentence)
+    own = [kept for kept in state.incidents.values() if kept.version == bad and not kept.acted]
+    state = incidents.resolve_all(turn, state, own, f"Ended by decision {decision}.")
+    publish_versions(turn, before, state)
+    return state
+
+
+def _would_have(
+    turn: Turn, state: ModelState, watched: Watched, due: list[Due], target: Target
+) -> ModelState:
     weights = whole(target.version)
     decision = decision_id(turn, state.model, next_revision(state), weights)
     sentence = (
-        f"Would have rolled {state.model} back from {_bad(state)} to {target.version}, "
+        f"Would have rolled {state.model} back from {watched.version} to {target.version}, "
         f"but it is in observe mode: {due[0][2].sentence}{target.words}"
     )
     _audit(turn, state, due, decision, sentence, target=target, would_have=True)
     for _, incident, _ in due:
         state = incidents.escalate(turn, state, incident, decision, sentence)
     return state
-
-
-def _bad(state: ModelState) -> str:
-    return state.rollout.candidate if state.rollout else state.production
 
 
 def _audit(
@@ -115,6 +154,7 @@ def _audit(
     *,
     target: Target,
     would_have: bool,
+    **told: dict[str, Any],
 ) -> None:
     late_ms = max(turn.now_ms - (incident.deadline_ms or 0) for _, incident, _ in due)
     turn.audit(
@@ -125,6 +165,7 @@ def _audit(
         revision=state.command.revision if state.command else None,
         would_have=would_have,
         reasons=tuple(because(seen) for _, _, seen in due),
+        **told,
         details={
             "alerts": [incident.alert_id for _, incident, _ in due],
             "target": target.version,

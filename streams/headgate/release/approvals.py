@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from headgate.judge.durations import say_duration
 from headgate.judge.permits import Approvals
 from headgate.registry.operators import Keys, may_person, needed_role
+from headgate.release.course_requests import is_early
 from headgate.release.everywhere import who_asks
 from headgate.release.refusals import RefusedError
 from headgate.release.requests import answer
@@ -21,9 +22,17 @@ from headgate.release.rollouts import policy_of
 from headgate.release.state import ModelState, Waiting
 from headgate.release.turn import Publish, Turn
 from headgate.wire.audit import AuditRecord
-from headgate.wire.requests import AnyRequest, ApplyPolicy, Approve, digest_of_request
+from headgate.wire.requests import (
+    AnyRequest,
+    ApplyPolicy,
+    Approve,
+    Promote,
+    StopTest,
+    digest_of_request,
+)
 
 MAX_WAITING = 8
+EARLY_PROMOTION = Approvals(actions=("promote",))
 
 
 def answer_or_wait(turn: Turn, keys: Keys, state: ModelState, request: AnyRequest) -> ModelState:
@@ -31,7 +40,7 @@ def answer_or_wait(turn: Turn, keys: Keys, state: ModelState, request: AnyReques
     try:
         if isinstance(request, Approve):
             return _approve(turn, keys, state, request)
-        rule = _rule_for(state, request)
+        rule = _rule_for(state, request, turn.now_ms)
         return answer(turn, state, request) if rule is None else _wait(turn, state, request, rule)
     except RefusedError as refusal:
         turn.audit(
@@ -40,14 +49,21 @@ def answer_or_wait(turn: Turn, keys: Keys, state: ModelState, request: AnyReques
         return state
 
 
-def _rule_for(state: ModelState, request: AnyRequest) -> Approvals | None:
-    """The rule that makes a request wait; where there are any, changing the policy waits too."""
+def _rule_for(state: ModelState, request: AnyRequest, now_ms: int) -> Approvals | None:
+    """The rule that makes a request wait; where there are any, changing the policy waits too. A
+    promotion before everything is proven waits always, unless the policy allows it.
+    """
     policy = policy_of(state)
-    rule = policy.approvals if policy else None
-    if rule is None:
+    if policy is None:
         return None
-    kind = type(request).__struct_config__.tag
-    return rule if kind in rule.actions or isinstance(request, ApplyPolicy) else None
+    kind, rule = type(request).__struct_config__.tag, policy.approvals
+    if rule is not None and (kind in rule.actions or isinstance(request, ApplyPolicy)):
+        return rule
+    winner = request.winner if isinstance(request, StopTest) else ""
+    promotes = isinstance(request, Promote) or winner not in {"", state.production}
+    if promotes and is_early(state, policy, winner, now_ms):
+        return rule or EARLY_PROMOTION
+    return None
 
 
 def _wait(turn: Turn, state: ModelState, request: AnyRequest, rule: Approvals) -> ModelState:
@@ -115,6 +131,8 @@ def _carry_out(turn: Turn, state: ModelState, waiting: Waiting, request: Approve
         remedy=outcome.remedy,
         decision_id=outcome.decision_id,
         revision=outcome.revision,
+        before=outcome.before,
+        after=outcome.after,
         details={"approves": request.approves, "digest": waiting.digest},
         **who_asks(request),
     )

@@ -1,8 +1,9 @@
-"""The two gates of compatibility: who may start a rollout, and which version is gone back to."""
+"""The gates of compatibility: who may get traffic, and which version is gone back to."""
 
 from __future__ import annotations
 
 import shlex
+from typing import NoReturn
 
 from msgspec import Struct
 
@@ -51,16 +52,40 @@ class NoTargetError(RefusedError):
 
 
 def check_candidate(state: ModelState, candidate: str) -> None:
-    """Raises `RefusedError` for a candidate that does not fit, with the rule and alternatives."""
+    """Raises `RefusedError` for a candidate that does not fit, with the rule and alternatives.
+
+    It is asked whenever a candidate is to get more traffic: what fitted once may not fit any more.
+    """
     settings = _settings(state)
     answer = _answer(state, candidate, settings)
-    if _may_serve(state, answer, settings):
-        return
+    if not _may_serve(state, answer, settings):
+        _refuse(answer)
+
+
+def check_adopted(state: ModelState, version: str) -> None:
+    """Raises `RefusedError` for a version that is known not to fit.
+
+    It answers requests already, so what is merely not known is no reason to leave it out.
+    """
+    answer = _answer(state, version, _settings(state))
+    if answer.verdict is Fit.INCOMPATIBLE:
+        _refuse(answer)
+
+
+def unfit_in_traffic(state: ModelState) -> list[str]:
+    """A sentence for each version that takes traffic and is known not to fit."""
+    settings = _settings(state)
+    weights = state.command.weights if state.command else ()
+    answers = [_answer(state, arm.version, settings) for arm in weights if arm.weight]
+    return [answer.sentence for answer in answers if answer.verdict is Fit.INCOMPATIBLE]
+
+
+def _refuse(answer: Answer) -> NoReturn:
     near = ", ".join(str(row) for row in answer.alternatives)
     remedy = f"Nearest that fit: {near}." if near else "Nothing registered fits in its place."
     if answer.verdict is Fit.UNKNOWN:
         remedy += (
-            f" Or register what {candidate} fits, or allow it in the policy: "
+            f" Or register what {answer.name} fits, or allow it in the policy: "
             "compatibility.allow_unknown: true."
         )
     raise RefusedError(answer.sentence, remedy)
@@ -99,10 +124,11 @@ def page(
     error: NoTargetError,
     *,
     seen: Assessment | None = None,
+    version: str = "",
 ) -> ModelState:
     """Tell on-call, once for each trigger, that there is no version to go back to."""
     kind = AlertKind.NO_ROLLBACK_TARGET
-    if incidents.find(state, kind, trigger) is not None:
+    if incidents.find(state, kind, trigger, version) is not None:
         return state
     return incidents.open_incident(
         turn,
@@ -113,6 +139,7 @@ def page(
         sentence=f"{seen.sentence if seen else ''} {error.sentence} {error.remedy}.".strip(),
         versions=error.versions,
         numbers=seen.evidence if seen else {},
+        version=version,
     )
 
 

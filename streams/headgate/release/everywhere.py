@@ -6,11 +6,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from headgate.registry.operators import KeysError, sound_keys
+from headgate.registry.operators import Keys, KeysError, sound_keys
 from headgate.release.refusals import RefusedError
 from headgate.release.state import PartitionState
 from headgate.release.turn import Turn
 from headgate.vocabulary import ANY_MODEL
+from headgate.wire.ledger import MalformedRequest
 from headgate.wire.requests import AnyRequest, ApplyKeys, SetMode, digest_of_request
 
 
@@ -18,9 +19,9 @@ def answer_for_all(turn: Turn, state: PartitionState, request: AnyRequest) -> Pa
     """Apply a request for `*` in this ledger partition and audit the outcome."""
     try:
         if isinstance(request, SetMode):
-            after, sentence, details = _set_mode(turn, state, request)
+            after, sentence, told = _set_mode(turn, state, request)
         elif isinstance(request, ApplyKeys):
-            after, sentence, details = _apply_keys(state, request)
+            after, sentence, told = _apply_keys(state, request)
         else:
             said = "Only a mode and keys can be set for all models at once."
             raise RefusedError(said, "Name one model.")
@@ -28,8 +29,9 @@ def answer_for_all(turn: Turn, state: PartitionState, request: AnyRequest) -> Pa
         refuse(turn, state, request, refusal)
         return state
     who = who_asks(request)
-    details = {"ledger_partition": state.ledger_partition, "models": len(state.models), **details}
-    turn.audit(ANY_MODEL, "accepted", sentence, details=details, **who)
+    place = {"ledger_partition": state.ledger_partition, "models": len(state.models)}
+    details = {**place, **told.pop("details", {})}
+    turn.audit(ANY_MODEL, "accepted", sentence, details=details, **told, **who)
     return after
 
 
@@ -43,6 +45,19 @@ def refuse(turn: Turn, state: PartitionState, request: AnyRequest, why: RefusedE
         details |= {"ledger_partition": state.ledger_partition, "models": len(state.models)}
     who = who_asks(request)
     turn.audit(request.model, "refused", str(why), remedy=why.remedy, details=details, **who)
+
+
+def refuse_malformed(turn: Turn, entry: MalformedRequest) -> None:
+    """Audit the refusal of what is no request; nothing in it is believed, nor by whom it is."""
+    turn.audit(
+        entry.model,
+        "refused",
+        f"The request is malformed: {entry.path}: {entry.reason}.",
+        remedy="schemas/request.v1.schema.json says how it must be; the value is on dead-letters.",
+        request_id=entry.request_id,
+        operator=entry.operator,
+        details={"refused_digest": entry.sha256},
+    )
 
 
 def who_asks(request: AnyRequest) -> dict[str, Any]:
@@ -65,7 +80,18 @@ def _set_mode(turn: Turn, state: PartitionState, request: SetMode) -> Done:
     }
     sentence = f"All {len(models)} models of ledger partition {state.ledger_partition} are "
     sentence += f"in {request.mode} mode, and so is every new one."
-    return replace(state, models=models, mode=request.mode), sentence, {}
+    others = {
+        f"modes.{name}": str(model.mode)
+        for name, model in state.models.items()
+        if model.mode is not request.mode
+    }
+    before = {"mode": str(state.mode), **others}
+    after = dict.fromkeys(before, str(request.mode))
+    return (
+        replace(state, models=models, mode=request.mode),
+        sentence,
+        {"before": before, "after": after},
+    )
 
 
 def _apply_keys(state: PartitionState, request: ApplyKeys) -> Done:
@@ -76,8 +102,17 @@ def _apply_keys(state: PartitionState, request: ApplyKeys) -> Done:
     came, gone = sorted(keys.keys() - state.keys.keys()), sorted(state.keys.keys() - keys.keys())
     sentence = f"{len(keys)} keys are set in ledger partition {state.ledger_partition}: "
     sentence += f"{len(came)} came, {len(gone)} went. Every request must be signed."
-    told = {
+    told = _told(keys)
+    details = {"keys": told, "came": came, "gone": gone}
+    return (
+        replace(state, keys=keys),
+        sentence,
+        {"details": details, "before": {"keys": _told(state.keys)}, "after": {"keys": told}},
+    )
+
+
+def _told(keys: Keys) -> dict[str, Any]:
+    return {
         name: {"operator": key.operator, "role": str(key.role), "public_key": key.public_key}
         for name, key in keys.items()
     }
-    return replace(state, keys=keys), sentence, {"keys": told, "came": came, "gone": gone}

@@ -11,6 +11,7 @@ from headgate.judge.policy import Policy
 from headgate.judge.routing import Point
 from headgate.judge.sequential.arms import Observed
 from headgate.judge.sequential.blocks import with_block, with_references
+from headgate.judge.sequential.budget import MIN_PLANNED
 from headgate.judge.sequential.holds import over, with_holds
 from headgate.judge.sequential.observing import observe
 from headgate.judge.sequential.state import Evidence, Split, WarmUp
@@ -19,9 +20,10 @@ from headgate.measure.windows import (
     covered_ms,
     read_window,
     recent_requests,
-    without_fresh,
 )
-from headgate.release.state import ModelState, Rollout
+from headgate.release.splits import weight_of
+from headgate.release.state import ModelState, Watched
+from headgate.release.watched import each
 from headgate.vocabulary import BASIS_POINTS
 
 MAX_IN_FLIGHT_MS = 60_000
@@ -31,19 +33,31 @@ UNHEARD_MS = 60_000
 MAX_SPLITS = 64
 
 
-def begin(state: ModelState, rollout: Rollout, policy: Policy, now_ms: int) -> Evidence:
-    """The evidence of a new phase: nothing yet, beside stable as it was until now."""
-    evidence = Evidence(
-        started_ms=now_ms, planned=policy.proof.planned_requests, observed_ms=now_ms
-    )
-    recent = recent_requests(state.tables, rollout.stable, REFERENCE_REQUESTS)
+def begin(state: ModelState, watched: Watched, policy: Policy, now_ms: int) -> Watched:
+    """A new phase: no evidence yet, beside stable as it was until now."""
+    planned = planned_requests(state, watched, policy, now_ms)
+    evidence = Evidence(started_ms=now_ms, planned=planned, observed_ms=now_ms)
+    recent = recent_requests(state.tables, watched.beside, REFERENCE_REQUESTS)
     evidence = with_references(policy, evidence, recent)
-    evidence = resplit(state, rollout, evidence, now_ms, rose=True)
-    return _with_blocks(state, rollout, policy, evidence)
+    told = _resplit(state, replace(watched, evidence=evidence), now_ms)
+    return replace(told, evidence=_with_blocks(state, told, policy, told.evidence or evidence))
+
+
+def planned_requests(state: ModelState, watched: Watched, policy: Policy, now_ms: int) -> int:
+    """How many candidate requests a phase is planned for: hold x rate x weight where the course
+    holds for a time and the rate is known, else what the policy says.
+    """
+    course = state.rollout.course if state.rollout is not None else None
+    rate = _requests_per_s(state, watched, now_ms)
+    if course is None or course.stay is None or not rate:
+        return policy.proof.planned_requests
+    weight = weight_of(state, watched.version)
+    expected = rate * weight / BASIS_POINTS * course.stay.step.hold_ms / 1000
+    return max(round(expected), MIN_PLANNED)
 
 
 def _with_blocks(
-    state: ModelState, rollout: Rollout, policy: Policy, evidence: Evidence
+    state: ModelState, watched: Watched, policy: Policy, evidence: Evidence
 ) -> Evidence:
     """With what the blocks that have closed by now tell of the looks to come."""
     return with_block(
@@ -51,44 +65,72 @@ def _with_blocks(
         evidence,
         state.tables.blocks,
         partial(
-            recent_requests, state.tables, rollout.stable, REFERENCE_REQUESTS, REFERENCE_QUANTILES
+            recent_requests,
+            state.tables,
+            watched.beside,
+            REFERENCE_REQUESTS,
+            REFERENCE_QUANTILES,
         ),
-        stable=rollout.stable,
+        stable=watched.beside,
         faults=policy.caller_faults.rules(),
     )
 
 
-def resplit(
-    state: ModelState, rollout: Rollout, evidence: Evidence, now_ms: int, *, rose: bool
-) -> Evidence:
-    """The evidence told of the split that was just given; a change of weight is no new phase."""
-    split = Split(
-        revision=state.command.revision if state.command else 0,
-        since_ms=now_ms,
-        candidate=rollout.weight,
-        stable=BASIS_POINTS - rollout.weight,
-    )
+def resplit(state: ModelState, now_ms: int) -> ModelState:
+    """The state whose evidence knows the split that was just given: no new phase begins."""
+    return each(state, lambda watched: _resplit(state, watched, now_ms))
+
+
+def _resplit(state: ModelState, watched: Watched, now_ms: int) -> Watched:
+    evidence = watched.evidence
+    if evidence is None:
+        return watched
+    split = split_of(state, watched, now_ms)
     warm_up = evidence.warm_up
-    if rose:
-        rate = _requests_per_s(state, rollout, now_ms)
+    if not evidence.splits or split.candidate > evidence.splits[-1].candidate:
+        rate = _requests_per_s(state, watched, now_ms)
         warm_up = WarmUp(
             since_ms=now_ms,
             until_ms=now_ms + in_flight_ms(evidence),
-            routed_per_s=rate * rollout.weight / BASIS_POINTS,
+            routed_per_s=rate * split.candidate / BASIS_POINTS,
             measured=evidence.p99_ms is not None,
         )
     splits = (*evidence.splits, split)[-MAX_SPLITS:]
-    return replace(evidence, splits=splits, warm_up=warm_up, settled_ms=None)
+    told = replace(evidence, splits=splits, warm_up=warm_up, settled_ms=None)
+    return replace(watched, evidence=told)
+
+
+def split_of(state: ModelState, watched: Watched, now_ms: int) -> Split:
+    """The split in force as one of its arms sees it; arms take buckets in the order of weights."""
+    first = 0
+    for row in state.command.weights if state.command else ():
+        if row.version == watched.version:
+            break
+        first += row.weight
+    return Split(
+        revision=state.command.revision if state.command else 0,
+        since_ms=now_ms,
+        candidate=weight_of(state, watched.version),
+        stable=weight_of(state, watched.beside),
+        first=first,
+    )
 
 
 def new_phase(state: ModelState, policy: Policy, now_ms: int) -> ModelState:
     """Under another policy: what was proven against other limits proves nothing now."""
-    if state.evidence is None or state.rollout is None:
-        return state
+    return each(state, lambda watched: _new_phase(state, watched, policy, now_ms))
+
+
+def _new_phase(state: ModelState, watched: Watched, policy: Policy, now_ms: int) -> Watched:
+    known = {trigger.name for trigger in policy.triggers}
+    memories = {name: kept for name, kept in watched.memories.items() if name in known}
+    watched = replace(watched, memories=memories)
+    if watched.evidence is None:
+        return watched
     evidence = replace(
-        state.evidence,
+        watched.evidence,
         started_ms=now_ms,
-        planned=policy.proof.planned_requests,
+        planned=planned_requests(state, watched, policy, now_ms),
         requests=0,
         stable_requests=0,
         wealth=b"",
@@ -98,28 +140,26 @@ def new_phase(state: ModelState, policy: Policy, now_ms: int) -> ModelState:
         effects={},
         references={},
     )
-    evidence = _with_blocks(state, state.rollout, policy, evidence)
-    chosen = [
-        state.choices.get(name, 0) for name in (state.rollout.candidate, state.rollout.stable)
-    ]
-    return replace(state, evidence=evidence, routing=(Point(now_ms, *chosen),))
+    evidence = _with_blocks(state, watched, policy, evidence)
+    chosen = [state.choices.get(name, 0) for name in (watched.version, watched.beside)]
+    return replace(watched, evidence=evidence, routing=(Point(now_ms, *chosen),))
 
 
 def forget_evidence(
-    state: ModelState, policy: Policy, triggers: frozenset[str], now_ms: int
-) -> ModelState:
+    watched: Watched, policy: Policy, triggers: frozenset[str], now_ms: int
+) -> Watched:
     """Without what was gathered against these triggers; budgets that were spent stay spent."""
-    if state.evidence is None or state.rollout is None:
-        return state
+    if watched.evidence is None:
+        return watched
     seen = Observed(
         now_ms=now_ms,
         fresh={},
-        candidate=state.rollout.candidate,
-        stable=state.rollout.stable,
+        candidate=watched.version,
+        stable=watched.beside,
         faults=policy.caller_faults.rules(),
         ended=triggers,
     )
-    return replace(state, evidence=observe(policy, state.evidence, seen))
+    return replace(watched, evidence=observe(policy, watched.evidence, seen))
 
 
 def in_flight_ms(evidence: Evidence) -> int:
@@ -141,10 +181,12 @@ def _measured(evidence: Evidence, now_ms: int) -> Evidence:
     return replace(evidence, warm_up=replace(warm_up, until_ms=now_ms, measured=True))
 
 
-def _requests_per_s(state: ModelState, rollout: Rollout, now_ms: int) -> float:
-    """The model's rate of the last minute, of both versions."""
+def _requests_per_s(state: ModelState, watched: Watched, now_ms: int) -> float:
+    """The model's rate of the last minute, over all arms of its split."""
+    weights = state.command.weights if state.command else ()
+    arms = {row.version for row in weights} | {watched.version, watched.beside, *state.watched}
     total = 0.0
-    for version in (rollout.stable, rollout.candidate):
+    for version in sorted(arms):
         heard_ms = covered_ms(state.tables, version, now_ms=now_ms, window_ms=MINUTE_MS)
         if heard_ms:
             cell = read_window(state.tables, version, now_ms=now_ms, window_ms=MINUTE_MS)
@@ -154,41 +196,43 @@ def _requests_per_s(state: ModelState, rollout: Rollout, now_ms: int) -> float:
 
 def settle(state: ModelState, now_ms: int) -> ModelState:
     """Every router obeys: what carries no revision belongs to the split once it has landed."""
-    evidence = state.evidence
+    return each(state, lambda watched: _settle(watched, now_ms))
+
+
+def _settle(watched: Watched, now_ms: int) -> Watched:
+    evidence = watched.evidence
     if evidence is None:
-        return state
+        return watched
     settled_ms = now_ms + in_flight_ms(evidence)
-    return replace(state, evidence=replace(evidence, settled_ms=settled_ms))
+    return replace(watched, evidence=replace(evidence, settled_ms=settled_ms))
 
 
-def settle_unheard(state: ModelState, now_ms: int) -> ModelState:
+def settle_unheard(state: ModelState, watched: Watched, now_ms: int) -> Watched:
     """A fleet that routes by itself acknowledges nothing: its split settles by time alone."""
-    evidence = state.evidence
+    evidence = watched.evidence
     if evidence is None or evidence.settled_ms is not None or state.routers or not evidence.splits:
-        return state
+        return watched
     if now_ms - evidence.splits[-1].since_ms < UNHEARD_MS:
-        return state
-    return settle(state, now_ms)
+        return watched
+    return _settle(watched, now_ms)
 
 
-def take_fresh(state: ModelState, policy: Policy, look: Look) -> ModelState:
-    """The state after one look at what came in; the same object where nothing did."""
-    fresh, evidence = state.tables.fresh, state.evidence
-    if evidence is None or state.rollout is None:
-        return state
+def take_fresh(state: ModelState, watched: Watched, policy: Policy, look: Look) -> Watched:
+    """The version after one look at what came in; the same object where nothing did."""
+    fresh, evidence = state.tables.fresh, watched.evidence
+    if evidence is None:
+        return watched
     after = _measured(evidence, look.now_ms)
     seen = Observed(
         now_ms=look.now_ms,
         fresh=fresh,
-        candidate=state.rollout.candidate,
-        stable=state.rollout.stable if look.stable else "",
+        candidate=watched.version,
+        stable=watched.beside if look.stable else "",
         faults=look.faults,
         ended=over(policy, after, look),
     )
     after = observe(policy, after, seen)
     after = with_holds(policy, after, look)
     if fresh:  # only now: what this look judged must not have set what it was measured by
-        after = _with_blocks(state, state.rollout, policy, after)
-    if after is evidence and not fresh:
-        return state
-    return replace(state, evidence=after, tables=without_fresh(state.tables))
+        after = _with_blocks(state, watched, policy, after)
+    return watched if after is evidence else replace(watched, evidence=after)

@@ -15,11 +15,11 @@ from msgspec.structs import replace
 
 from headgate.measure.cells import Counted, cell_of
 from headgate.measure.windows import MINUTE_MS, add_snapshot, forget_idle
-from headgate.release import lifecycles, partition_alerts, recovery
+from headgate.release import distrust, lifecycles, partition_alerts, recovery
 from headgate.release.approvals import answer_or_wait, expire
 from headgate.release.chain import has_chain, seal
 from headgate.release.clocks import Position, advance, watch_clocks
-from headgate.release.everywhere import answer_for_all, refuse
+from headgate.release.everywhere import answer_for_all, refuse, refuse_malformed
 from headgate.release.freshness import (
     Blindness,
     add_progress,
@@ -33,7 +33,15 @@ from headgate.release.refusals import RefusedError
 from headgate.release.state import ModelState, PartitionState
 from headgate.release.turn import Effect, StatusDue, Turn
 from headgate.vocabulary import ANY_MODEL, AlertKind, Severity, Topic
-from headgate.wire.ledger import AdmittedAck, AdmittedRequest, Entry, Progress, Snapshot, Tick
+from headgate.wire.ledger import (
+    AdmittedAck,
+    AdmittedRequest,
+    Entry,
+    MalformedRequest,
+    Progress,
+    Snapshot,
+    Tick,
+)
 
 MAX_UNNAMED_MODELS = 2_000
 MAX_VERSIONS = 1_000
@@ -136,7 +144,7 @@ def _is_full(state: PartitionState, model: ModelState, version: str) -> bool:
 
 
 def _first_time(
-    state: PartitionState, kind: Topic, entry: AdmittedRequest | AdmittedAck
+    state: PartitionState, kind: Topic, entry: AdmittedRequest | MalformedRequest | AdmittedAck
 ) -> PartitionState | None:
     """The state that remembers the entry's source, or None if it was applied before."""
     source = f"{kind}-{entry.source_partition}"
@@ -159,6 +167,14 @@ def _request(turn: Turn, state: PartitionState, entry: AdmittedRequest) -> Parti
     before = _model(turn, fresh, entry.request.model)
     after = answer_or_wait(turn, fresh.keys, before, entry.request)
     return fresh if after is before else _with_model(turn, fresh, after)
+
+
+def _malformed(turn: Turn, state: PartitionState, entry: MalformedRequest) -> PartitionState:
+    fresh = _first_time(state, Topic.REQUESTS, entry)
+    if fresh is None:
+        return state
+    refuse_malformed(turn, entry)
+    return fresh
 
 
 def _ack(turn: Turn, state: PartitionState, entry: AdmittedAck) -> PartitionState:
@@ -184,7 +200,8 @@ def _tick(turn: Turn, state: PartitionState) -> PartitionState:
         state = _tick_model(turn, state, model, blind)
     if _crossed(before_ms, turn.now_ms, MINUTE_MS):
         for model in tuple(state.models.values()):
-            state = _with_model(turn, state, lifecycles.follow(turn, model))
+            followed = lifecycles.follow(turn, distrust.settle(turn, model))
+            state = _with_model(turn, state, followed)
         state = _forget(turn, state)
     if _crossed(before_ms, turn.now_ms, HEARTBEAT_MS):
         turn.publish(Topic.ALERTS, f"watching-{state.ledger_partition}", watching(state))
@@ -239,5 +256,6 @@ _APPLY: dict[type, Callable[[Turn, PartitionState, Any], PartitionState]] = {
     Counted: _snapshot,
     Progress: add_progress,
     AdmittedRequest: _request,
+    MalformedRequest: _malformed,
     AdmittedAck: _ack,
 }

@@ -9,6 +9,7 @@ from headgate.release.evidence import forget_evidence
 from headgate.release.refusals import RefusedError
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
+from headgate.release.watched import keep
 from headgate.vocabulary import AlertKind, Mode
 from headgate.wire.requests import Defer, EndHold, SetMode
 
@@ -52,7 +53,10 @@ def end_hold(turn: Turn, state: ModelState, request: EndHold) -> tuple[ModelStat
             f"headgate rollout rollback {state.model}, or wait",
         )
     names = frozenset(kept.trigger for kept in ended)
-    state = forget_evidence(state, policy, names, turn.now_ms)
+    for version, watched in state.watched.items():
+        held_for = frozenset(kept.trigger for kept in ended if kept.version == version)
+        if held_for:
+            state = keep(state, forget_evidence(watched, policy, held_for, turn.now_ms))
     state = incidents.resolve_all(turn, state, ended, f"The hold was ended by {request.operator}.")
     return state, f"Ended the hold of {', '.join(sorted(names))}; evidence is gathered anew."
 

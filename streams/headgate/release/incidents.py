@@ -17,16 +17,18 @@ from headgate.judge.durations import say_duration
 from headgate.judge.policy import Trigger
 from headgate.judge.verdicts import Assessment
 from headgate.registry.differences import say_how_asked
-from headgate.release.state import Incident, ModelState
+from headgate.release.courses.course import BlueGreen
+from headgate.release.state import Incident, ModelState, Watched
 from headgate.release.turn import RUNBOOK, Turn
 from headgate.vocabulary import AlertKind, AlertState, Mode, Severity
 from headgate.wire.alerts import Alert
 
 
-def find(state: ModelState, kind: AlertKind, trigger: str) -> Incident | None:
-    """The open incident of that kind that has not led to an action yet."""
+def find(state: ModelState, kind: AlertKind, trigger: str, version: str = "") -> Incident | None:
+    """The open incident of that kind, about that version, that has not led to an action yet."""
     for incident in state.incidents.values():
-        if incident.kind is kind and incident.trigger == trigger and not incident.acted:
+        same = incident.kind is kind and incident.trigger == trigger
+        if same and incident.version == version and not incident.acted:
             return incident
     return None
 
@@ -42,10 +44,12 @@ def open_incident(
     versions: tuple[str, ...],
     numbers: dict[str, Any],
     deadline_ms: int | None = None,
+    version: str = "",
 ) -> ModelState:
     """A new firing alert, written to alerts and audit."""
+    alert_id = f"a-{turn.place}-{trigger}"
     incident = Incident(
-        alert_id=f"a-{turn.place}-{trigger}",
+        alert_id=f"{alert_id}-{version}" if alert_id in state.incidents else alert_id,
         kind=kind,
         trigger=trigger,
         severity=severity,
@@ -54,6 +58,7 @@ def open_incident(
         versions=versions,
         numbers=numbers,
         deadline_ms=deadline_ms,
+        version=version,
     )
     turn.alert(alert_of(state, incident, AlertState.FIRING, turn.now_ms))
     turn.audit(
@@ -66,11 +71,12 @@ def open_incident(
 
 
 def open_breach(
-    turn: Turn, state: ModelState, trigger: Trigger, assessment: Assessment
+    turn: Turn, state: ModelState, watched: Watched, trigger: Trigger, assessment: Assessment
 ) -> ModelState:
     """The incident of a proven breach; its deadline starts now."""
-    deadline_ms = turn.now_ms + trigger.act_within if trigger.action == "rollback" else None
-    parts = (assessment.sentence, trigger.advice, _how_asked(state, trigger))
+    within_ms = 0 if _is_cut_over(state) else trigger.act_within
+    deadline_ms = turn.now_ms + within_ms if trigger.action == "rollback" else None
+    parts = (assessment.sentence, trigger.advice, _how_asked(state, watched, trigger))
     sentence = " ".join(part for part in parts if part)
     return open_incident(
         turn,
@@ -79,22 +85,31 @@ def open_breach(
         trigger=trigger.name,
         severity=Severity(trigger.severity),
         sentence=sentence,
-        versions=_versions(state),
+        versions=_versions(watched),
         numbers=assessment.evidence,
         deadline_ms=deadline_ms,
+        version=watched.version,
     )
 
 
-def _how_asked(state: ModelState, trigger: Trigger) -> str:
+def _is_cut_over(state: ModelState) -> bool:
+    """After a cutover nobody is waited for: blue is ready, and green serves everybody."""
+    course = state.rollout.course if state.rollout else None
+    return isinstance(course, BlueGreen) and course.stay is not None
+
+
+def _how_asked(state: ModelState, watched: Watched, trigger: Trigger) -> str:
     """What more tokens or cost may come from: registered differences in prompt and parameters."""
-    specs, rollout = state.catalogue.specs, state.rollout
-    if trigger.metric not in {"tokens_mean", "cost_mean_usd"} or rollout is None:
+    if trigger.metric not in {"tokens_mean", "cost_mean_usd"}:
         return ""
-    stable, candidate = specs.get(rollout.stable), specs.get(rollout.candidate)
+    specs = state.catalogue.specs
+    stable, candidate = specs.get(watched.beside), specs.get(watched.version)
     return say_how_asked(stable, candidate) if stable and candidate else ""
 
 
-def open_hold(turn: Turn, state: ModelState, trigger: Trigger, seen: Assessment) -> ModelState:
+def open_hold(
+    turn: Turn, state: ModelState, watched: Watched, trigger: Trigger, seen: Assessment
+) -> ModelState:
     """Bad absolutely but stable shares it: nothing advances until it is over."""
     return open_incident(
         turn,
@@ -103,8 +118,9 @@ def open_hold(turn: Turn, state: ModelState, trigger: Trigger, seen: Assessment)
         trigger=trigger.name,
         severity=Severity.CRITICAL,
         sentence=f"{seen.sentence} The rollout holds: nothing advances, nothing is rolled back.",
-        versions=_versions(state),
+        versions=_versions(watched),
         numbers=seen.evidence,
+        version=watched.version,
     )
 
 
@@ -207,8 +223,8 @@ def _commands(state: ModelState, incident: Incident) -> tuple[str, ...]:
     return tuple(commands)
 
 
-def _versions(state: ModelState) -> tuple[str, ...]:
-    return (state.rollout.candidate, state.rollout.stable) if state.rollout else ()
+def _versions(watched: Watched) -> tuple[str, ...]:
+    return tuple(name for name in (watched.version, watched.beside) if name)
 
 
 def _keep(state: ModelState, incident: Incident) -> ModelState:

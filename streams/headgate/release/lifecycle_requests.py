@@ -11,7 +11,8 @@ from headgate.release.refusals import RefusedError
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
 from headgate.vocabulary import Status
-from headgate.wire.requests import Postpone, Redeploy, Retain, SetLifecycle
+from headgate.wire.registry import AgeLimit
+from headgate.wire.requests import Postpone, Redeploy, Retain, SetCleanup, SetLifecycle
 
 DAY_MS = 86_400_000
 MAX_RETAINED = 200
@@ -29,6 +30,29 @@ def set_lifecycle(turn: Turn, state: ModelState, request: SetLifecycle) -> tuple
         )
     state = replace(state, lifecycle=given, lifecycle_at_ms=0)
     return state, f"The timeline and the cleanup policy of {state.model} are set."
+
+
+def set_cleanup(_: Turn, state: ModelState, request: SetCleanup) -> tuple[ModelState, str]:
+    """The durations and numbers that a cleanup policy names; the timeline stays as it is."""
+    asked = request.cleanup
+    given = {
+        "development_ms": _ms(asked.development),
+        "development_versions": asked.development.max_versions,
+        "staging_ms": _ms(asked.staging),
+        "staging_versions": asked.staging.max_versions,
+        "deprecated_ms": _ms(asked.deprecated),
+        "archived_ms": _ms(asked.archived),
+    }
+    named = {field: value for field, value in given.items() if value is not None}
+    settings = replace(state.lifecycle, **named)
+    if settings == state.lifecycle:
+        return state, f"The cleanup policy of {state.model} is as asked already."
+    state = replace(state, lifecycle=settings, lifecycle_at_ms=0)
+    return state, f"The cleanup policy of {state.model} is set."
+
+
+def _ms(limit: AgeLimit) -> int | None:
+    return None if limit.max_age_days is None else limit.max_age_days * DAY_MS
 
 
 def postpone(turn: Turn, state: ModelState, request: Postpone) -> tuple[ModelState, str]:

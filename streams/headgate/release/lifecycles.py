@@ -10,7 +10,9 @@ import msgspec
 from msgspec.structs import replace
 
 from headgate.registry.timeline import Life, due, plan, taken
+from headgate.registry.tombstones import artifacts_of, bury, emptied
 from headgate.release import notices
+from headgate.release.changed import changed
 from headgate.release.evidence import resplit
 from headgate.release.splits import Change, give_split, weight_of, whole
 from headgate.release.state import ModelState
@@ -21,6 +23,7 @@ from headgate.wire.registry import PlannedStep
 
 CHECK_MS = 60_000
 NEVER_MS = 2**53
+_SHRINKS = {LifecycleStep.REMOVE: bury, LifecycleStep.DELETE_ARTIFACT: emptied}
 
 
 def life_of(state: ModelState) -> Life:
@@ -66,7 +69,7 @@ def _look_again_ms(state: ModelState, ahead: tuple[PlannedStep, ...], now_ms: in
 def _take(turn: Turn, state: ModelState, step: PlannedStep) -> ModelState:
     if state.mode is Mode.OBSERVE:
         return notices.would_have(turn, state, step)
-    record = state.versions[step.version]
+    before, record = state, state.versions[step.version]
     served = record.status is Status.DEPRECATED or weight_of(state, step.version) > 0
     retires = step.step is LifecycleStep.ARCHIVE and served and state.production != ""
     if retires and _is_recovering(state):
@@ -76,8 +79,12 @@ def _take(turn: Turn, state: ModelState, step: PlannedStep) -> ModelState:
     if retires:
         state = _retire(turn, state, step)
     if step.step in {LifecycleStep.ARCHIVE, LifecycleStep.DELETE_ARTIFACT}:
-        _order(turn, state, step, after.ordered)
-    return notices.done(turn, state, step)
+        _order(turn, before, state, step)
+    state = notices.done(turn, state, step)
+    shrink = _SHRINKS.get(step.step)
+    if shrink is None:
+        return state
+    return replace(state, catalogue=shrink(state.catalogue, step.version))
 
 
 def _is_recovering(state: ModelState) -> bool:
@@ -96,23 +103,22 @@ def _retire(turn: Turn, state: ModelState, step: PlannedStep) -> ModelState:
         to_version=state.production,
         rollout_id=state.rollout.rollout_id if state.rollout else "",
     )
-    state = give_split(turn, state, weights, change)
-    if state.rollout is None or state.evidence is None:
-        return state
-    told = resplit(state, state.rollout, state.evidence, turn.now_ms, rose=False)
-    return replace(state, evidence=told)
+    return resplit(give_split(turn, state, weights, change), turn.now_ms)
 
 
-def _order(turn: Turn, state: ModelState, step: PlannedStep, order: str) -> None:
-    """Write the order about a version's artifacts to audit."""
-    spec = state.catalogue.specs.get(step.version)
-    artifacts = list(msgspec.to_builtins(spec.artifacts)) if spec else []
+def _order(turn: Turn, before: ModelState, state: ModelState, step: PlannedStep) -> None:
+    """Write the order about a version's artifacts to audit, and which command went with it."""
+    command = state.command if state.command is not before.command else None
+    artifacts = msgspec.to_builtins(list(artifacts_of(state.catalogue, step.version)))
     does = "Move" if step.step is LifecycleStep.ARCHIVE else "Delete"
     where = "to cold storage" if step.step is LifecycleStep.ARCHIVE else "from cold storage"
     turn.audit(
         state.model,
-        order,
+        state.versions[step.version].ordered,
         f"{does} the artifacts of {state.model} {step.version} {where}: {step.why}.",
+        decision_id=command.decision_id if command else "",
+        revision=command.revision if command else None,
+        **changed(before, state),
         details={
             "version": step.version,
             "artifacts": artifacts,

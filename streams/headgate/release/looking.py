@@ -1,9 +1,10 @@
-"""Looking: judge a rollout at one moment and let its incidents follow the verdicts."""
+"""Looking: judge every version under judgement, and let its incidents follow the verdicts."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 
 from msgspec.structs import replace
@@ -16,102 +17,156 @@ from headgate.measure.cells import Cell
 from headgate.measure.windows import read_window, without_fresh
 from headgate.release import incidents, misroutes, shares
 from headgate.release.acting import act
+from headgate.release.courses import following as courses
+from headgate.release.courses.comparing import count_fresh
 from headgate.release.evidence import begin, settle_unheard, take_fresh
 from headgate.release.freshness import Blindness
+from headgate.release.measuring import recorded
 from headgate.release.rollouts import policy_of
 from headgate.release.routing import answered_now, follow
 from headgate.release.splits import weight_of
-from headgate.release.state import Incident, ModelState, Rollout
+from headgate.release.state import Incident, ModelState, Watched
 from headgate.release.turn import Turn
+from headgate.release.watched import keep
 from headgate.vocabulary import AlertKind, Verdict
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The verdicts on one version by trigger, and what thresholds remember for the next look."""
+
+    assessments: Mapping[str, Assessment]
+    memories: dict[str, Memory]
+
+
 def look_of(
-    state: ModelState, rollout: Rollout, policy: Policy, now_ms: int, blind: Blindness
+    state: ModelState, watched: Watched, policy: Policy, now_ms: int, blind: Blindness
 ) -> Look:
-    """What the proofs may see of the rollout now."""
-    stable_is_live = weight_of(state, rollout.stable) > 0
+    """What the proofs may see of a version now."""
+    stable_is_live = weight_of(state, watched.beside) > 0
     return Look(
         now_ms=now_ms,
-        candidate=_arm(state, rollout, rollout.candidate, now_ms),
-        stable=_arm(state, rollout, rollout.stable, now_ms) if stable_is_live else None,
+        candidate=_arm(state, watched, watched.version, now_ms),
+        stable=_arm(state, watched, watched.beside, now_ms) if stable_is_live else None,
         faults=policy.caller_faults.rules(),
         blind=blind.sentence,
         blind_because_lagging=blind.lagging,
-        answered=answered_now(state, now_ms),
+        answered=answered_now(state, watched, now_ms),
+        recorded={} if stable_is_live else recorded(state, watched.beside),
     )
 
 
-def _arm(state: ModelState, rollout: Rollout, version: str, now_ms: int) -> Arm:
+def _arm(state: ModelState, watched: Watched, version: str, now_ms: int) -> Arm:
     def read(window_ms: int, since_revision: int, *, distributions: bool = True) -> Cell:
         return read_window(
             state.tables,
             version,
             now_ms=now_ms,
             window_ms=window_ms,
-            from_ms=rollout.started_ms,
+            from_ms=watched.since_ms,
             since_revision=since_revision,
             distributions=distributions,
         )
 
     return Arm(
         version=version,
-        window=partial(read, since_revision=rollout.first_revision),
+        window=partial(read, since_revision=watched.first_revision),
         same_split=partial(read, since_revision=state.split_since_revision),
     )
 
 
 def judge(
     state: ModelState, now_ms: int, blind: Blindness, *, brief: bool = False
-) -> tuple[Mapping[str, Assessment], dict[str, Memory]]:
-    """The verdicts of the running rollout and what to remember; nothing without a rollout."""
+) -> dict[str, Judged]:
+    """What is to be said of each version under judgement, and what to remember."""
     policy = policy_of(state)
-    if policy is None or state.rollout is None:
-        return {}, {}
-    seen = look_of(state, state.rollout, policy, now_ms, blind)
-    known = Remembered(state.memories, state.evidence)
-    return assess(policy, dataclasses.replace(seen, brief=brief), known)
+    if policy is None:
+        return {}
+    judged = {}
+    for version, watched in state.watched.items():
+        seen = look_of(state, watched, policy, now_ms, blind)
+        known = Remembered(watched.memories, watched.evidence)
+        judged[version] = Judged(*assess(policy, dataclasses.replace(seen, brief=brief), known))
+    return judged
 
 
 def look(turn: Turn, state: ModelState, blind: Blindness) -> ModelState:
     """One look: verdicts, incidents, and the action whose deadline has come."""
     policy = policy_of(state)
-    rollout = state.rollout
-    if policy is None or rollout is None:
-        tables = without_fresh(state.tables)
-        return state if tables is state.tables else replace(state, tables=tables)
-    if state.evidence is None:
-        state = replace(state, evidence=begin(state, rollout, policy, turn.now_ms))
-    state = settle_unheard(state, turn.now_ms)
+    if policy is None:
+        return _without_fresh(state)
     state = misroutes.follow(turn, state, state.tables.fresh)
-    state = shares.follow(turn, state, state.tables.fresh)
-    state = take_fresh(state, policy, look_of(state, rollout, policy, turn.now_ms, blind))
-    state = follow(turn, state)
-    assessments, memories = judge(state, turn.now_ms, blind, brief=not state.incidents)
-    if memories != state.memories:
-        state = replace(state, memories=memories)
+    for version in state.watched:
+        state = _take(turn, state, version, policy, blind)
+    state = _without_fresh(count_fresh(state))
+    judged = judge(state, turn.now_ms, blind, brief=not state.incidents)
+    for version, seen in judged.items():
+        state = _follow_all(turn, state, version, policy, seen)
+    for version, seen in judged.items():
+        watched = state.watched.get(version)  # gone where the first action ended them all
+        if watched is not None:
+            state = act(turn, state, watched, policy, seen.assessments)
+    return courses.follow(turn, state, policy, _of_candidate(state, judged))
+
+
+def _of_candidate(state: ModelState, judged: Mapping[str, Judged]) -> Mapping[str, Assessment]:
+    seen = judged.get(state.rollout.candidate) if state.rollout is not None else None
+    return seen.assessments if seen is not None else {}
+
+
+def _take(
+    turn: Turn, state: ModelState, version: str, policy: Policy, blind: Blindness
+) -> ModelState:
+    """What came in goes into the evidence and the counts of one version."""
+    watched = state.watched[version]
+    if watched.evidence is None:
+        watched = begin(state, watched, policy, turn.now_ms)
+    watched = settle_unheard(state, watched, turn.now_ms)
+    state = shares.follow(turn, keep(state, watched), watched, state.tables.fresh)
+    watched = state.watched[version]
+    seen = look_of(state, watched, policy, turn.now_ms, blind)
+    watched = take_fresh(state, watched, policy, seen)
+    return follow(turn, keep(state, watched), watched)
+
+
+def _without_fresh(state: ModelState) -> ModelState:
+    tables = without_fresh(state.tables)
+    return state if tables is state.tables else replace(state, tables=tables)
+
+
+def _follow_all(
+    turn: Turn, state: ModelState, version: str, policy: Policy, seen: Judged
+) -> ModelState:
+    """Remember what thresholds are to know, and let the version's incidents follow its verdicts."""
+    watched = state.watched[version]
+    if seen.memories != watched.memories:
+        watched = replace(watched, memories=seen.memories)
+        state = keep(state, watched)
     for trigger in policy.triggers:
-        state = _follow(turn, state, trigger, assessments[trigger.name])
-    return act(turn, state, policy, assessments)
+        state = _follow(turn, state, watched, trigger, seen.assessments[trigger.name])
+    return state
 
 
-def _follow(turn: Turn, state: ModelState, trigger: Trigger, seen: Assessment) -> ModelState:
+def _follow(
+    turn: Turn, state: ModelState, watched: Watched, trigger: Trigger, seen: Assessment
+) -> ModelState:
     """Open and resolve the incidents of one trigger after its verdict."""
-    if seen.verdict is Verdict.BREACH and not _of_trigger(state, trigger):
-        state = incidents.open_breach(turn, state, trigger, seen)
+    open_now = _of_trigger(state, watched, trigger)
+    if seen.verdict is Verdict.BREACH and not open_now:
+        state = incidents.open_breach(turn, state, watched, trigger, seen)
     elif seen.cleared:
-        for incident in _of_trigger(state, trigger):
+        for incident in open_now:
             state = incidents.resolve(turn, state, incident, f"Over: {seen.sentence}")
-    hold = incidents.find(state, AlertKind.OUTAGE_HOLD, trigger.name)
+    hold = incidents.find(state, AlertKind.OUTAGE_HOLD, trigger.name, watched.version)
     if seen.hold and hold is None:
-        state = incidents.open_hold(turn, state, trigger, seen)
+        state = incidents.open_hold(turn, state, watched, trigger, seen)
     elif hold is not None and not seen.hold and seen.verdict in {Verdict.OK, Verdict.BREACH}:
         state = incidents.resolve(turn, state, hold, f"The hold is over: {seen.sentence}")
     return state
 
 
-def _of_trigger(state: ModelState, trigger: Trigger) -> tuple[Incident, ...]:
-    """The breaches of a trigger that are open in this rollout.
+def _of_trigger(state: ModelState, watched: Watched, trigger: Trigger) -> tuple[Incident, ...]:
+    """The breaches of a trigger by a version that are open in this rollout.
 
     One that led to a rollback belongs to an earlier rollout and waits for its routers; one that
     would have, in observe mode, is still this rollout's.
@@ -121,5 +176,6 @@ def _of_trigger(state: ModelState, trigger: Trigger) -> tuple[Incident, ...]:
         for incident in state.incidents.values()
         if incident.kind is AlertKind.BREACH
         and incident.trigger == trigger.name
+        and incident.version == watched.version
         and (incident.would_have or not incident.acted)
     )

@@ -36,6 +36,18 @@ def record(state: ModelState, version: str) -> ModelState:
     return replace(state, catalogue=replace(catalogue, measured=known))
 
 
+def recorded(state: ModelState, version: str) -> dict[str, float]:
+    """What the registry has of a version by metric: measured, else as its owners declared it."""
+    catalogue = state.catalogue
+    spec, found = catalogue.specs.get(version), catalogue.measured.get(version)
+    rows = (found or Performance(), (spec.performance if spec else None) or Performance())
+    named = {
+        metric: next((v for row in rows if (v := getattr(row, field)) is not None), None)
+        for field, metric in MEASURED_AS.items()
+    }
+    return {metric: value for metric, value in named.items() if value is not None}
+
+
 def measured(state: ModelState, version: str) -> Performance:
     """Every metric of a version over all that is counted of it; none where it has no samples."""
     cell = state.tables.totals.get(version, NOTHING)

@@ -4,50 +4,61 @@ served it. No test is needed: one outside its version's buckets is a fact.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
 from headgate.judge.durations import say_duration
-from headgate.judge.sequential.state import Split
 from headgate.measure.cells import Cell
 from headgate.measure.measures import BUCKET
 from headgate.measure.windows import Row
 from headgate.release import incidents
-from headgate.release.state import ModelState, Rollout
+from headgate.release.state import ModelState, Rollout, Watched
 from headgate.release.turn import Turn
-from headgate.vocabulary import AlertKind, Severity
+from headgate.vocabulary import BASIS_POINTS, AlertKind, Severity
 
 CALM_MS = 300_000
 _SUBJECT = "routing"
 
 
-def misrouted(fresh: Mapping[Row, Cell], rollout: Rollout, splits: Mapping[int, Split]) -> int:
+Arms = Mapping[str, tuple[int, int]]  # version -> its buckets in a split: from, to (excluded)
+
+
+def misrouted(fresh: Mapping[Row, Cell], splits: Mapping[int, Arms]) -> int:
     """How many of the fresh outcomes another version should have served, at the least: buckets are
-    counted by whole bins of their distribution.
+    counted by whole bins of their distribution. `splits` has the arms of each revision.
     """
     total = 0
     for (version, revision), cell in fresh.items():
-        split, buckets = splits.get(revision), cell.sketches.get(BUCKET)
-        if split is None or buckets is None:
+        arms, buckets = splits.get(revision), cell.sketches.get(BUCKET)
+        if arms is None or buckets is None:
             continue
-        if version == rollout.candidate:
-            total += buckets.count_above(split.candidate - 1) if split.candidate else buckets.total
-        elif version == rollout.stable:
-            total += buckets.count_below(split.candidate) if split.stable else buckets.total
-        else:
+        first, end = arms.get(version, (0, 0))
+        if first == end:
             total += buckets.total
+        else:
+            total += buckets.count_below(first) + buckets.count_above(end - 1)
     return total
 
 
+def arms_by_revision(watched: Iterable[Watched]) -> dict[int, dict[str, tuple[int, int]]]:
+    """Which buckets each version had under which revision, as far as their evidence remembers."""
+    splits: dict[int, dict[str, tuple[int, int]]] = {}
+    for row in watched:
+        for split in row.evidence.splits if row.evidence else ():
+            arms = splits.setdefault(split.revision, {})
+            arms[row.version] = (split.first, split.first + split.candidate)
+            arms[row.beside] = (BASIS_POINTS - split.stable, BASIS_POINTS)
+    return splits
+
+
 def follow(turn: Turn, state: ModelState, fresh: Mapping[Row, Cell]) -> ModelState:
-    """Alert on a misroute, and resolve once five minutes brought none."""
+    """Alert on a misroute in a rollout, and resolve once five minutes brought none."""
     rollout = state.rollout
-    if rollout is None or state.evidence is None:
+    if rollout is None:
         return state
     known = incidents.find(state, AlertKind.MISROUTED, _SUBJECT)
-    splits = {split.revision: split for split in state.evidence.splits}
-    count = misrouted(fresh, rollout, splits)
+    count = misrouted(fresh, arms_by_revision(state.watched.values())) if fresh else 0
     if count:
         state = replace(state, misrouted_ms=turn.now_ms)
         return state if known is not None else _open(turn, state, rollout, count)
@@ -66,6 +77,6 @@ def _open(turn: Turn, state: ModelState, rollout: Rollout, count: int) -> ModelS
         severity=Severity.WARNING,
         sentence=f"At least {count:,} {requests} served by a version that its router did not "
         f"choose: a fleet does not obey the split of {state.model}. Comparisons may mislead.",
-        versions=(rollout.candidate, rollout.stable),
+        versions=(*state.watched, rollout.stable),
         numbers={"misrouted": count},
     )

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from headgate.judge.durations import say_duration
 from headgate.registry.timeline import key_of
+from headgate.registry.tombstones import stakeholders_of
 from headgate.release.state import ModelState, Notice
 from headgate.release.turn import RUNBOOK, Turn
 from headgate.vocabulary import AlertKind, AlertState, LifecycleStep, Mode, Severity
@@ -154,8 +155,7 @@ def _who(state: ModelState, version: str, step: LifecycleStep) -> str:
 
 
 def _stakeholders(state: ModelState, version: str) -> tuple[str, ...]:
-    spec = state.catalogue.specs.get(version)
-    return spec.stakeholders if spec else ()
+    return stakeholders_of(state.catalogue, version)
 
 
 def _keep(state: ModelState, notice: Notice) -> ModelState:

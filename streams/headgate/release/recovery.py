@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from headgate.judge.durations import say_duration
-from headgate.release import incidents
+from headgate.release import distrust, incidents
 from headgate.release.evidence import settle
 from headgate.release.routing import count_choices, known_choices
 from headgate.release.splits import Change, give_split, republish
@@ -30,6 +30,7 @@ def hear(turn: Turn, state: ModelState, ack: Ack) -> ModelState:
     """Take one acknowledgement in, and publish the split again where the router lacks it."""
     before = state.routers.get(ack.router_id)
     state = count_choices(state, before, ack)
+    refused = distrust.newly_refused(before, ack)
     routers = {name: known for name, known in state.routers.items() if name != ack.router_id}
     if ack.state == "live":
         routers[ack.router_id] = RouterState(
@@ -37,8 +38,10 @@ def hear(turn: Turn, state: ModelState, ack: Ack) -> ModelState:
             heard_ms=turn.now_ms,
             started_at_ms=ack.started_at_ms,
             choices=known_choices(before, ack),
+            refused=ack.refused,
+            refused_ms=turn.now_ms if refused else before.refused_ms if before else 0,
         )
-    state = replace(state, routers=routers)
+    state = distrust.follow(turn, replace(state, routers=routers), ack, refused)
     if ack.state == "live" and state.command is not None:
         state = _mend(turn, state, ack)
     return check(turn, state)

@@ -9,6 +9,8 @@ from headgate.registry.bumps import judge
 from headgate.registry.catalogue import Catalogue
 from headgate.registry.differences import differences, say
 from headgate.registry.soundness import embedding_flaws, rule_flaws, spec_flaws
+from headgate.registry.tombstones import content_digest
+from headgate.release.compatible import unfit_in_traffic
 from headgate.release.refusals import RefusedError
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
@@ -26,6 +28,12 @@ def register_version(
 ) -> tuple[ModelState, str]:
     """Declare a version; the same content again changes nothing, other content is refused."""
     spec, catalogue = request.spec, state.catalogue
+    stone = catalogue.tombstones.get(spec.version)
+    if stone is not None and stone.content_digest == content_digest(spec):
+        return (
+            state,
+            f"{spec.version} of {state.model} was registered with this content, and removed.",
+        )
     known = catalogue.specs.get(spec.version)
     if known is not None:
         return state, _as_before(state, known, spec)
@@ -65,6 +73,16 @@ def _check(state: ModelState, spec: VersionSpec) -> None:
     if flaws:
         sentence = "; ".join(str(flaw) for flaw in flaws)
         raise RefusedError(f"{spec.version} is not sound: {sentence}.", flaws[0].remedy)
+    removed = [
+        name
+        for name, row in state.versions.items()
+        if row.status is Status.REMOVED and semver.same(name, spec.version)
+    ]
+    if removed:
+        raise RefusedError(
+            f"{removed[0]} of {state.model} was removed; a version's number is used once.",
+            "Register the content under the next version.",
+        )
     twins = [text for text in catalogue.specs if semver.same(text, spec.version)]
     if twins:
         raise RefusedError(
@@ -142,6 +160,7 @@ def set_compatibility(
     if catalogue == state.catalogue:
         return state, f"Compatibility of {state.model} is as asked already."
     embedding = request.embedding or "none named"
-    return replace(state, catalogue=catalogue), (
-        f"Compatibility of {state.model}: {len(request.rules)} rules, live embedding {embedding}."
-    )
+    state = replace(state, catalogue=catalogue)
+    said = f"{len(request.rules)} rules, live embedding {embedding}."
+    careful = [f" Careful, it takes traffic: {why}" for why in unfit_in_traffic(state)]
+    return state, f"Compatibility of {state.model}: {said}{''.join(careful)}"

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from headgate.judge.policy import PolicyError, digest_of, parse_policy
 from headgate.registry.lifecycle import TransitionError
 from headgate.release import (
+    course_requests,
     incident_requests,
     incidents,
     lifecycle_requests,
@@ -17,7 +18,9 @@ from headgate.release import (
     rollout_requests,
     rollouts,
 )
-from headgate.release.compatible import NoTargetError, page
+from headgate.release.catalogue_entries import publish_catalogue
+from headgate.release.changed import changed
+from headgate.release.compatible import NoTargetError, check_adopted, page
 from headgate.release.everywhere import who_asks
 from headgate.release.evidence import new_phase
 from headgate.release.refusals import RefusedError
@@ -27,22 +30,29 @@ from headgate.release.versions import publish_versions
 from headgate.vocabulary import ANY_MODEL, AlertKind
 from headgate.wire.requests import (
     Adopt,
+    Advance,
     AnyRequest,
     ApplyPolicy,
     Defer,
     EndHold,
+    Pause,
     Postpone,
     Promote,
     Redeploy,
     RegisterTemplate,
     RegisterVersion,
+    ReportCheck,
+    Resume,
     Retain,
     Rollback,
+    SetCleanup,
     SetCompatibility,
     SetLifecycle,
     SetMode,
     SetWeight,
+    Skip,
     StartRollout,
+    StopTest,
 )
 
 
@@ -67,13 +77,15 @@ def answer(turn: Turn, state: ModelState, request: AnyRequest) -> ModelState:
             return page(turn, before, "rollback", refusal)
         return before
     publish_versions(turn, before, state)
-    changed = state.command is not before.command and state.command is not None
+    publish_catalogue(turn, before, state)
+    commanded = state.command is not before.command and state.command is not None
     turn.audit(
         request.model,
         "accepted",
         sentence,
-        decision_id=state.command.decision_id if changed and state.command else "",
-        revision=state.command.revision if changed and state.command else None,
+        decision_id=state.command.decision_id if commanded and state.command else "",
+        revision=state.command.revision if commanded and state.command else None,
+        **changed(before, state),
         **who_asks(request),
     )
     return state
@@ -95,6 +107,7 @@ def _adopt(turn: Turn, state: ModelState, request: Adopt) -> tuple[ModelState, s
             f"{state.model} has no policy to be judged by.",
             f"headgate adopt {state.model} {request.version} --policy FILE",
         )
+    check_adopted(state, request.version)
     state = rollouts.adopt(turn, state, request.version, request.operator)
     return state, (
         f"Adopted {request.version} as the production version of {state.model}, "
@@ -120,9 +133,7 @@ def _apply_policy(turn: Turn, state: ModelState, request: ApplyPolicy) -> tuple[
     known = {trigger.name for trigger in parse_policy(record.content).triggers}
     gone = [kept for kept in state.incidents.values() if _is_gone(kept, known)]
     state = incidents.resolve_all(turn, state, gone, f"Policy {record.name} has no such trigger.")
-    memories = {name: kept for name, kept in state.memories.items() if name in known}
-    state = replace(state, policy=record, memories=memories)
-    state = new_phase(state, parse_policy(record.content), turn.now_ms)
+    state = new_phase(replace(state, policy=record), parse_policy(record.content), turn.now_ms)
     return state, (f"Policy {record.name} ({record.digest}) is in force for {state.model}.")
 
 
@@ -136,8 +147,14 @@ _HANDLERS: dict[type, Callable[[Turn, ModelState, Any], tuple[ModelState, str]]]
     ApplyPolicy: _apply_policy,
     StartRollout: rollout_requests.start_rollout,
     SetWeight: rollout_requests.set_weight,
+    Pause: course_requests.pause_rollout,
+    Resume: course_requests.resume_rollout,
+    Advance: course_requests.advance,
+    Skip: course_requests.skip,
+    ReportCheck: course_requests.report_check,
     Promote: rollout_requests.promote,
     Rollback: rollout_requests.rollback,
+    StopTest: rollout_requests.stop_test,
     Defer: incident_requests.defer,
     EndHold: incident_requests.end_hold,
     SetMode: incident_requests.set_mode,
@@ -145,6 +162,7 @@ _HANDLERS: dict[type, Callable[[Turn, ModelState, Any], tuple[ModelState, str]]]
     RegisterTemplate: registry_requests.register_template,
     SetCompatibility: registry_requests.set_compatibility,
     SetLifecycle: lifecycle_requests.set_lifecycle,
+    SetCleanup: lifecycle_requests.set_cleanup,
     Postpone: lifecycle_requests.postpone,
     Retain: lifecycle_requests.retain,
     Redeploy: lifecycle_requests.redeploy,

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from headgate.release import incidents, rollouts
+from msgspec.structs import replace
+
+from headgate.release import rollouts
 from headgate.release.compatible import check_candidate, choose_target
+from headgate.release.courses import canary
+from headgate.release.courses.brakes import check_nothing_forbids, check_revision, running
+from headgate.release.courses.course import BlueGreen, Experiment
+from headgate.release.courses.going_on import end_incidents, share
+from headgate.release.courses.starting import Asked, plan_of
 from headgate.release.refusals import RefusedError
-from headgate.release.state import ModelState, Rollout
+from headgate.release.state import ModelState
 from headgate.release.turn import Turn
-from headgate.vocabulary import AlertKind, Mode
-from headgate.wire.requests import Promote, Rollback, SetWeight, StartRollout
+from headgate.wire.requests import Promote, Rollback, SetWeight, StartRollout, StopTest
 
 
 def start_rollout(turn: Turn, state: ModelState, request: StartRollout) -> tuple[ModelState, str]:
@@ -34,54 +40,94 @@ def start_rollout(turn: Turn, state: ModelState, request: StartRollout) -> tuple
         raise RefusedError(
             f"{request.candidate} is in production already.", "Name another candidate."
         )
-    check_candidate(state, request.candidate)
+    for version in _candidates(request):
+        check_candidate(state, version)
+    _check_overrides(state, request)
+    policy = rollouts.policy_of(state)
+    if policy is None:
+        raise RefusedError(f"{model} has no policy.", f"headgate policy apply {model} FILE")
+    plan = plan_of(Asked(state, policy, request, turn.now_ms))
     state = rollouts.start(
         turn,
         state,
-        stable=request.stable,
-        candidate=request.candidate,
-        weight=request.weight,
+        plan.weights,
         operator=request.operator,
+        kind=request.kind,
+        course=plan.course,
     )
-    return state, (
-        f"Started: {request.candidate} takes {_share(request.weight)} of {model}, "
-        f"{request.stable} the rest."
-    )
+    return state, f"Started: {plan.sentence}"
+
+
+def _candidates(request: StartRollout) -> tuple[str, ...]:
+    arms = tuple(row.version for row in request.arms if row.version != request.stable)
+    return arms or (request.candidate,)
+
+
+def _check_overrides(state: ModelState, request: StartRollout) -> None:
+    """A version that was rolled back from starts again only if somebody names that decision."""
+    known = {name: state.rolled_back_by.get(name, "") for name in _candidates(request)}
+    if request.overrides and request.overrides not in known.values():
+        raise RefusedError(
+            f"{request.candidate} was not rolled back by {request.overrides}.",
+            "Leave --overrides out.",
+        )
+    for version, decision in known.items():
+        if decision and decision != request.overrides:
+            raise RefusedError(
+                f"{version} was rolled back by decision {decision}.",
+                f"headgate explain {decision}; to try it again all the same, start it with "
+                f"--overrides {decision}",
+            )
 
 
 def set_weight(turn: Turn, state: ModelState, request: SetWeight) -> tuple[ModelState, str]:
     """Another share for the candidate; more only where nothing forbids it."""
-    rollout = _running(state)
+    rollout = running(state)
     if request.weight == rollout.weight:
-        return state, f"{rollout.candidate} has {_share(rollout.weight)} already."
+        return state, f"{rollout.candidate} has {share(rollout.weight)} already."
+    check_revision(state, request)
+    if isinstance(rollout.course, BlueGreen):
+        raise RefusedError(
+            "A blue-green rollout has no shares: green takes nothing or everything.",
+            f"headgate rollout advance {state.model}",
+        )
+    if isinstance(rollout.course, Experiment):
+        raise RefusedError(
+            "The shares of an A/B test are fixed: what was counted before would count for nothing.",
+            f"headgate ab stop {state.model}, and start another",
+        )
     if request.weight > rollout.weight:
-        _check_nothing_forbids_more(state)
+        check_nothing_forbids(state)
+        check_candidate(state, rollout.candidate)
+    policy = rollouts.policy_of(state)
+    if policy is not None:
+        state = canary.with_new_review(state, policy, request.weight, turn.now_ms)
+        rollout = running(state)
     state = rollouts.reweigh(turn, state, rollout, request.weight, request.operator)
     return state, (
-        f"{rollout.candidate} takes {_share(request.weight)} of {state.model} "
-        f"(it had {_share(rollout.weight)})."
+        f"{rollout.candidate} takes {share(request.weight)} of {state.model} "
+        f"(it had {share(rollout.weight)})."
     )
-
-
-def _check_nothing_forbids_more(state: ModelState) -> None:
-    """An open critical incident or a hold forbids more traffic while Headgate enforces."""
-    if state.mode is Mode.OBSERVE:
-        return
-    for incident in state.incidents.values():
-        critical_breach = incident.kind is AlertKind.BREACH and incident.deadline_ms is not None
-        if critical_breach or incident.kind is AlertKind.OUTAGE_HOLD:
-            raise RefusedError(
-                f"Alert {incident.alert_id} forbids more traffic: {incident.sentence}",
-                f"headgate rollout rollback {state.model}, or wait until the alert is resolved",
-            )
 
 
 def promote(turn: Turn, state: ModelState, request: Promote) -> tuple[ModelState, str]:
     """The candidate becomes the production version."""
-    rollout = _running(state)
-    _check_nothing_forbids_more(state)
+    rollout = running(state)
+    check_revision(state, request)
+    check_nothing_forbids(state)
+    if isinstance(rollout.course, BlueGreen) and rollout.course.stay is None:
+        raise RefusedError(
+            f"{rollout.candidate} has not taken over yet.",
+            f"headgate rollout advance {state.model}",
+        )
+    if isinstance(rollout.course, Experiment):
+        raise RefusedError(
+            "An A/B test ends with a winner, or without one.",
+            f"headgate ab stop {state.model} --winner VERSION",
+        )
+    check_candidate(state, rollout.candidate)
     state = rollouts.promote(turn, state, rollout, request.operator)
-    state = _end_incidents(turn, state, f"{rollout.candidate} was promoted by {request.operator}.")
+    state = end_incidents(turn, state, f"{rollout.candidate} was promoted by {request.operator}.")
     return state, (
         f"Promoted {rollout.candidate} to production of {state.model}; "
         f"{rollout.stable} is its previous version."
@@ -117,31 +163,30 @@ def rollback(turn: Turn, state: ModelState, request: Rollback) -> tuple[ModelSta
         recovered_within_ms=policy.recovered_within,
         operator=request.operator,
     )
-    state = _end_incidents(turn, state, f"{bad} was rolled back by {request.operator}.")
+    state = end_incidents(turn, state, f"{bad} was rolled back by {request.operator}.")
     return state, f"Rolled {state.model} back from {bad} to {target.version}. {target.because}"
 
 
-def _end_incidents(turn: Turn, state: ModelState, sentence: str) -> ModelState:
-    of_rollout = {
-        AlertKind.BREACH,
-        AlertKind.OUTAGE_HOLD,
-        AlertKind.NO_ROLLBACK_TARGET,
-        AlertKind.UNEVEN_COMPLETENESS,
-        AlertKind.MISROUTED,
-        AlertKind.SHARE_OFF,
-    }
-    ended = [kept for kept in state.incidents.values() if kept.kind in of_rollout]
-    return incidents.resolve_all(turn, state, ended, sentence)
-
-
-def _running(state: ModelState) -> Rollout:
-    if state.rollout is None:
+def stop_test(turn: Turn, state: ModelState, request: StopTest) -> tuple[ModelState, str]:
+    """End an A/B test: its winner is promoted, or stable serves everything again."""
+    rollout = running(state)
+    check_revision(state, request)
+    if not isinstance(rollout.course, Experiment):
         raise RefusedError(
-            f"{state.model} has no running rollout.",
-            f"headgate rollout start {state.model} --stable ... --candidate ... --weight ...",
+            f"No A/B test of {state.model} is running.", f"headgate status {state.model}"
         )
-    return state.rollout
-
-
-def _share(weight: int) -> str:
-    return f"{weight / 100:g} %"
+    verdict = rollout.course.comparing.report
+    said = f" It had said: {verdict.sentence}" if verdict is not None else ""
+    ended = f"The A/B test was stopped by {request.operator}."
+    if request.winner in {"", rollout.stable}:
+        state = rollouts.stop(turn, state, rollout, request.operator)
+        state = end_incidents(turn, state, ended)
+        return state, f"Stopped the A/B test: {rollout.stable} serves everything again.{said}"
+    if request.winner not in state.watched:
+        arms = ", ".join((*state.watched, rollout.stable))
+        raise RefusedError(f"{request.winner} is no arm of the test.", f"Its arms are: {arms}.")
+    check_nothing_forbids(state)
+    won = replace(rollout, candidate=request.winner)
+    state = rollouts.promote(turn, state, won, request.operator)
+    state = end_incidents(turn, state, ended)
+    return state, f"Promoted {request.winner} to production of {state.model}.{said}"

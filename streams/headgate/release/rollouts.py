@@ -10,13 +10,17 @@ from headgate.judge.policy import Policy, parse_policy
 from headgate.judge.routing import Point
 from headgate.registry.lifecycle import VersionRecord
 from headgate.release import measuring
+from headgate.release.courses.cold import warn_if_cold
+from headgate.release.courses.course import Course
+from headgate.release.courses.safety import mark_of
 from headgate.release.evidence import begin, resplit
 from headgate.release.splits import Change, give_split, shared, whole
-from headgate.release.state import ModelState, Rollout
+from headgate.release.state import ModelState, Rollout, Watched
 from headgate.release.turn import Turn
 from headgate.release.versions import set_status
-from headgate.vocabulary import Action, Status
-from headgate.wire.control import Because
+from headgate.release.watched import keep
+from headgate.vocabulary import Action, RolloutKind, Status
+from headgate.wire.control import Because, Weight
 
 
 def policy_of(state: ModelState) -> Policy | None:
@@ -32,48 +36,139 @@ def adopt(turn: Turn, state: ModelState, version: str, operator: str) -> ModelSt
 
 
 def start(
-    turn: Turn, state: ModelState, *, stable: str, candidate: str, weight: int, operator: str
+    turn: Turn,
+    state: ModelState,
+    weights: tuple[Weight, ...],
+    *,
+    operator: str,
+    kind: RolloutKind = RolloutKind.MANUAL,
+    course: Course | None = None,
 ) -> ModelState:
-    """Give `candidate` its first share under a salt of its own: each rollout draws other users."""
-    rollout_id = f"r-{turn.place}"
-    known = state.versions.get(candidate)
-    if known is not None and known.status is Status.DEVELOPMENT:
-        why = f"deployed for rollout {rollout_id}"
-        state = set_status(turn, state, candidate, Status.STAGING, by=operator, why=why)
-    why = f"rollout {rollout_id} began"
-    state = set_status(turn, state, candidate, Status.CANDIDATE, by=operator, why=why)
+    """Give candidates their first shares, stable last, under a salt of its own: each rollout draws
+    other users.
+    """
+    rollout_id, stable, candidate = f"r-{turn.place}", weights[-1].version, weights[0]
+    for row in weights[:-1]:
+        state = _seat(turn, state, row.version, rollout_id, operator)
     change = Change(
         action=Action.SET_WEIGHTS,
         from_version=stable,
-        to_version=candidate,
+        to_version=candidate.version,
         rollout_id=rollout_id,
         salt=rollout_id,
         operator=operator,
     )
-    state = give_split(turn, state, shared(candidate, stable, weight), change)
+    state = give_split(turn, state, weights, change)
     rollout = Rollout(
         rollout_id=rollout_id,
         stable=stable,
-        candidate=candidate,
-        weight=weight,
+        candidate=candidate.version,
+        weight=candidate.weight,
         started_ms=turn.now_ms,
         first_revision=state.command.revision if state.command else 0,
+        kind=kind,
+        course=course,
+        safe_since=mark_of(state, candidate.version),
     )
-    policy = policy_of(state)
-    begun = begin(state, rollout, policy, turn.now_ms) if policy else None
-    return replace(
+    state = replace(state, rollout=rollout, choices={}, watched={})
+    for row in weights[:-1]:
+        state = keep(state, _watched(state, rollout, row.version))
+    return state
+
+
+def _seat(
+    turn: Turn, state: ModelState, version: str, rollout_id: str, operator: str
+) -> ModelState:
+    known = state.versions.get(version)
+    if known is not None and known.status is Status.DEVELOPMENT:
+        why = f"deployed for rollout {rollout_id}"
+        state = set_status(turn, state, version, Status.STAGING, by=operator, why=why)
+    why = f"rollout {rollout_id} began"
+    return set_status(turn, state, version, Status.CANDIDATE, by=operator, why=why)
+
+
+def _unseat(turn: Turn, state: ModelState, operator: str, why: str) -> ModelState:
+    """Whoever is a candidate still is none any more, and keeps its good name."""
+    for name, record in tuple(state.versions.items()):
+        if record.status is Status.CANDIDATE:
+            state = set_status(turn, state, name, Status.STAGING, by=operator, why=why)
+    return state
+
+
+def _watched(state: ModelState, rollout: Rollout, version: str) -> Watched:
+    """A version that a rollout that begins now puts under judgement."""
+    policy, since_ms = policy_of(state), rollout.started_ms
+    watched = Watched(
+        version=version,
+        beside=rollout.stable,
+        since_ms=since_ms,
+        first_revision=rollout.first_revision,
+        routing=(Point(since_ms),),
+    )
+    return begin(state, watched, policy, since_ms) if policy is not None else watched
+
+
+def stop(turn: Turn, state: ModelState, rollout: Rollout, operator: str) -> ModelState:
+    """Stable serves everything again; nobody was proven bad."""
+    change = Change(
+        action=Action.SET_WEIGHTS,
+        from_version=rollout.candidate,
+        to_version=rollout.stable,
+        rollout_id=rollout.rollout_id,
+        operator=operator,
+    )
+    state = _unseat(turn, state, operator, f"rollout {rollout.rollout_id} was stopped")
+    state = give_split(turn, state, whole(rollout.stable), change)
+    return replace(state, rollout=None, watched={})
+
+
+def drop(
+    turn: Turn,
+    state: ModelState,
+    rollout: Rollout,
+    bad: str,
+    *,
+    reasons: tuple[Because, ...],
+    recovered_within_ms: int,
+) -> ModelState:
+    """One of several candidates gives its share to stable; the others keep theirs."""
+    rows = state.command.weights if state.command else ()
+    freed = sum(row.weight for row in rows if row.version == bad)
+    weights = tuple(
+        replace(row, weight=row.weight + freed) if row.version == rollout.stable else row
+        for row in rows
+        if row.version != bad
+    )
+    change = Change(
+        action=Action.ROLLBACK,
+        from_version=bad,
+        to_version=rollout.stable,
+        rollout_id=rollout.rollout_id,
+        reasons=reasons,
+        recovered_within_ms=recovered_within_ms,
+    )
+    state = _mark_rolled_back(turn, state, bad, "")
+    state = give_split(turn, state, weights, change)
+    decision = state.command.decision_id if state.command else ""
+    left = {name: kept for name, kept in state.watched.items() if name != bad}
+    rollout = replace(rollout, candidate=weights[0].version, weight=weights[0].weight)
+    state = replace(
         state,
         rollout=rollout,
-        memories={},
-        evidence=begun,
-        choices={},
-        routing=(Point(turn.now_ms),),
-        shares=None,
+        watched=left,
+        rolled_back_by={**state.rolled_back_by, bad: decision},
     )
+    return resplit(state, turn.now_ms)
 
 
 def reweigh(
-    turn: Turn, state: ModelState, rollout: Rollout, weight: int, operator: str
+    turn: Turn,
+    state: ModelState,
+    rollout: Rollout,
+    weight: int,
+    operator: str,
+    *,
+    reasons: tuple[Because, ...] = (),
 ) -> ModelState:
     """Change the candidate's share within the rollout: the same users, more or fewer of them."""
     change = Change(
@@ -82,14 +177,12 @@ def reweigh(
         to_version=rollout.candidate,
         rollout_id=rollout.rollout_id,
         operator=operator,
+        reasons=reasons,
     )
     split = shared(rollout.candidate, rollout.stable, weight)
-    rose, rollout = weight > rollout.weight, replace(rollout, weight=weight)
+    rollout = replace(rollout, weight=weight)
     state = replace(give_split(turn, state, split, change), rollout=rollout)
-    if state.evidence is None:
-        return state
-    told = resplit(state, rollout, state.evidence, turn.now_ms, rose=rose)
-    return replace(state, evidence=told)
+    return resplit(state, turn.now_ms)
 
 
 def roll_back(
@@ -113,6 +206,7 @@ def roll_back(
         recovered_within_ms=recovered_within_ms,
     )
     state = _mark_rolled_back(turn, state, bad, operator)
+    state = _unseat(turn, state, operator, f"its rollout ended with the rollback from {bad}")
     if target != state.production:
         passed_over = {state.production, state.previous} - {bad, target}
         state = _demote(turn, state, passed_over, operator, f"passed over for {target}")
@@ -123,7 +217,10 @@ def roll_back(
         state = replace(state, previous=_earlier(state, bad, passed_over))
         state = _demote_others(turn, state, operator)
     state = give_split(turn, state, whole(target), change)
-    return replace(state, rollout=None, memories={}, evidence=None)
+    decision = state.command.decision_id if state.command else ""
+    rolled_back_by = {**state.rolled_back_by, bad: decision}
+    state = replace(state, rollout=None, watched={}, rolled_back_by=rolled_back_by)
+    return warn_if_cold(turn, state, target)
 
 
 def _mark_rolled_back(turn: Turn, state: ModelState, bad: str, operator: str) -> ModelState:
@@ -170,7 +267,14 @@ def _demote(
     return state
 
 
-def promote(turn: Turn, state: ModelState, rollout: Rollout, operator: str) -> ModelState:
+def promote(
+    turn: Turn,
+    state: ModelState,
+    rollout: Rollout,
+    operator: str,
+    *,
+    reasons: tuple[Because, ...] = (),
+) -> ModelState:
     """The candidate takes all traffic and becomes production; stable becomes `previous`.
 
     Promotion by a person clears a version that was once rolled back from.
@@ -188,12 +292,15 @@ def promote(turn: Turn, state: ModelState, rollout: Rollout, operator: str) -> M
         previous=rollout.stable,
     )
     state = _demote_others(turn, state, operator)
+    state = _unseat(turn, state, operator, f"{rollout.candidate} was promoted")
     change = Change(
         action=Action.PROMOTE,
         from_version=rollout.stable,
         to_version=rollout.candidate,
         rollout_id=rollout.rollout_id,
         operator=operator,
+        reasons=reasons,
     )
     state = give_split(turn, state, whole(rollout.candidate), change)
-    return replace(state, rollout=None, memories={}, evidence=None)
+    left = {key: kept for key, kept in state.rolled_back_by.items() if key != rollout.candidate}
+    return replace(state, rollout=None, watched={}, rolled_back_by=left)

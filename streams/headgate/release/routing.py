@@ -1,4 +1,4 @@
-"""Choices and outcomes of a running rollout: counted from acks, compared at every tick."""
+"""Choices and outcomes of the arms of a rollout: counted from acks, compared at every tick."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from headgate.judge.routing import (
 )
 from headgate.release import incidents
 from headgate.release.evidence import in_flight_ms
-from headgate.release.state import ModelState, RouterState
+from headgate.release.state import ModelState, RouterState, Watched
 from headgate.release.turn import Turn
+from headgate.release.watched import keep
 from headgate.vocabulary import AlertKind, Severity
 from headgate.wire.acks import Ack, Choices
 
@@ -50,50 +51,51 @@ def count_choices(state: ModelState, before: RouterState | None, ack: Ack) -> Mo
     return state if choices == state.choices else replace(state, choices=choices)
 
 
-def point_of(state: ModelState, now_ms: int) -> Point | None:
-    """Choices and outcomes now; None without a rollout."""
-    rollout, evidence = state.rollout, state.evidence
-    if rollout is None or evidence is None:
+def point_of(state: ModelState, watched: Watched, now_ms: int) -> Point | None:
+    """Choices and outcomes of a version and of the arm beside it now; None without evidence."""
+    evidence = watched.evidence
+    if evidence is None:
         return None
     return Point(
         now_ms,
-        state.choices.get(rollout.candidate, 0),
-        state.choices.get(rollout.stable, 0),
+        state.choices.get(watched.version, 0),
+        state.choices.get(watched.beside, 0),
         evidence.requests,
         evidence.stable_requests,
     )
 
 
-def answered_now(state: ModelState, now_ms: int) -> Answered | None:
-    """How many of the candidate's last choices have outcomes; None while too few are known."""
-    point = point_of(state, now_ms)
-    if point is None or state.evidence is None or not state.choices:
+def answered_now(state: ModelState, watched: Watched, now_ms: int) -> Answered | None:
+    """How many of the version's last choices have outcomes; None while too few are known."""
+    point = point_of(state, watched, now_ms)
+    if point is None or watched.evidence is None or not state.choices:
         return None
-    return answered(state.routing, point, in_flight_ms(state.evidence), _ENOUGH)
+    return answered(watched.routing, point, in_flight_ms(watched.evidence), _ENOUGH)
 
 
-def follow(turn: Turn, state: ModelState) -> ModelState:
+def follow(turn: Turn, state: ModelState, watched: Watched) -> ModelState:
     """Keep a point every 5 s, and alert while unequal parts of the arms are heard."""
-    point = point_of(state, turn.now_ms)
-    evidence = state.evidence
-    if point is None or evidence is None or not state.choices:
+    point = point_of(state, watched, turn.now_ms)
+    if point is None or watched.evidence is None or not state.choices:
         return state
-    history = with_point(state.routing, point)
-    if history is state.routing:
+    history = with_point(watched.routing, point)
+    if history is watched.routing:
         return state
-    state = replace(state, routing=history)
-    shares = completeness(history, point, in_flight_ms(evidence))
-    return _alert(turn, state, shares) if shares is not None else state
+    state = keep(state, replace(watched, routing=history))
+    shares = completeness(history, point, in_flight_ms(watched.evidence))
+    return _alert(turn, state, watched, shares) if shares is not None else state
 
 
-def _alert(turn: Turn, state: ModelState, shares: tuple[float, float]) -> ModelState:
+def _alert(
+    turn: Turn, state: ModelState, watched: Watched, shares: tuple[float, float]
+) -> ModelState:
     kind = AlertKind.UNEVEN_COMPLETENESS
-    known = incidents.find(state, kind, _SUBJECT)
+    known = incidents.find(state, kind, _SUBJECT, watched.version)
     mine, other = shares
     words = f"outcomes came for {mine:.1%} of the candidate's choices and {other:.1%} of stable's"
     if not is_uneven(shares):
         return incidents.resolve(turn, state, known, f"Over: {words}.") if known else state
-    if known is not None or state.rollout is None:
+    if known is not None:
         return state
     return incidents.open_incident(
         turn,
@@ -102,6 +104,7 @@ def _alert(turn: Turn, state: ModelState, shares: tuple[float, float]) -> ModelS
         trigger=_SUBJECT,
         severity=Severity.WARNING,
         sentence=f"Unequal parts are heard of the two arms: {words}. Comparisons may mislead.",
-        versions=(state.rollout.candidate, state.rollout.stable),
+        versions=(watched.version, watched.beside),
         numbers={"candidate": round(mine, 4), "stable": round(other, 4)},
+        version=watched.version,
     )

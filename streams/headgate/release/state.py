@@ -16,7 +16,8 @@ from headgate.judge.verdicts import Memory
 from headgate.measure.windows import Tables
 from headgate.registry.catalogue import Catalogue
 from headgate.registry.lifecycle import VersionRecord
-from headgate.vocabulary import AlertKind, LifecycleStep, Mode, Severity
+from headgate.release.courses.course import Course, Paused, SafetyMark, Standby
+from headgate.vocabulary import AlertKind, LifecycleStep, Mode, RolloutKind, Severity
 from headgate.wire.acks import Choices
 from headgate.wire.alerts import Alert
 from headgate.wire.audit import ChainHead
@@ -37,7 +38,11 @@ class PolicyRecord(Struct, frozen=True, kw_only=True):
 
 
 class Rollout(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A candidate on its way beside stable; `first_revision` is its first split."""
+    """A candidate on its way beside stable; `first_revision` is its first split.
+
+    `course` is where it stands on a way that Headgate follows by itself; None where a person sets
+    every share. `safe_since` is up to where answers count as unchecked for safety.
+    """
 
     rollout_id: str
     stable: str
@@ -45,14 +50,18 @@ class Rollout(Struct, frozen=True, kw_only=True, omit_defaults=True):
     weight: int
     started_ms: int
     first_revision: int
-    kind: str = "canary"
+    kind: RolloutKind = RolloutKind.MANUAL
+    course: Course | None = None
+    paused: Paused | None = None
+    safe_since: SafetyMark = SafetyMark()
 
 
 class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An open alert about a model. `deadline_ms` is when Headgate acts by itself, if it will.
 
     `acted` holds the decision that it led to; with `would_have`, the one that it would have led to
-    outside observe mode.
+    outside observe mode. `version` is the judged version that it is about, "" where it is about the
+    model.
     """
 
     alert_id: str
@@ -67,6 +76,25 @@ class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True):
     deferred: bool = False
     acted: str = ""
     would_have: bool = False
+    version: str = ""
+
+
+class Watched(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A version under judgement, and what its proofs remember.
+
+    `beside` is the arm that it is compared with. Windows reach back to `since_ms`, and to outcomes
+    of `first_revision` on. `routing` keeps how the choices and outcomes of both arms grew, and
+    `shares` tests the version's share where no outcome can tell.
+    """
+
+    version: str
+    beside: str = ""
+    since_ms: int = 0
+    first_revision: int = 0
+    evidence: Evidence | None = None
+    memories: dict[str, Memory] = {}
+    routing: History = ()
+    shares: Shares | None = None
 
 
 class Recovery(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -80,12 +108,18 @@ class Recovery(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RouterState(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one router said last, and at which ledger time."""
+    """What one router said last, and at which ledger time.
+
+    `refused` counts the commands that it did not trust since it started; `refused_ms` is when that
+    last grew.
+    """
 
     revision: int
     heard_ms: int
     started_at_ms: int = 0
     choices: tuple[Choices, ...] = ()
+    refused: int = 0
+    refused_ms: int = 0
 
 
 class Notice(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -110,13 +144,15 @@ class Waiting(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One model: split, rollout, tables, what proofs remember, incidents and routers.
+    """One model: split, rollout, tables, what is judged, incidents and routers.
 
-    `choices` counts what routers chose, by version, since the rollout began, and `routing` keeps
-    how that and the outcomes grew; `misrouted_ms` is when an outcome last told of a misroute, and
-    `shares` tests the candidate's share where no outcome can tell.
+    `watched` has the versions under judgement, in the order of the split. `choices` counts what
+    routers chose, by version, since the rollout began; `misrouted_ms` is when an outcome last told
+    of a misroute.
     `changed_offset` is the ledger offset of the last entry that
     changed anything here; `split_since_revision` the first revision with the weights in force.
+    `standby` is what a blue-green rollout replaced, and `rolled_back_by` the decision by which a
+    version was last rolled back from.
     `notices` are the lifecycle steps that were announced, by `step/version`; before
     `lifecycle_at_ms` none can be due.
     """
@@ -135,14 +171,13 @@ class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     split_since_revision: int = 0
     rollout: Rollout | None = None
     tables: Tables = Tables()
-    memories: dict[str, Memory] = {}
-    evidence: Evidence | None = None
+    watched: dict[str, Watched] = {}
     choices: dict[str, int] = {}
-    routing: History = ()
     misrouted_ms: int = 0
-    shares: Shares | None = None
     incidents: dict[str, Incident] = {}
     recovery: Recovery | None = None
+    standby: Standby | None = None
+    rolled_back_by: dict[str, str] = {}
     routers: dict[str, RouterState] = {}
     republished_ms: int = 0
     lifecycle: LifecycleSettings = LifecycleSettings()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from headgate.judge.policy import Trigger
 from headgate.judge.verdicts import Memory
 from headgate.measure.cells import Cell
 from headgate.measure.metrics import CallerFaults, error_count, read_all
 from headgate.measure.windows import covered_ms, read_window
 from headgate.registry.timeline import plan
-from headgate.release.acting import because
 from headgate.release.freshness import blindness
 from headgate.release.incidents import alert_of, find
 from headgate.release.lifecycles import life_of
-from headgate.release.looking import judge
+from headgate.release.looking import Judged, judge
+from headgate.release.outlook import rollout_status, what_can_be_done
+from headgate.release.reasons import because
 from headgate.release.recovery import live_routers
 from headgate.release.rollouts import policy_of
 from headgate.release.splits import weight_of
@@ -48,6 +52,7 @@ MAX_STEPS_SHOWN = 100
 def model_status(state: PartitionState, model: ModelState) -> ModelStatus:
     """Everything a person asks about one model, at the partition's ledger time."""
     command, policy = model.command, model.policy
+    judged = judge(model, state.time_ms, blindness(state))
     return ModelStatus(
         model=model.model,
         at_ms=state.time_ms,
@@ -60,9 +65,10 @@ def model_status(state: PartitionState, model: ModelState) -> ModelStatus:
         previous=model.previous,
         decision_id=command.decision_id if command else "",
         weights=command.weights if command else (),
-        rollout=_rollout(model),
+        rollout=_rollout(model, judged, state.time_ms),
+        can=what_can_be_done(model),
         versions=_versions(state, model),
-        triggers=_triggers(state, model),
+        triggers=_triggers(model, judged),
         alerts=tuple(
             alert_of(
                 model,
@@ -131,41 +137,35 @@ def _windows(
     return (*rows, window_row(model.tables.totals.get(version, Cell()), 0, faults))
 
 
-def _triggers(state: PartitionState, model: ModelState) -> tuple[TriggerStatus, ...]:
+def _rollout(model: ModelState, judged: Mapping[str, Judged], now_ms: int) -> RolloutStatus | None:
+    seen = judged.get(model.rollout.candidate) if model.rollout is not None else None
+    assessments = seen.assessments if seen is not None else {}
+    return rollout_status(model, policy_of(model), assessments, now_ms)
+
+
+def _triggers(model: ModelState, judged: Mapping[str, Judged]) -> tuple[TriggerStatus, ...]:
     policy = policy_of(model)
-    assessments, memories = judge(model, state.time_ms, blindness(state))
-    if policy is None or not assessments:
+    if policy is None:
         return ()
-    rows = []
-    for trigger in policy.triggers:
-        incident = find(model, AlertKind.BREACH, trigger.name)
-        memory = memories.get(trigger.name, Memory())
-        rows.append(
-            TriggerStatus(
-                trigger=trigger.name,
-                severity=str(trigger.severity),
-                verdict=assessments[trigger.name].verdict,
-                because=because(assessments[trigger.name]),
-                since_ms=memory.crossed_since_ms,
-                deadline_ms=incident.deadline_ms if incident else None,
-                deferred=incident.deferred if incident else False,
-            )
-        )
-    return tuple(rows)
+    return tuple(
+        _trigger(model, version, trigger, seen)
+        for version, seen in judged.items()
+        for trigger in policy.triggers
+    )
 
 
-def _rollout(model: ModelState) -> RolloutStatus | None:
-    rollout = model.rollout
-    if rollout is None:
-        return None
-    return RolloutStatus(
-        rollout_id=rollout.rollout_id,
-        kind=rollout.kind,
-        stable=rollout.stable,
-        candidate=rollout.candidate,
-        weight=rollout.weight,
-        started_ms=rollout.started_ms,
-        holding=any(i.kind is AlertKind.OUTAGE_HOLD for i in model.incidents.values()),
+def _trigger(model: ModelState, version: str, trigger: Trigger, seen: Judged) -> TriggerStatus:
+    incident = find(model, AlertKind.BREACH, trigger.name, version)
+    assessment, memory = seen.assessments[trigger.name], seen.memories.get(trigger.name, Memory())
+    return TriggerStatus(
+        trigger=trigger.name,
+        version=version,
+        severity=str(trigger.severity),
+        verdict=assessment.verdict,
+        because=because(assessment),
+        since_ms=memory.crossed_since_ms,
+        deadline_ms=incident.deadline_ms if incident else None,
+        deferred=incident.deferred if incident else False,
     )
 
 
@@ -178,6 +178,7 @@ def _routers(model: ModelState, now_ms: int) -> tuple[RouterStatus, ...]:
             heard_ms=router.heard_ms,
             live=name in live,
             choices=router.choices,
+            refused=router.refused,
         )
         for name, router in sorted(model.routers.items())
     )

@@ -58,6 +58,7 @@ def _entries(state: ModelState) -> dict[str, VersionEntry]:
             archived_ms=record.archived_ms,
             retained=record.retained,
             ordered=record.ordered,
+            tombstone=catalogue.tombstones.get(version),
         )
         for version, record in state.versions.items()
     }
@@ -68,6 +69,7 @@ def _audit_changes(
 ) -> None:
     fresh = min(record.changes - (known.changes if known else 0), len(record.history))
     status = known.status if known else None
+    name = f"versions.{record.version}"
     for change in record.history[len(record.history) - fresh :] if fresh > 0 else ():
         came = f"from {status} " if status else ""
         turn.audit(
@@ -75,7 +77,9 @@ def _audit_changes(
             "status_changed",
             f"{record.version} of {model} went {came}to {change.status}: {change.why}.",
             operator=change.by,
-            details={"version": record.version, "before": status, "after": change.status},
+            details={"version": record.version},
+            before={name: {"status": str(status)}} if status else {},
+            after={name: {"status": str(change.status)}},
         )
         status = change.status
 

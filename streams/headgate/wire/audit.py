@@ -26,6 +26,9 @@ class AuditRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     split `recovered` or `recovery_missed`; a version's `status_changed`; `archive_artifact` and
     `delete_artifact` are orders, which whoever keeps the artifacts carries out.
 
+    `before` and `after` hold the facts that a decision, a request or a step of a lifecycle changed,
+    by name (`production`, `weights`, `versions.v1.2.0`); a side leaves out what it does not have.
+
     `operator` is who a request says it is from; `key_id` names the key that proves it.
 
     Records are chained per model: `sequence` counts from 1, `previous` is the SHA-256 (hex) of the
@@ -63,6 +66,8 @@ class AuditRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     remedy: str = ""
     reasons: tuple[Because, ...] = ()
     details: dict[str, Any] = {}
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
     chain: str = ""
     sequence: Count = 0
     previous: str = ""

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from headgate.wire.acks import Ack
 from headgate.wire.fields import Count, Name, Offset, TimestampMs
 from headgate.wire.requests import AnyRequest
+
+SLOTS = 32
+PerSlot = Annotated[tuple[int, ...], Meta(min_length=SLOTS, max_length=SLOTS)]
+
+
+class Slots(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Counts and sums by slot of the router's bucket (`bucket` modulo 32): 32 integers each.
+
+    A user's requests share a slot, so that the spread between slots tells how much they are alike.
+    Only outcomes with a bucket and a revision count here. Names are those of the snapshot's own
+    tables; `counts` has `requests` too, and `sums` has `latency_bins`: of successes, the numbers of
+    their latencies' HDR buckets, a logarithmic scale. A name is there if any slot is not 0.
+    """
+
+    errors: dict[str, PerSlot] = {}
+    labelled: dict[str, PerSlot] = {}
+    flagged: dict[str, PerSlot] = {}
+    sums: dict[str, PerSlot] = {}
+    counts: dict[str, PerSlot] = {}
+
+
+NO_SLOTS = Slots()
+MAX_TOLD = 256
+Told = Annotated[str, Meta(max_length=MAX_TOLD)]
 
 
 class Snapshot(
@@ -23,7 +47,8 @@ class Snapshot(
     `labelled` and `flagged` count, per boolean label, the outcomes that carry it and those where it
     is true. `sums` and `counts` are integers per measure in its wire unit (latency_us, ttft_us,
     tokens, input_tokens, output_tokens, cost_microusd, rating_tenths, bucket, delay_ms).
-    `sketches` are HDR histograms (V2 compressed, base64) of the same units.
+    `sketches` are HDR histograms (V2 compressed, base64) of the same units. `slots` divides some of
+    it by the router's bucket.
     """
 
     model: Name
@@ -43,6 +68,7 @@ class Snapshot(
     counts: dict[str, int] = {}
     sketches: dict[str, str] = {}
     safety_request_ids: tuple[str, ...] = ()
+    slots: Slots = NO_SLOTS
 
 
 class PartitionProgress(Struct, frozen=True, kw_only=True):
@@ -93,5 +119,24 @@ class AdmittedAck(
     ack: Ack
 
 
-Entry = Snapshot | Progress | Tick | AdmittedRequest | AdmittedAck
+class MalformedRequest(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="malformed_request"
+):
+    """A record on `requests` that is no request, with what can be read of it.
+
+    `path` and `reason` name the field and the rule; `sha256` is of the value, which lies on
+    `dead-letters` as a whole.
+    """
+
+    source_partition: Count
+    source_offset: Count
+    model: Name
+    path: Told
+    reason: Told
+    sha256: str
+    request_id: str = ""
+    operator: str = ""
+
+
+Entry = Snapshot | Progress | Tick | AdmittedRequest | AdmittedAck | MalformedRequest
 Evidence = dict[str, Any]

@@ -13,7 +13,7 @@ from headgate.wire.control import Command
 from headgate.wire.deadletters import DeadLetter
 from headgate.wire.ledger import Entry
 from headgate.wire.outcomes import Outcome
-from headgate.wire.registry import VersionEntry
+from headgate.wire.registry import RegistryEntry
 from headgate.wire.requests import AnyRequest
 from headgate.wire.status import ModelStatus
 
@@ -27,7 +27,7 @@ COMMAND: Codec[Command] = Codec(Command, max_bytes=LARGE)
 ALERT: Codec[AlertMessage] = Codec(AlertMessage, max_bytes=LARGE)
 AUDIT: Codec[AuditRecord] = Codec(AuditRecord, max_bytes=LARGE)
 STATUS: Codec[ModelStatus] = Codec(ModelStatus, max_bytes=LARGE)
-VERSION: Codec[VersionEntry] = Codec(VersionEntry)
+REGISTRY: Codec[RegistryEntry] = Codec(RegistryEntry, max_bytes=LARGE)
 DEAD_LETTER: Codec[DeadLetter] = Codec(DeadLetter, max_bytes=LARGE)
 
 MESSAGE_TYPES: dict[Topic, Any] = {
@@ -38,7 +38,7 @@ MESSAGE_TYPES: dict[Topic, Any] = {
     Topic.CONTROL: Command,
     Topic.ALERTS: AlertMessage,
     Topic.AUDIT: AuditRecord,
-    Topic.REGISTRY: VersionEntry,
+    Topic.REGISTRY: RegistryEntry,
     Topic.STATUS: ModelStatus,
     Topic.DEAD_LETTERS: DeadLetter,
 }

@@ -1,8 +1,8 @@
-"""`registry`: one entry per model version, so that anyone can read what is known of it."""
+"""`registry`: an entry per version, template and set of rules: anyone can read what is known."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -90,6 +90,19 @@ class VersionSpec(
     notes: Text = ""
 
 
+class Tombstone(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is kept of a version that was removed: its number is never used again.
+
+    `content_digest` names what was declared of it. Artifacts and whom to tell are kept until the
+    order to delete the artifacts.
+    """
+
+    content_digest: str
+    parent_version: str = ""
+    artifacts: tuple[Artifact, ...] = ()
+    stakeholders: tuple[str, ...] = ()
+
+
 class PromptTemplate(
     Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
@@ -154,6 +167,41 @@ class LifecycleSettings(
     reminder_ms: Span = _DAY_MS
 
 
+Days = Annotated[int, Meta(ge=0, le=3640)]
+
+
+class AgeLimit(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How long a version may stay in a status."""
+
+    max_age_days: Days | None = None
+
+
+class AgeAndCountLimit(AgeLimit, frozen=True, kw_only=True, omit_defaults=True):
+    """How long, and how many versions of a model at a time."""
+
+    max_versions: Many | None = None
+
+
+class ProductionLimit(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """Two versions are in production, the current and the previous one: no other number holds."""
+
+    max_versions: Literal[2] = 2
+
+
+class CleanupPolicy(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """What may stay in each status where no promotion set dates; left out is left as it was."""
+
+    development: AgeAndCountLimit = AgeAndCountLimit()
+    staging: AgeAndCountLimit = AgeAndCountLimit()
+    deprecated: AgeLimit = AgeLimit()
+    archived: AgeLimit = AgeLimit()
+    production: ProductionLimit = ProductionLimit()
+
+
 class PlannedStep(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What will happen to a version, when and why; without `at_ms` it waits for what `why` says."""
 
@@ -163,8 +211,13 @@ class PlannedStep(Struct, frozen=True, kw_only=True, omit_defaults=True):
     at_ms: TimestampMs | None = None
 
 
-class VersionEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One version as it stands: where it is in its life, and what was declared and measured."""
+class VersionEntry(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="version"
+):
+    """One version as it stands: where it is in its life, and what was declared and measured.
+
+    Of one that was removed a `tombstone` takes the place of what was declared.
+    """
 
     model: Name
     version: Name
@@ -180,3 +233,32 @@ class VersionEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     archived_ms: TimestampMs = 0
     retained: str = ""
     ordered: str = ""
+    tombstone: Tombstone | None = None
+
+
+class TemplateEntry(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="template"
+):
+    """A prompt template of a model as it stands; its key is `model//template/name`."""
+
+    model: Name
+    name: Name
+    template: PromptTemplate
+
+
+class CompatibilityEntry(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="compatibility"
+):
+    """What fits with what in a model, beside its templates; its key is `model//compatibility`.
+
+    `api_version` is what callers speak, as the policy in force says.
+    """
+
+    model: Name
+    rules: tuple[CompatibilityRule, ...] = ()
+    embedding: str = ""
+    families: dict[str, str] = {}
+    api_version: str = ""
+
+
+RegistryEntry = VersionEntry | TemplateEntry | CompatibilityEntry

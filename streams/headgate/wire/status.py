@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from headgate.vocabulary import Mode, Verdict
+from headgate.vocabulary import Mode, RolloutKind, Verdict
 from headgate.wire.acks import Choices
 from headgate.wire.alerts import Alert
 from headgate.wire.audit import ChainHead
 from headgate.wire.control import Because, Weight
 from headgate.wire.fields import Count, Name, TimestampMs
 from headgate.wire.registry import PlannedStep
+from headgate.wire.reports import TestReport
 
 
 class WindowRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -46,7 +47,10 @@ class VersionStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TriggerStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The verdict of one trigger on the `version` that it judges."""
+
     trigger: str
+    version: str = ""
     severity: str
     verdict: Verdict
     because: Because
@@ -61,16 +65,55 @@ class RouterStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     heard_ms: TimestampMs
     live: bool
     choices: tuple[Choices, ...] = ()
+    refused: Count = 0
+
+
+class LackingProof(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a required metric lacks, and about how many more samples that takes."""
+
+    trigger: str
+    sentence: str
+    more: Count | None = None
+    unit: str = ""
+
+
+class CheckStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A check that the policy names; `passed` is None until somebody reports it."""
+
+    check: Name
+    version: Name
+    passed: bool | None = None
+    at_ms: TimestampMs | None = None
+    detail: str = ""
 
 
 class RolloutStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a rollout stands, what happens next and when, and what a person can do now.
+
+    `place` is the stay in words, since `since_ms`; it ends at `hold_until_ms` at the earliest and
+    waits for a person from `max_hold_until_ms` on. `waits` says why it waits for one already.
+    """
+
     rollout_id: Name
-    kind: str
+    kind: RolloutKind
     stable: str
     candidate: str
     weight: Count
     started_ms: TimestampMs
     holding: bool = False
+    place: str = ""
+    steps: tuple[Weight, ...] = ()
+    since_ms: TimestampMs | None = None
+    hold_until_ms: TimestampMs | None = None
+    max_hold_until_ms: TimestampMs | None = None
+    paused: str = ""
+    waits: str = ""
+    lacking: tuple[LackingProof, ...] = ()
+    checks: tuple[CheckStatus, ...] = ()
+    report: TestReport | None = None
+    next: str = ""
+    next_at_ms: TimestampMs | None = None
+    can: tuple[str, ...] = ()
 
 
 class ModelStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -88,6 +131,7 @@ class ModelStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     decision_id: str = ""
     weights: tuple[Weight, ...] = ()
     rollout: RolloutStatus | None = None
+    can: tuple[str, ...] = ()
     versions: tuple[VersionStatus, ...] = ()
     triggers: tuple[TriggerStatus, ...] = ()
     alerts: tuple[Alert, ...] = ()

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from headgate.judge.policy import parse_policy
+from headgate.judge.promoting import promotion
 from headgate.judge.sequential import looks
 from headgate.judge.sequential.bank import Kind, bank_of
-from headgate.judge.sequential.combining import promotion, weights_of
+from headgate.judge.sequential.combining import weights_of
 from headgate.judge.sequential.looks import over
 from headgate.judge.sequential.plan import plan_of
 from headgate.judge.sequential.state import Sample, WarmUp
@@ -275,10 +276,27 @@ def test_promotion_says_what_it_lacks_and_has() -> None:
     assert promotion(phase.policy, phase.evidence, safety_checked=1_000).proven
     few = promotion(phase.policy, phase.evidence, safety_checked=999)
     assert not few.proven
-    assert few.lacking == ("safety: 999 of 1000 checked answers",)
+    assert few.sentence == "safety: 999 of 1,000 checked answers, about 1 more checked answers"
     phase.both(labels("hallucination", 3, 0), labels("hallucination", 3, 0))  # now it is reported
     lacking = promotion(phase.policy, phase.evidence, safety_checked=1_000).lacking
-    assert [words.split(":")[0] for words in lacking] == ["hallucination"]
+    assert [row.trigger for row in lacking] == ["hallucination"]
+
+
+def test_a_latency_on_its_limit_is_hardly_ever_proven_good_and_one_like_stables_is() -> None:
+    proven = {1.0: 0, 1.5: 0}
+    for slower, seed in product(proven, range(10)):
+        rng, phase = np.random.default_rng(seed), Phase()
+        p95_us = 800_000 * np.exp(1.6448536 * 0.6)
+        phase.tell(references={"latency_p95": float(p95_us)})
+        needed, known = log(1 / phase.policy.proof.false_promotion), -1e3
+        for _ in range(60):
+            both = rng.lognormal(np.log(800_000), 0.6, (2, 50)) * [[slower], [1.0]]
+            mine, other = (cell(50, latency_us=arm.astype(int)) for arm in both)
+            phase.both(mine, other)
+            known = max(known, phase.combined.tests["latency_p95"][Kind.GOOD_RELATIVE])
+        proven[slower] += known >= needed
+    assert proven[1.0] == 10
+    assert proven[1.5] <= 2
 
 
 def test_unknown_never_promotes() -> None:
@@ -286,7 +304,7 @@ def test_unknown_never_promotes() -> None:
     for _ in range(60):
         phase.both(cell(50), cell(50, 1))  # no latency at all
     lacking = promotion(phase.policy, phase.evidence, safety_checked=1_000).lacking
-    assert [words.split(":")[0] for words in lacking] == ["latency_p95"]
+    assert [row.trigger for row in lacking] == ["latency_p95"]
 
 
 def test_a_lean_towards_a_breach_forbids_promotion() -> None:
@@ -315,9 +333,9 @@ def claim_edges(module: Any) -> None:
 @pytest.mark.parametrize(
     ("fragment", "instead"),
     [
-        ("above = sketch.count_above(whole)", "above = sketch.count_above(whole // 2)"),
-        ("above = sketch.count_above(whole)", "above = sketch.count_reaching(whole)"),
-        ("else sketch.count_reaching(whole)", "else above"),
+        ("sketch.count_over(whole)", "sketch.count_over(whole // 2)"),
+        ("above, reached = sketch", "reached, above = sketch"),
+        ("else reached", "else above"),
         ("reaching += above if exact", "reaching += above if not exact"),
     ],
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.judge.sequential.state import Evidence
-from headgate.measure.cells import NOTHING, Cell, merge
+from headgate.measure.cells import NOTHING, Cell
 from headgate.measure.metrics import CallerFaults
 from headgate.measure.windows import Row
 
@@ -28,34 +29,32 @@ class Observed:
     ended: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Arms:
+class Arms(Struct, frozen=True):
     """The fresh cells: all of the candidate's for absolute looks; for relative ones both arms',
     candidate first, by revision.
     """
 
-    candidate: Cell
-    pairs: dict[int, tuple[Cell, Cell]]
+    candidate: list[Cell]
+    pairs: dict[int, tuple[list[Cell], list[Cell]]]
 
 
-def arms_of(evidence: Evidence, seen: Observed) -> Arms:
-    """Sort the fresh cells: a relative look joins arms of one revision only.
+def arms_of(evidence: Evidence, seen: Observed, ticks: Sequence[Mapping[Row, Cell]]) -> Arms:
+    """Sort the cells that came in some ticks: a relative look joins arms of one revision only.
 
     Outcomes without a revision belong to the split in force once every router obeys it and what
     was in flight has come; before that they count in absolute looks alone.
     """
-    candidate: list[Cell] = []
-    pairs: dict[int, tuple[list[Cell], list[Cell]]] = {}
+    arms = Arms([], {})
     known = {split.revision for split in evidence.splits}
-    for (version, revision), cell in seen.fresh.items():
-        if not version or version not in {seen.candidate, seen.stable}:
+    for (version, revision), cell in (row for fresh in ticks for row in fresh.items()):
+        if not version or version not in (seen.candidate, seen.stable):
             continue
         if version == seen.candidate and (revision in known or not revision):
-            candidate.append(cell)
+            arms.candidate.append(cell)
         split, counts = (revision, cell) if revision else _placed(evidence, seen, cell)
         if split in known:
-            pairs.setdefault(split, ([], []))[version == seen.stable].append(counts)
-    return Arms(merge(candidate), {rev: (merge(a), merge(b)) for rev, (a, b) in pairs.items()})
+            arms.pairs.setdefault(split, ([], []))[version == seen.stable].append(counts)
+    return arms
 
 
 def _placed(evidence: Evidence, seen: Observed, cell: Cell) -> tuple[int, Cell]:

@@ -1,7 +1,7 @@
 """The bank: every test of a policy's sequential triggers as one table, so that a look is cheap.
 
-A row per trigger, four tests a row, eight bets a test. What belongs to limits alone is made ready
-once per policy.
+A row per trigger, four tests a row, eight bets a test. A test's number is four times its row plus
+its kind. What belongs to limits alone is made ready once per policy.
 """
 
 from __future__ import annotations
@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from headgate.judge.sequential.bets import BETS, BREACH, GOOD, Floats, rate_stakes
+from headgate.judge.sequential.bets import (
+    BETS,
+    BREACH,
+    GOOD,
+    Floats,
+    rate_stakes,
+    ratio_stakes,
+)
 from headgate.judge.sequential.plan import Plan, plan_of
 from headgate.judge.sequential.process import NOTHING
 from headgate.judge.sequential.samples import Family
@@ -38,16 +45,18 @@ KINDS = len(Kind)
 class Bank:
     """The sequential triggers of a policy in order, with their plans.
 
-    `on_hit` and `on_miss` have shape (2, triggers, 8): the stakes of absolute rates, to prove a
-    breach and to prove good, 0 where there is no such test; `ratios` (2, triggers).
+    By a test's number, shape (tests, 8): `on_hit` and `on_other`, what its bets win on a hit and on
+    another outcome, and, beside stable, `excess` (see `bets.on_any_hit`); 0 where it counts no
+    hits. `ratios` is what a rate may be beside stable's.
     """
 
     triggers: tuple[Trigger, ...]
     plans: tuple[Plan, ...]
     row_of: dict[str, int]
     on_hit: Floats
-    on_miss: Floats
-    ratios: Floats
+    on_other: Floats
+    excess: Floats
+    ratios: tuple[float, ...]
 
     def __len__(self) -> int:
         return len(self.triggers)
@@ -57,10 +66,14 @@ class Bank:
         return np.full((len(self), KINDS, BETS), NOTHING).tobytes()
 
     def wealth(self, kept: bytes) -> Floats:
-        """The kept wealth, shape (triggers, 4, 8); of another policy's shape it is none."""
+        """The kept wealth, shape (tests, 8); of another policy's shape it is none."""
         if len(kept) != len(self) * KINDS * BETS * 8:
             kept = self.unbegun()
-        return np.frombuffer(kept, np.float64).reshape(len(self), KINDS, BETS)
+        return np.frombuffer(kept).reshape(len(self) * KINDS, BETS)
+
+    def log_e(self, kept: list[list[float]]) -> list[list[float]]:
+        """The kept ln E of the four tests of each trigger; of another policy's shape it is none."""
+        return kept if len(kept) == len(self) else [[NOTHING] * KINDS] * len(self)
 
 
 @lru_cache(maxsize=256)
@@ -68,28 +81,36 @@ def bank_of(policy: Policy) -> Bank:
     """The bank of a policy."""
     triggers = tuple(row for row in policy.triggers if row.proof == "sequential")
     plans = tuple(plan_of(trigger) for trigger in triggers)
-    stakes = [[_stakes(plan, side) for plan in plans] for side in (BREACH, GOOD)]
-    shape = (2, len(plans), BETS)
+    stakes = [_stakes(plan, kind) for plan in plans for kind in Kind]
+    on_hit, on_other, excess = np.array(stakes).reshape(-1, 3, BETS).swapaxes(0, 1)
     return Bank(
         triggers=triggers,
         plans=plans,
         row_of={trigger.name: row for row, trigger in enumerate(triggers)},
-        on_hit=np.array([[hit for hit, _ in side] for side in stakes]).reshape(shape),
-        on_miss=np.array([[miss for _, miss in side] for side in stakes]).reshape(shape),
-        ratios=np.array(
-            [[_ratio(plan) for plan in plans], [plan.good_ratio or 1.0 for plan in plans]]
-        ),
+        on_hit=on_hit.copy(),
+        on_other=on_other.copy(),
+        excess=excess.copy(),
+        ratios=tuple(_ratio(plan, kind) for plan in plans for kind in Kind),
     )
 
 
-def _stakes(plan: Plan, side: int) -> tuple[Floats, Floats]:
-    family = plan.sampled.family
-    if plan.limit is None or family not in {Family.RATE, Family.QUANTILE}:
-        return np.zeros(BETS), np.zeros(BETS)
-    limit = plan.limit if family is Family.RATE else 1 - plan.sampled.share
-    return rate_stakes(limit, side)
+def _stakes(plan: Plan, kind: Kind) -> tuple[Floats, Floats, Floats]:
+    """What a test's bets win on a hit and on another outcome, and their excess."""
+    none, side = np.zeros(BETS), BREACH if kind < Kind.GOOD_ABSOLUTE else GOOD
+    if not plan.counts_hits:
+        return none, none, none
+    if kind in (Kind.RELATIVE, Kind.GOOD_RELATIVE):
+        on_hit, excess = ratio_stakes(side)
+        return on_hit, none, excess
+    if plan.limit is None:
+        return none, none, none
+    limit = plan.limit if plan.sampled.family is Family.RATE else 1 - plan.sampled.share
+    return *rate_stakes(limit, side), none
 
 
-def _ratio(plan: Plan) -> float:
+def _ratio(plan: Plan, kind: Kind) -> float:
     """What a rate may be beside stable's; for quantiles it lies in the value that is exceeded."""
-    return plan.relative or 1.0 if plan.sampled.family is Family.RATE else 1.0
+    if plan.sampled.family is not Family.RATE:
+        return 1.0
+    allowed = plan.good_ratio if kind is Kind.GOOD_RELATIVE else plan.relative
+    return allowed or 1.0

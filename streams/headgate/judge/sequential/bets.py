@@ -38,14 +38,14 @@ def rate_against_limit(hits: Counts, samples: Counts, limit: float, side: int) -
     The alternatives multiply the limit's odds by the effects (or divide, for side -1). `limit` lies
     in (0, 1); `hits` <= `samples`, and both may be fractions after division by a design effect.
     """
-    return rate_increment(hits, samples, *rate_stakes(limit, side))
+    missed = np.subtract(samples, hits)
+    return won(hits, missed, *rate_stakes(limit, side))
 
 
-def rate_increment(hits: Counts, samples: Counts, on_hit: Floats, on_miss: Floats) -> Floats:
-    """The same for stakes that were made ready: what each bet wins on a hit and on a miss."""
-    hit = np.asarray(hits, np.float64)[..., None]
-    missed = np.asarray(samples, np.float64)[..., None] - hit
-    increment: Floats = hit * on_hit + missed * on_miss
+def won(hits: Counts, others: Counts, on_hit: Floats, on_other: Floats) -> Floats:
+    """The sum over outcomes of what each bet wins on a hit and on another outcome."""
+    hit, other = np.asarray(hits)[..., None], np.asarray(others)[..., None]
+    increment: Floats = hit * on_hit + other * on_other
     return increment
 
 
@@ -73,29 +73,27 @@ def ratio_of_rates(
     counts, conservative for binomial ones). Both arms have samples. With latencies, a hit is a
     request above a value that was fixed before the look, and the null one of stochastic order.
     """
-    effects = EFFECTS**side
-    return ratio_increment(hits, samples, stable_hits, stable_samples, ratio=ratio, effects=effects)
+    on_hit, excess = ratio_stakes(side)
+    tolerated = np.multiply(ratio, samples)
+    expected = tolerated / (tolerated + stable_samples)
+    return won(hits, np.add(hits, stable_hits), on_hit, on_any_hit(expected, excess))
 
 
-def ratio_increment(
-    hits: Counts,
-    samples: Counts,
-    stable_hits: Counts,
-    stable_samples: Counts,
-    *,
-    ratio: Counts,
-    effects: Floats,
-) -> Floats:
-    """The same for alternatives given as `effects`, of shape (..., 8): how many times the tolerated
-    ratio the truth may be.
+@lru_cache(maxsize=2)
+def ratio_stakes(side: int) -> tuple[Floats, Floats]:
+    """What each bet wins, in logarithms, on a hit of the candidate's, and by how much it holds the
+    ratio of the rates to be larger than tolerated.
     """
-    k_c = np.asarray(hits, np.float64)[..., None]
-    k_s = np.asarray(stable_hits, np.float64)[..., None]
-    n_c = (np.asarray(ratio) * np.asarray(samples, np.float64))[..., None]
-    n_s = np.asarray(stable_samples, np.float64)[..., None]
-    logs = np.log(effects)
-    increment: Floats = k_c * logs - (k_c + k_s) * np.log((effects * n_c + n_s) / (n_c + n_s))
-    return increment
+    effects = EFFECTS**side
+    return np.log(effects), effects - 1
+
+
+def on_any_hit(expected: Counts, excess: Floats) -> Floats:
+    """What each bet loses on a hit of either arm, in logarithms, where the candidate's `expected`
+    share of them is theta(ratio): theta(ratio x m) / theta(ratio) = m / (1 + (m - 1) theta(ratio)).
+    """
+    lost: Floats = -np.log1p(excess * np.asarray(expected)[..., None])
+    return lost
 
 
 def rating_against_limit(values: Counts, counts: Counts, limit: float, side: int) -> Floats:
@@ -122,15 +120,14 @@ def rating_against_stable(
     `reference` is stable's mean before the look, within (1, 5); stakes are balanced so that what
     is won on one arm's drift is lost on the other's. Shapes as in `rating_against_limit`.
     """
-    x = np.asarray(reference, np.float64)[..., None]
-    n_c = np.asarray(counts, np.float64).sum(-1)[..., None]
-    n_s = np.asarray(stable_counts, np.float64).sum(-1)[..., None]
-    largest = np.minimum(1 / (HIGHEST_RATING - x + margin), n_s / n_c / (x - LOWEST_RATING))
-    stake = FRACTIONS * largest
-    stable_stake = stake * n_c / n_s
-    won = (x - margin - np.asarray(values, np.float64))[..., None] * stake[..., None, :]
-    lost = (np.asarray(stable_values, np.float64) - x)[..., None] * stable_stake[..., None, :]
-    return _stakes(counts, won) + _stakes(stable_counts, lost)
+    x, balance = np.asarray(reference, np.float64), _balance(counts, stable_counts)
+    largest = np.minimum(1 / (HIGHEST_RATING - x + margin), balance / (x - LOWEST_RATING))
+    stake = FRACTIONS * largest[..., None]
+    stable_stake = stake / balance[..., None]
+    x = x[..., None]
+    gains = (x - margin - np.asarray(values, np.float64))[..., None] * stake[..., None, :]
+    losses = (np.asarray(stable_values, np.float64) - x)[..., None] * stable_stake[..., None, :]
+    return _stakes(counts, gains) + _stakes(stable_counts, losses)
 
 
 def mean_against_limit(values: Counts, counts: Counts, limit: Counts) -> Floats:
@@ -156,16 +153,21 @@ def mean_against_stable(
     `reference` (> 0) is stable's mean before the look; values count up to 20 times of it.
     `values` are lower bin edges, `stable_values` upper ones.
     """
-    x = np.asarray(reference, np.float64)[..., None]
-    n_c = np.asarray(counts, np.float64).sum(-1)[..., None]
-    n_s = np.asarray(stable_counts, np.float64).sum(-1)[..., None]
-    stake = FRACTIONS * np.minimum(1.0, n_s / n_c / (CAP - 1))
-    stable_stake = stake * n_c / n_s
+    x, balance = np.asarray(reference, np.float64)[..., None], _balance(counts, stable_counts)
+    stake = FRACTIONS * np.minimum(1.0, balance / (CAP - 1))[..., None]
+    stable_stake = stake / balance[..., None]
     above = np.minimum(np.asarray(values, np.float64) / ratio / x, CAP) - 1
     below = 1 - np.minimum(np.asarray(stable_values, np.float64) / x, CAP)
-    won = above[..., None] * stake[..., None, :]
-    lost = below[..., None] * stable_stake[..., None, :]
-    return _stakes(counts, won) + _stakes(stable_counts, lost)
+    gains = above[..., None] * stake[..., None, :]
+    losses = below[..., None] * stable_stake[..., None, :]
+    return _stakes(counts, gains) + _stakes(stable_counts, losses)
+
+
+def _balance(counts: Counts, stable_counts: Counts) -> Floats:
+    """How many samples of stable come to one of the candidate, shape (...)."""
+    n_s, n_c = (np.add.reduce(np.asarray(arm, np.float64), -1) for arm in (stable_counts, counts))
+    balance: Floats = n_s / n_c
+    return balance
 
 
 def _stakes(counts: Counts, gains: Floats) -> Floats:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from math import exp, log
+from math import exp
 
 from msgspec import Struct
 
 from headgate.judge.policy import Policy, Trigger
-from headgate.judge.sequential.bank import KINDS, Kind, bank_of
-from headgate.judge.sequential.observing import log_evidence
+from headgate.judge.sequential.bank import Kind, bank_of
 from headgate.judge.sequential.plan import plan_of
-from headgate.judge.sequential.process import NOTHING
+from headgate.judge.sequential.remembering import log_evidence
 from headgate.judge.sequential.state import Evidence
 from headgate.vocabulary import Severity
 
@@ -58,12 +56,12 @@ def combine(policy: Policy, evidence: Evidence) -> Combined:
 
     A weighted mean of e-processes is one itself, so that alpha holds for all of them together.
     """
-    beside = is_beside(evidence)
+    beside, plans = is_beside(evidence), bank_of(policy).plans
     weights, needed = weights_of(policy), evidence_needed(policy)
-    tests, bank = log_e_values(policy, evidence), bank_of(policy)
+    tests = log_e_values(policy, evidence)
     log_e = {
-        trigger.name: log_evidence(plan, tests[trigger.name], beside=beside)
-        for trigger, plan in zip(bank.triggers, bank.plans, strict=True)
+        name: log_evidence(plan, values, beside=beside)
+        for (name, values), plan in zip(tests.items(), plans, strict=True)
     }
     shares = {name: weight * e_value(log_e[name]) for name, weight in weights.items()}
     enough = 1 / policy.proof.false_rollback
@@ -71,17 +69,18 @@ def combine(policy: Policy, evidence: Evidence) -> Combined:
     proven = {name for name, share in shares.items() if share >= enough}
     if shares and total >= enough:
         proven.add(max(shares, key=lambda name: shares[name]))
-    warned = {name for name, known in log_e.items() if e_value(known) >= needed[name]}
-    proven |= warned.difference(weights)
+    proven |= {
+        name
+        for name, known in log_e.items()
+        if known > 0 and name not in weights and e_value(known) >= needed[name]
+    }
     return Combined(tests, log_e, needed, total, frozenset(proven))
 
 
 def log_e_values(policy: Policy, evidence: Evidence) -> dict[str, list[float]]:
     """ln E of the four tests of each sequential trigger."""
-    bank, rows = bank_of(policy), evidence.log_e
-    if len(rows) != len(bank):
-        rows = [[NOTHING] * KINDS] * len(bank)
-    return {trigger.name: row for trigger, row in zip(bank.triggers, rows, strict=True)}
+    bank = bank_of(policy)
+    return dict(zip(bank.row_of, bank.log_e(evidence.log_e), strict=True))
 
 
 @lru_cache(maxsize=256)
@@ -105,46 +104,3 @@ def log_good(policy: Policy, trigger: Trigger, evidence: Evidence) -> float | No
     if plan.good_ratio is not None and is_beside(evidence):
         tests.append(log_e[Kind.GOOD_RELATIVE])
     return min(tests, default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class Promotion:
-    """Whether every required metric is proven good now; `lacking` says which is not, and why."""
-
-    proven: bool
-    lacking: tuple[str, ...]
-
-
-def promotion(policy: Policy, evidence: Evidence, *, safety_checked: int | None) -> Promotion:
-    """Promotion needs, now, min E_k(-) >= 1/alpha over the required metrics, no critical E_k >= 1
-    and no violation among the last `safety_checked` answers, which must be enough; None where
-    nobody checks safety.
-
-    The minimum over required metrics needs no correction: it is below each of them.
-    """
-    needed = log(1 / policy.proof.false_promotion)
-    lacking = []
-    for trigger in policy.triggers:
-        if trigger.proof != "sequential" or not _is_required(trigger, evidence):
-            continue
-        good = log_good(policy, trigger, evidence)
-        if good is None or good < needed:
-            have = e_value(good) if good is not None else 0.0
-            lacking.append(f"{trigger.name}: evidence {have:.3g} of {e_value(needed):.3g}")
-    combined = combine(policy, evidence)
-    lacking += [
-        f"{name}: leans towards a breach, evidence {e_value(combined.log_e[name]):.3g}"
-        for name in weights_of(policy)
-        if combined.log_e[name] >= 0
-    ]
-    watched = any(trigger.metric == "safety_violations" for trigger in policy.triggers)
-    if watched and safety_checked is not None and safety_checked < policy.proof.safety_checks:
-        lacking.append(f"safety: {safety_checked} of {policy.proof.safety_checks} checked answers")
-    return Promotion(not lacking, tuple(lacking))
-
-
-def _is_required(trigger: Trigger, evidence: Evidence) -> bool:
-    if trigger.proven_good == "when_reported":
-        known = evidence.triggers.get(trigger.name)
-        return known is not None and known.total.stable > 0
-    return trigger.proven_good == "required"

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from headgate.judge.sequential import looks
 from headgate.judge.sequential.bank import Kind
-from headgate.judge.sequential.bets import BREACH, GOOD, Floats
+from headgate.judge.sequential.bets import Floats
 from headgate.judge.sequential.plan import Plan
 from headgate.judge.sequential.samples import Family
 from headgate.judge.sequential.state import (
@@ -55,21 +55,20 @@ class Gatherer(Struct, frozen=True):
     def absolute(self, mine: Sample) -> Sample:
         """The candidate's samples against its limit; what was counted of them."""
         plan, moment = self.plan, self.moment
-        if not looks.is_rate_like(plan):
-            increment = looks.absolute_increment(plan, mine, BREACH)
-            self.table.add(self.row, Kind.ABSOLUTE, increment)
-            if plan.provable and not moment.warming:
-                good = looks.absolute_increment(plan, mine, GOOD)
+        if not plan.counts_hits:
+            breach, good = looks.absolute_increments(plan, mine)
+            self.table.add(self.row, Kind.ABSOLUTE, breach)
+            if good is not None and not moment.warming:
                 self.table.add(self.row, Kind.GOOD_ABSOLUTE, good)
             return mine
         if plan.sampled.family is Family.QUANTILE:
             mine = looks.over(mine, (plan.limit or 0.0) * plan.sampled.per_unit)
         effect = self.effects[0]
         samples = mine.n if plan.sampled.of_labels else max(mine.n, moment.in_flight)
-        self.table.rate(self.row, BREACH, mine.hits / effect, samples / effect)
+        self.table.rate(self.row, Kind.ABSOLUTE, mine.hits / effect, samples / effect)
         if not moment.warming:
             hits = max(mine.hits, mine.reaching)
-            self.table.rate(self.row, GOOD, hits / effect, mine.n / effect)
+            self.table.rate(self.row, Kind.GOOD_ABSOLUTE, hits / effect, mine.n / effect)
         return mine
 
     def relative(
@@ -80,14 +79,11 @@ class Gatherer(Struct, frozen=True):
         """
         moment, plan, left = self.moment, self.plan, dict(known)
         counted, stable_counted = NO_SAMPLE, NO_SAMPLE
-        for revision, (mine, stable) in pairs.items():
-            if not mine.n and not stable.n:
-                continue
-            look = left.get(revision) or self._opened()
-            pair = (mine, stable)
+        for revision, fresh in pairs.items():
+            look, pair = left.get(revision) or self._opened(), fresh
             if look is not None:
-                pair = looks.beyond(plan, look.reference, mine, stable)
-                left[revision] = looks.added(look, *pair)
+                pair = looks.beyond(plan, look.reference, fresh)
+                left[revision] = looks.added(look, pair)
             counted, stable_counted = counted.plus(pair[0]), stable_counted.plus(pair[1])
         for revision, look in list(left.items()):
             current, split = revision == moment.current, moment.splits.get(revision)
@@ -109,7 +105,7 @@ class Gatherer(Struct, frozen=True):
 
     def _close(self, look: OpenLook, *, current: bool) -> None:
         plan, moment = self.plan, self.moment
-        if not looks.is_rate_like(plan):
+        if not plan.counts_hits:
             self.table.add(self.row, Kind.RELATIVE, self._shared(look))
             return
         mine, stable = look.candidate, look.stable
@@ -119,10 +115,10 @@ class Gatherer(Struct, frozen=True):
         if moment.warm_up is not None and current and not plan.sampled.of_labels:
             warm_ms = max(min(moment.now_ms, moment.warm_up.until_ms) - look.opened_ms, 0)
             samples = max(samples, moment.warm_up.routed_per_s * warm_ms / 1000)
-        self.table.ratio(self.row, BREACH, (mine.hits / effect, samples / effect), beside)
+        self.table.ratio(self.row, Kind.RELATIVE, (mine.hits / effect, samples / effect), beside)
         if not moment.warming and not self._began_warming(look):
             hits = max(mine.hits, mine.reaching)
-            self.table.ratio(self.row, GOOD, (hits / effect, mine.n / effect), beside)
+            self.table.ratio(self.row, Kind.GOOD_RELATIVE, (hits / effect, mine.n / effect), beside)
 
     def _shared(self, look: OpenLook) -> Floats:
         """Two triggers of one metric that ask the same of the same look share its increment."""

@@ -6,15 +6,17 @@ have enough: when it closes may depend on how much came, never on what it says.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from msgspec.structs import replace
 
 from headgate.judge.sequential import bets
-from headgate.judge.sequential.bets import Floats
+from headgate.judge.sequential.bets import BREACH, GOOD, Floats
 from headgate.judge.sequential.plan import Plan
 from headgate.judge.sequential.samples import Family
 from headgate.judge.sequential.state import OpenLook, Sample, Split
-from headgate.measure.hdr import IntArray, highest_values, lowest_values
+from headgate.measure.hdr import highest_values, lowest_values
 
 LOOK_MS = 60_000
 Pair = tuple[Sample, Sample]  # of the candidate, of stable
@@ -28,26 +30,41 @@ def over(sample: Sample, value: float, *, exact: bool = False) -> Sample:
     """
     whole, hits, reaching = int(value), 0, 0
     for sketch in sample.sketches:
-        above = sketch.count_above(whole)
+        above, reached = sketch.count_over(whole)
         hits += above
-        reaching += above if exact else sketch.count_reaching(whole)
+        reaching += above if exact else reached
     return Sample(sample.n, hits, reaching, sample.total) if sample.n else sample
 
 
-def absolute_increment(plan: Plan, sample: Sample, side: int) -> Floats:
-    """Values of one arm against their limit (rates are counted in the bank)."""
+def absolute_increments(plan: Plan, sample: Sample) -> tuple[Floats, Floats | None]:
+    """Values of one arm against their limit (hits are counted in the table): what they are worth
+    to prove a breach and to prove good, None where that cannot be proven.
+    """
     limit, unit = plan.limit or 0.0, plan.sampled.per_unit
     indexes, counts = sample.distribution()
-    if plan.sampled.family is Family.RATING:
-        return bets.rating_against_limit(_stars(indexes, unit), counts, limit, side)
-    return bets.mean_against_limit(lowest_values(indexes), counts, limit * unit)
+    if plan.sampled.family is Family.MEAN:
+        return bets.mean_against_limit(lowest_values(indexes), counts, limit * unit), None
+    worth = _worth_of_ratings(limit, unit).take(indexes, 0, mode="clip")
+    both: Floats = counts.astype(np.float64) @ worth
+    return both[: bets.BETS], both[bets.BETS :]
 
 
-def _stars(indexes: IntArray, unit: int) -> Floats:
-    """Ratings as values; what lies outside the scale counts as its end, so that no bet is ruined
-    and none wins more than it could.
+@lru_cache(maxsize=256)
+def _worth_of_ratings(limit: float, unit: int) -> Floats:
+    """What one rating is worth to prove a breach and to prove good, by bin: shape (bins, 2 x 8)."""
+    stars = _stars(unit)
+    one = np.eye(len(stars))
+    sides = [bets.rating_against_limit(stars, one, limit, side) for side in (BREACH, GOOD)]
+    return np.concatenate(sides, axis=1)
+
+
+@lru_cache(maxsize=16)
+def _stars(unit: int) -> Floats:
+    """Ratings by bin, up to the highest; what lies outside the scale counts as its end, so that no
+    bet is ruined and none wins more than it could.
     """
-    stars: Floats = np.minimum(np.maximum(indexes / unit, bets.LOWEST_RATING), bets.HIGHEST_RATING)
+    values = lowest_values(np.arange(int(bets.HIGHEST_RATING * unit) + 1)) / unit
+    stars: Floats = np.clip(values, bets.LOWEST_RATING, bets.HIGHEST_RATING)
     return stars
 
 
@@ -58,10 +75,11 @@ def relative_increment(plan: Plan, look: OpenLook) -> Floats:
     allowed = plan.relative or 1.0
     if plan.sampled.family is Family.RATING:
         unit = plan.sampled.per_unit
+        stars = _stars(unit)
         return bets.rating_against_stable(
-            _stars(indexes, unit),
+            stars.take(indexes, mode="clip"),
             counts,
-            _stars(stable_indexes, unit),
+            stars.take(stable_indexes, mode="clip"),
             stable_counts,
             reference=min(max(look.reference / unit, 1.001), 4.999),
             margin=allowed,
@@ -76,15 +94,17 @@ def relative_increment(plan: Plan, look: OpenLook) -> Floats:
     )
 
 
-def beyond(plan: Plan, reference: float, candidate: Sample, stable: Sample) -> Pair:
+def beyond(plan: Plan, reference: float, pair: Pair) -> Pair:
     """Of quantiles, who is beyond which value: what a look with that reference counts."""
     if plan.sampled.family is not Family.QUANTILE:
-        return candidate, stable
+        return pair
+    candidate, stable = pair
     return over(candidate, (plan.relative or 1.0) * reference), over(stable, reference, exact=True)
 
 
-def added(look: OpenLook, candidate: Sample, stable: Sample) -> OpenLook:
+def added(look: OpenLook, pair: Pair) -> OpenLook:
     """The look with new samples of both arms."""
+    candidate, stable = pair
     if not look.candidate.n and not look.stable.n:
         return OpenLook(look.opened_ms, look.reference, look.effects, candidate, stable)
     return replace(look, candidate=look.candidate.plus(candidate), stable=look.stable.plus(stable))
@@ -100,8 +120,3 @@ def is_closed(plan: Plan, look: OpenLook, split: Split, *, now_ms: int, current:
     share = split.stable / split.candidate if split.candidate else 1.0
     need = plan.look_samples
     return candidate >= need and stable >= max(need, need * share)
-
-
-def is_rate_like(plan: Plan) -> bool:
-    """Whether the test counts hits among samples."""
-    return plan.sampled.family in {Family.RATE, Family.QUANTILE}

@@ -32,6 +32,11 @@ class Plan:
     look_samples: int
 
     @property
+    def counts_hits(self) -> bool:
+        """Whether the tests count hits among samples."""
+        return self.sampled.family in (Family.RATE, Family.QUANTILE)
+
+    @property
     def needs_both(self) -> bool:
         """Whether, beside a live stable arm, both tests must prove a breach."""
         return self.limit is not None and self.relative is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -38,11 +38,14 @@ class Sampled:
         """Whether samples come later than their requests, some of them by hours."""
         return bool(self.label) or self.family is Family.RATING
 
-    def is_in(self, cell: Cell) -> bool:
-        """Whether a cell has any sample: quicker than taking it."""
-        if self.measure:
-            return self.measure in cell.counts
-        return self.label in cell.labelled if self.label else cell.requests > 0
+    def of(self, cells: Sequence[Cell], faults: CallerFaults) -> Sample:
+        """The samples of several cells."""
+        if len(cells) == 1:
+            return self.take(cells[0], faults)
+        sample = NO_SAMPLE
+        for cell in cells:
+            sample = sample.plus(self.take(cell, faults))
+        return sample
 
 
 def _errors(cell: Cell, faults: CallerFaults) -> Sample:
@@ -53,6 +56,8 @@ def _errors(cell: Cell, faults: CallerFaults) -> Sample:
 def _flagged(label: str, *, inverse: bool = False) -> Callable[[Cell, CallerFaults], Sample]:
     def take(cell: Cell, _: CallerFaults) -> Sample:
         labelled = cell.labelled.get(label, 0)
+        if not labelled:
+            return NO_SAMPLE
         flagged = min(cell.flagged.get(label, 0), labelled)
         return Sample(labelled, labelled - flagged if inverse else flagged)
 

@@ -11,6 +11,7 @@ from headgate.measure.sketch import EMPTY, Sketch
 from headgate.measure.windows import Row
 
 _MERGED_FROM = 8
+Spent = tuple[int, int, int, int]  # per test of a trigger
 
 
 class Sample(Struct, frozen=True, omit_defaults=True):
@@ -101,7 +102,7 @@ class TriggerEvidence(Struct, frozen=True, omit_defaults=True):
     began. `path` is the evidence over time as (ms, ln E). `holding_since_ms` marks an outage hold.
     """
 
-    spent: tuple[int, int, int, int] = (-1, -1, -1, -1)
+    spent: Spent = (-1, -1, -1, -1)
     looks: dict[int, OpenLook] = {}
     reference: float = 0.0
     building: Counted = NOT_COUNTED
@@ -114,12 +115,16 @@ UNTESTED = TriggerEvidence()
 
 
 class Split(Struct, frozen=True):
-    """One split of the phase: its revision, since when, and the basis points of both arms."""
+    """One split of the phase: its revision, since when, and the basis points of both arms.
+
+    The candidate's buckets begin at `first`; stable's are the last ones.
+    """
 
     revision: int
     since_ms: int
     candidate: int
     stable: int
+    first: int = 0
 
 
 class WarmUp(Struct, frozen=True):

@@ -1,112 +1,135 @@
-"""A look of all tests at once: counts by row, turned into wealth in one pass over the table."""
+"""A look of all tests at once: counts by test, turned into wealth in one pass over the table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from headgate.judge.sequential import bets
 from headgate.judge.sequential.bank import KINDS, Bank, Kind
-from headgate.judge.sequential.bets import BETS, BREACH, GOOD, Floats
+from headgate.judge.sequential.bets import Floats
 from headgate.judge.sequential.budget import FIRST, later_budget, proof_budget
-from headgate.judge.sequential.process import NOTHING, advance
+from headgate.judge.sequential.process import NOTHING, advance, log_e_value
+from headgate.judge.sequential.state import Spent
 
 Counts = tuple[float, float]
-Spent = tuple[int, int, int, int]
 _GOOD: tuple[float, float] = tuple(proof_budget([False, True]).tolist())
-
-# Alternatives to prove a breach and to prove good, shape (2, 1, 8).
-_EFFECTS = np.stack([bets.EFFECTS**BREACH, bets.EFFECTS**GOOD])[:, None, :]
+_GOOD_FROM = int(Kind.GOOD_ABSOLUTE)
 
 
 class LookTable:
-    """Counts of one look, by trigger: `rate` and `ratio` for tests of hits, `add` for values.
+    """What the tests of all triggers have to count in one look: `rate` and `ratio` for hits, `add`
+    for values. Tests that nothing came for cost nothing.
 
     `kept` has increments that triggers of one metric share in this look.
     """
 
     def __init__(self, bank: Bank) -> None:
         self._bank = bank
-        none = [0.0] * len(bank)
-        # Per side: hits and samples; candidate's hits and samples, stable's hits and samples.
-        self._rates = [[none.copy() for _ in range(2)] for _ in range(2)]
-        self._ratios = [[none.copy() for _ in range(4)] for _ in range(2)]
-        self._others: list[tuple[int, int, Floats]] = []
+        # Per look: the test's number, its hits, its other outcomes.
+        self._rates: list[tuple[int, float, float]] = []
+        self._ratios: list[tuple[int, float, float]] = []
+        self._expected: list[float] = []  # of each of the ratios
+        self._others: list[tuple[int, Floats]] = []
         self.kept: dict[tuple[object, ...], Floats] = {}
-        self._looked = [[False] * KINDS for _ in range(len(bank))]
 
-    def rate(self, row: int, side: int, hits: float, samples: float) -> None:
+    def rate(self, row: int, kind: Kind, hits: float, samples: float) -> None:
         """An absolute look of hits among samples."""
-        place = side == GOOD
-        all_hits, all_samples = self._rates[place]
-        all_hits[row] += hits
-        all_samples[row] += samples
-        self._looked[row][2 * place] = True
+        self._rates.append((row * KINDS + kind, hits, samples - hits))
 
-    def ratio(self, row: int, side: int, mine: Counts, stable: Counts) -> None:
-        """A relative look: (hits, samples) of both arms."""
-        place = side == GOOD
-        hits, samples, stable_hits, stable_samples = self._ratios[place]
-        hits[row] += mine[0]
-        samples[row] += mine[1]
-        stable_hits[row] += stable[0]
-        stable_samples[row] += stable[1]
-        self._looked[row][2 * place + 1] = True
+    def ratio(self, row: int, kind: Kind, mine: Counts, stable: Counts) -> None:
+        """A relative look: (hits, samples) of both arms, which are not empty."""
+        test = row * KINDS + kind
+        allowed = self._bank.ratios[test] * mine[1]
+        self._ratios.append((test, mine[0], mine[0] + stable[0]))
+        self._expected.append(allowed / (allowed + stable[1]))
 
     def add(self, row: int, kind: Kind, increment: Floats) -> None:
         """A look whose increment was computed elsewhere."""
-        self._others.append((row, kind, increment))
-        self._looked[row][kind] = True
+        self._others.append((row * KINDS + kind, increment))
 
-    def has_looked(self, row: int) -> bool:
-        """Whether any test of a trigger has a look."""
-        return True in self._looked[row]
+    def increments(self) -> tuple[list[int], Floats]:
+        """The numbers of the tests that have a look, and what it is worth: shape (tests, 8)."""
+        tests: list[int] = []
+        worth = []
+        if counted := self._rates + self._ratios:
+            at, hits, others = zip(*counted, strict=True)
+            on_hit, on_other = self._bank.on_hit.take(at, 0), self._bank.on_other.take(at, 0)
+            if ratios := len(self._ratios):
+                excess = self._bank.excess.take(at[-ratios:], 0)
+                on_other[-ratios:] = bets.on_any_hit(self._expected, excess)
+            tests += at
+            worth.append(bets.won(hits, others, on_hit, on_other))
+        for test, increment in self._others:
+            tests.append(test)
+            worth.append(increment[None])
+        return _by_test(tests, np.concatenate(worth))
 
-    def spent(self, row: int, before: Spent, requests: int) -> Spent:
-        """Up to which requests the tests of a trigger have spent their budget after this look."""
-        a, b, c, d = self._looked[row]
-        return (
-            requests if a else before[0],
-            requests if b else before[1],
-            requests if c else before[2],
-            requests if d else before[3],
+    def after(
+        self, wealth: Floats, spent: Sequence[Spent], requests: int, planned: int
+    ) -> tuple[Floats, dict[int, float]]:
+        """The wealth after the look, shape (tests, 8), and ln E of those that looked, by number.
+
+        `spent` has four per trigger, -1 before a first look.
+        """
+        if not self._rates and not self._ratios and not self._others:
+            return wealth, {}
+        tests, increments = self.increments()
+        grown = advance(
+            wealth.take(tests, 0), increments, _budgets(tests, spent, requests, planned)
         )
-
-    def increments(self) -> Floats:
-        """Shape (triggers, 4, 8); several looks of one test in a tick count as one."""
-        total = np.zeros((len(self._bank), KINDS, BETS))
-        hits, samples = np.array(self._rates).transpose(1, 0, 2)
-        bank = self._bank
-        total[:, ::2] = bets.rate_increment(hits, samples, bank.on_hit, bank.on_miss).swapaxes(0, 1)
-        k_c, n_c, k_s, n_s = np.array(self._ratios).transpose(1, 0, 2)
-        n_s = np.where(n_s > 0, n_s, 1.0)  # where no look closed there are no hits either
-        ratios = bets.ratio_increment(k_c, n_c, k_s, n_s, ratio=bank.ratios, effects=_EFFECTS)
-        total[:, 1::2] = ratios.swapaxes(0, 1)
-        for row, kind, increment in self._others:
-            total[row, kind] += increment
-        return total
-
-    def after(self, wealth: Floats, spent: Sequence[Spent], requests: int, planned: int) -> Floats:
-        """The wealth after the look; `spent` has four per trigger, -1 before a first look."""
-        budget = _budgets(spent, requests, planned)
-        grown = advance(wealth, self.increments(), budget)
-        result: Floats = np.where(np.array(self._looked)[..., None], grown, wealth)
-        return result
+        after = wealth.copy()
+        after[tests] = grown
+        return after, dict(zip(tests, log_e_value(grown).tolist(), strict=True))
 
 
-def _budgets(spent: Sequence[Spent], requests: int, planned: int) -> Floats:
-    """What each test may spend in this look, shape (triggers, 4)."""
+def _by_test(tests: list[int], worth: Floats) -> tuple[list[int], Floats]:
+    """Several looks of one test in a tick, of different revisions, count as one."""
+    if len(set(tests)) == len(tests):
+        return tests, worth
+    total: dict[int, Floats] = {}
+    for test, increment in zip(tests, worth, strict=True):
+        total[test] = total[test] + increment if test in total else increment
+    return list(total), np.array(list(total.values()))
+
+
+def _budgets(
+    tests: Sequence[int], spent: Sequence[Spent], requests: int, planned: int
+) -> list[float]:
+    """What each test may spend in this look."""
     breach: dict[int, float] = {-1: FIRST}
-    for row in spent:
-        for before in row[: Kind.GOOD_ABSOLUTE]:
-            if before not in breach:
-                breach[before] = later_budget(planned, before, requests)
-    return np.array([[breach[a], breach[b], _GOOD[c < 0], _GOOD[d < 0]] for a, b, c, d in spent])
+    budgets = []
+    for test in tests:
+        row, kind = divmod(test, KINDS)
+        before = spent[row][kind]
+        if kind >= _GOOD_FROM:
+            budgets.append(_GOOD[before < 0])
+            continue
+        if before not in breach:
+            breach[before] = later_budget(planned, before, requests)
+        budgets.append(breach[before])
+    return budgets
 
 
-def emptied(wealth: Floats, rows: list[int]) -> Floats:
-    """The wealth without the breach tests of some triggers: dropping evidence is always sound."""
+def after_look(
+    row: int, found: Mapping[int, float], log_e: list[float], spent: Spent, requests: int
+) -> tuple[list[float], Spent]:
+    """ln E of a trigger's tests after a look that `found` it of some, and up to which requests they
+    have spent their budget.
+    """
+    first = row * KINDS
+    now = [found.get(first), found.get(first + 1), found.get(first + 2), found.get(first + 3)]
+    return [before if new is None else new for before, new in zip(log_e, now, strict=True)], (
+        spent[0] if now[0] is None else requests,
+        spent[1] if now[1] is None else requests,
+        spent[2] if now[2] is None else requests,
+        spent[3] if now[3] is None else requests,
+    )
+
+
+def emptied(wealth: Floats, row: int) -> Floats:
+    """The wealth without a trigger's breach tests: dropping evidence is always sound."""
     kept = wealth.copy()
-    kept[rows, : Kind.GOOD_ABSOLUTE] = NOTHING
+    kept[row * KINDS : row * KINDS + _GOOD_FROM] = NOTHING
     return kept

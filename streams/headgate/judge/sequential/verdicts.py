@@ -6,6 +6,8 @@ from functools import lru_cache
 from math import log
 from typing import Any
 
+from msgspec import Struct
+
 from headgate.judge.policy import Policy, Trigger
 from headgate.judge.sequential import words
 from headgate.judge.sequential.bank import Kind, bank_of
@@ -18,6 +20,7 @@ from headgate.judge.sequential.combining import (
 )
 from headgate.judge.sequential.holds import is_hold
 from headgate.judge.sequential.plan import Plan, plan_of
+from headgate.judge.sequential.process import NOTHING
 from headgate.judge.sequential.state import UNTESTED, Evidence, TriggerEvidence
 from headgate.judge.verdicts import Assessment
 from headgate.vocabulary import Reason, Verdict
@@ -31,58 +34,96 @@ def assess_sequential(
 
     `brief` leaves out the words and numbers of what nobody will be told.
     """
-    combined = combine(policy, evidence)
-    found = {
-        trigger.name: _assess(policy, trigger, evidence, combined, brief=brief)
-        for trigger in bank_of(policy).triggers
-    }
+    combined, bank = combine(policy, evidence), bank_of(policy)
+    beside = is_beside(evidence)
+    found = {}
+    for trigger, plan in zip(bank.triggers, bank.plans, strict=True):
+        known = evidence.triggers.get(trigger.name, UNTESTED)
+        standing = _standing(policy, trigger, plan, known, combined, beside=beside)
+        quiet = brief and not standing.proven and not standing.held
+        found[trigger.name] = (
+            _in_brief(trigger, standing)
+            if quiet
+            else _in_full(policy, trigger, standing, evidence, combined)
+        )
     loud = {name for name, seen in found.items() if seen.verdict is Verdict.BREACH or seen.hold}
-    for trigger in policy.triggers:
+    for trigger in policy.triggers if loud else ():
         if trigger.name in found and loud.intersection(trigger.quiet_when):
             found[trigger.name] = _said_elsewhere(found[trigger.name], trigger, loud)
     return found
 
 
-def _assess(
-    policy: Policy, trigger: Trigger, evidence: Evidence, combined: Combined, *, brief: bool
-) -> Assessment:
-    known = evidence.triggers.get(trigger.name, UNTESTED)
-    plan, beside = plan_of(trigger), is_beside(evidence)
-    tests = combined.tests[trigger.name]
+class _Standing(Struct, frozen=True):
+    """Where a trigger's evidence stands; `log_e` is ln E of a breach, if that is known."""
+
+    verdict: Verdict
+    reason: Reason
+    log_e: float = NOTHING
+    proven: bool = False
+    held: bool = False
+
+    @property
+    def cleared(self) -> bool:
+        """Whether what was proven is not any more."""
+        return self.log_e < 0 and not self.held and self.verdict is not Verdict.UNKNOWN
+
+
+def _standing(
+    policy: Policy,
+    trigger: Trigger,
+    plan: Plan,
+    known: TriggerEvidence,
+    combined: Combined,
+    *,
+    beside: bool,
+) -> _Standing:
     missing = _missing(plan, known, beside=beside)
     if missing is not None:
+        return _Standing(Verdict.UNKNOWN, missing)
+    name = trigger.name
+    log_e, proven = combined.log_e[name], name in combined.proven
+    held = known.holding_since_ms is not None and is_hold(policy, combined.tests[name])
+    if proven:
+        return _Standing(Verdict.BREACH, Reason.PROVEN, log_e, proven, held)
+    if held:
+        return _Standing(Verdict.SUSPECT, Reason.NOT_WORSE_THAN_STABLE, log_e, proven, held)
+    if log_e >= 0:
+        return _Standing(Verdict.SUSPECT, Reason.NOT_PROVEN, log_e)
+    return _Standing(Verdict.OK, Reason.WITHIN_LIMIT, log_e)
+
+
+def _in_brief(trigger: Trigger, standing: _Standing) -> Assessment:
+    return Assessment(
+        trigger=trigger.name,
+        verdict=standing.verdict,
+        reason=standing.reason,
+        sentence="",
+        cleared=standing.cleared,
+    )
+
+
+def _in_full(
+    policy: Policy, trigger: Trigger, standing: _Standing, evidence: Evidence, combined: Combined
+) -> Assessment:
+    plan = plan_of(trigger)
+    known, reason = evidence.triggers.get(trigger.name, UNTESTED), standing.reason
+    if standing.verdict is Verdict.UNKNOWN:
         return Assessment(
             trigger=trigger.name,
-            verdict=Verdict.UNKNOWN,
-            reason=missing,
-            sentence="" if brief else words.unknown(trigger, plan, known, missing),
-        )
-    log_e = combined.log_e[trigger.name]
-    proven = trigger.name in combined.proven
-    held = known.holding_since_ms is not None and is_hold(policy, tests)
-    if proven:
-        verdict, reason = Verdict.BREACH, Reason.PROVEN
-    elif held:
-        verdict, reason = Verdict.SUSPECT, Reason.NOT_WORSE_THAN_STABLE
-    elif log_e >= 0:
-        verdict, reason = Verdict.SUSPECT, Reason.NOT_PROVEN
-    else:
-        verdict, reason = Verdict.OK, Reason.WITHIN_LIMIT
-    cleared = log_e < 0 and not held
-    if brief and not proven and not held:
-        return Assessment(
-            trigger=trigger.name, verdict=verdict, reason=reason, sentence="", cleared=cleared
+            verdict=standing.verdict,
+            reason=reason,
+            sentence=words.unknown(trigger, plan, known, reason),
         )
     good = log_good(policy, trigger, evidence)
     numbers = _numbers(trigger, evidence, combined, good)
     return Assessment(
         trigger=trigger.name,
-        verdict=verdict,
+        verdict=standing.verdict,
         reason=reason,
         sentence=words.sentence(trigger, plan, known, reason, numbers),
         evidence=numbers,
-        hold=held and not proven,
-        cleared=cleared,
+        hold=standing.held and not standing.proven,
+        cleared=standing.cleared,
         proven_good=None if good is None else good >= log(1 / policy.proof.false_promotion),
     )
 
@@ -140,7 +181,7 @@ def _numbers(
         "since_ms": counted.since_ms,
         "path": [[at_ms - evidence.started_ms, log_e] for at_ms, log_e in known.path],
     }
-    if words.is_share(plan):
+    if plan.counts_hits:
         numbers["candidate_hits"] = counted.candidate_hits
         numbers["stable_hits"] = counted.stable_hits
     return {name: value for name, value in numbers.items() if value is not None}

@@ -15,14 +15,9 @@ from headgate.vocabulary import Reason
 Pair = tuple[float | None, float | None]
 
 
-def is_share(plan: Plan) -> bool:
-    """Whether the trigger counts hits among samples."""
-    return plan.sampled.family in {Family.RATE, Family.QUANTILE}
-
-
 def values(plan: Plan, counted: Counted) -> Pair:
     """Both arms' values in the metric's unit; for quantiles the share that is slower."""
-    if is_share(plan):
+    if plan.counts_hits:
         mine, stable = counted.candidate_hits, counted.stable_hits
         unit = 1
     else:

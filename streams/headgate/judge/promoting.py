@@ -1,0 +1,124 @@
+"""Promoting: whether everything that the policy requires is proven good, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil, log
+
+from headgate.judge.policy import Policy, Trigger
+from headgate.judge.sequential.combining import combine, e_value, log_good, weights_of
+from headgate.judge.sequential.state import UNTESTED, Evidence
+from headgate.judge.verdicts import Assessment
+from headgate.measure.metrics import METRICS
+from headgate.vocabulary import Verdict
+
+SAFETY = "safety_violations"
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """What stands between a rollout and its next step.
+
+    `more` is about how many more samples (`unit`) it takes if things go on as they did; None where
+    nothing points towards a proof, or it can't be said.
+    """
+
+    trigger: str
+    words: str
+    more: int | None = None
+    unit: str = "requests"
+
+    @property
+    def sentence(self) -> str:
+        """For people: what is lacking, and about how much more of what it takes."""
+        about = f", about {self.more:,} more {self.unit}" if self.more is not None else ""
+        return f"{self.trigger}: {self.words}{about}"
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """Whether every required metric is proven good now, and what is lacking where not."""
+
+    lacking: tuple[Lacking, ...]
+
+    @property
+    def proven(self) -> bool:
+        """Whether nothing is lacking."""
+        return not self.lacking
+
+    @property
+    def sentence(self) -> str:
+        """Everything that is lacking, in words; empty where nothing is."""
+        return "; ".join(row.sentence for row in self.lacking)
+
+
+def promotion(
+    policy: Policy,
+    evidence: Evidence,
+    *,
+    safety_checked: int | None,
+    assessments: Mapping[str, Assessment] | None = None,
+) -> Promotion:
+    """Promotion needs, now, min E_k(-) >= 1/alpha over the required metrics, no critical E_k >= 1
+    and no violation among the last `safety_checked` answers, which must be enough; None where
+    nobody checks safety. Thresholds, where required, must be kept according to `assessments`.
+
+    The minimum over required metrics needs no correction: it is below each of them.
+    """
+    judged = assessments or {}
+    lacking = [_not_good(policy, trigger, evidence, judged) for trigger in policy.triggers]
+    lacking += _leaning(policy, evidence)
+    lacking.append(_unchecked(policy, safety_checked))
+    return Promotion(tuple(row for row in lacking if row is not None))
+
+
+def _not_good(
+    policy: Policy, trigger: Trigger, evidence: Evidence, judged: Mapping[str, Assessment]
+) -> Lacking | None:
+    if not is_required(trigger, evidence):
+        return None
+    if trigger.proof == "threshold":
+        seen = judged.get(trigger.name)
+        if seen is not None and seen.verdict is Verdict.OK:
+            return None
+        return Lacking(trigger.name, seen.sentence.rstrip(".") if seen else "not judged yet")
+    needed, unit = log(1 / policy.proof.false_promotion), METRICS[trigger.metric].unit_samples
+    good = log_good(policy, trigger, evidence)
+    if good is not None and good >= needed:
+        return None
+    samples = evidence.triggers.get(trigger.name, UNTESTED).total.candidate
+    if good is None or not samples:
+        return Lacking(trigger.name, f"no {unit} to prove it by yet")
+    words = f"evidence {e_value(good):.3g} of {e_value(needed):.3g}"
+    # Evidence grows in proportion to samples while nothing changes.
+    more = ceil(samples * (needed - good) / good) if good > 0 else None
+    return Lacking(trigger.name, words, more, unit)
+
+
+def _leaning(policy: Policy, evidence: Evidence) -> list[Lacking | None]:
+    log_e = combine(policy, evidence).log_e
+    return [
+        Lacking(name, f"leans towards a breach, evidence {e_value(log_e[name]):.3g}")
+        for name in weights_of(policy)
+        if log_e[name] >= 0
+    ]
+
+
+def _unchecked(policy: Policy, checked: int | None) -> Lacking | None:
+    needed = policy.proof.safety_checks
+    names = [trigger.name for trigger in policy.triggers if trigger.metric == SAFETY]
+    if not names or checked is None or checked >= needed:
+        return None
+    words = f"{checked:,} of {needed:,} checked answers"
+    return Lacking(names[0], words, needed - checked, "checked answers")
+
+
+def is_required(trigger: Trigger, evidence: Evidence) -> bool:
+    """Whether promotion needs the trigger's metric proven good."""
+    if trigger.proof == "choices":
+        return False
+    if trigger.proven_good == "when_reported":
+        known = evidence.triggers.get(trigger.name)
+        return known is not None and known.total.stable > 0
+    return trigger.proven_good == "required"

@@ -1,0 +1,140 @@
+"""Requests about a rollout's course: pause it, go on, report a check."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from headgate.judge.policy import Policy
+from headgate.release.courses import blue_green, stays
+from headgate.release.courses.brakes import check_may_go_on, check_revision, running
+from headgate.release.courses.course import BlueGreen, Canary, Course, Experiment
+from headgate.release.courses.following import WAYS, pause
+from headgate.release.courses.going_on import end_waiting, share
+from headgate.release.refusals import RefusedError
+from headgate.release.rollouts import policy_of
+from headgate.release.state import ModelState, Rollout
+from headgate.release.turn import Turn
+from headgate.release.watched import evidence_of
+from headgate.vocabulary import AbVerdict
+from headgate.wire.requests import (
+    Advance,
+    Pause,
+    ReportCheck,
+    Resume,
+    Skip,
+    SplitRequest,
+)
+
+
+def pause_rollout(turn: Turn, state: ModelState, request: Pause) -> tuple[ModelState, str]:
+    """Nothing advances any more; breaches are still acted on."""
+    rollout = running(state)
+    if rollout.paused is not None:
+        raise RefusedError(
+            f"The rollout of {rollout.candidate} is paused by {rollout.paused.by} already.",
+            f"headgate rollout resume {state.model}",
+        )
+    state = pause(turn, state, request.operator, request.reason)
+    return state, (
+        f"Paused the rollout of {rollout.candidate} at {share(rollout.weight)}; a proven breach "
+        "is still rolled back."
+    )
+
+
+def resume_rollout(turn: Turn, state: ModelState, request: Resume) -> tuple[ModelState, str]:
+    """Go on where it stood. One that waited for a person gets its hold once more."""
+    rollout = running(state)
+    stay = rollout.course.stay if rollout.course is not None else None
+    waits = stay is not None and stay.waits
+    if rollout.paused is None and not waits:
+        raise RefusedError(
+            f"The rollout of {rollout.candidate} is not paused.", f"headgate status {state.model}"
+        )
+    if rollout.course is not None and stay is not None:
+        since_ms = turn.now_ms
+        if rollout.paused is not None and not waits:
+            since_ms = stay.since_ms + turn.now_ms - rollout.paused.since_ms
+        fresh = replace(stay, since_ms=since_ms, unknown_since_ms=None, waits="")
+        rollout = replace(rollout, course=replace(rollout.course, stay=fresh))
+    state = replace(state, rollout=replace(rollout, paused=None))
+    state = end_waiting(turn, state, f"Resumed by {request.operator}.")
+    return state, f"Resumed the rollout of {rollout.candidate} at {share(rollout.weight)}."
+
+
+def advance(turn: Turn, state: ModelState, request: Advance) -> tuple[ModelState, str]:
+    """The next step before its time, if all that is required is proven good."""
+    rollout, policy, course = _on_course(turn, state, request)
+    evidence = evidence_of(state)
+    if course.stay is not None and evidence is not None:
+        proof = stays.proof_of(state, policy, evidence, {})
+        if not proof.proven:
+            raise RefusedError(
+                f"{rollout.candidate} is not proven good: {proof.sentence}.",
+                f"Wait for the proof, or headgate rollout skip {state.model} --reason '...'",
+            )
+    return _go_on(turn, state, policy, request.operator, "asked for it")
+
+
+def skip(turn: Turn, state: ModelState, request: Skip) -> tuple[ModelState, str]:
+    """The next step without proof, for which a person answers."""
+    _, policy, _ = _on_course(turn, state, request)
+    if not request.reason:
+        raise RefusedError("Going on without proof needs a reason.", "Add --reason '...'.")
+    return _go_on(turn, state, policy, request.operator, "skipped the proof")
+
+
+def _on_course(
+    turn: Turn, state: ModelState, request: SplitRequest
+) -> tuple[Rollout, Policy, Course]:
+    """What may go on now. Raises `RefusedError`."""
+    rollout, policy = running(state), policy_of(state)
+    check_revision(state, request)
+    course = rollout.course
+    if course is None or policy is None or type(course) not in WAYS:
+        raise RefusedError(
+            f"A {rollout.kind} rollout has no steps.",
+            f"headgate rollout set-weight {state.model} BASIS_POINTS, or promote",
+        )
+    check_may_go_on(state, policy, turn.now_ms)
+    if isinstance(course, BlueGreen) and course.stay is None:
+        blue_green.check_may_cut_over(state, policy, course, turn.now_ms)
+    return rollout, policy, course
+
+
+def _go_on(
+    turn: Turn, state: ModelState, policy: Policy, operator: str, did: str
+) -> tuple[ModelState, str]:
+    rollout = running(state)
+    if rollout.course is not None:
+        way = WAYS[type(rollout.course)]
+        why = f"{operator} {did}"
+        state = way.go_on(turn, state, policy, rollout.course, operator=operator, why=why)
+    if state.rollout is None:
+        return state, f"Promoted {rollout.candidate} to production of {state.model}."
+    return state, f"{rollout.candidate} takes {share(state.rollout.weight)} of {state.model}."
+
+
+def report_check(turn: Turn, state: ModelState, request: ReportCheck) -> tuple[ModelState, str]:
+    """Keep what somebody found of green, or of blue."""
+    policy = policy_of(state)
+    if policy is None:
+        raise RefusedError(f"{state.model} has no policy.", f"headgate adopt {state.model} ...")
+    return blue_green.report(turn, state, policy, request)
+
+
+def is_early(state: ModelState, policy: Policy, winner: str, now_ms: int) -> bool:
+    """Whether a promotion skips what the course still asks for; `winner` is a test's."""
+    rollout = state.rollout
+    if rollout is None or rollout.course is None or policy.canary.early_promotion == "allowed":
+        return False
+    course, stay = rollout.course, rollout.course.stay
+    if isinstance(course, Experiment):
+        whole = course.comparing.test.decided
+        won = whole is not None and whole.verdict is AbVerdict.WINNER and not course.comparing.void
+        return not won or whole is None or winner not in whole.leaders
+    if stay is None or (isinstance(course, Canary) and course.at + 1 < len(course.steps)):
+        return True
+    evidence = evidence_of(state)
+    if now_ms - stay.since_ms < stay.step.hold_ms or evidence is None:
+        return True
+    return not stays.proof_of(state, policy, evidence, {}).proven

@@ -1,0 +1,132 @@
+"""Blue-green: green passes its checks at weight 0, takes everything in one command, is watched, and
+blue stays ready to switch back to.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from headgate.judge.courses import MAX_HOLD_TIMES, BlueGreenSettings
+from headgate.judge.durations import say_duration
+from headgate.judge.policy import Policy
+from headgate.measure.windows import covered_ms, read_window
+from headgate.release import measuring
+from headgate.release.courses.course import BlueGreen, Check, Standby, Stay
+from headgate.release.courses.going_on import complete, widen
+from headgate.release.refusals import RefusedError
+from headgate.release.state import ModelState
+from headgate.release.turn import Turn
+from headgate.vocabulary import BASIS_POINTS
+from headgate.wire.requests import ReportCheck, Step
+
+
+def unpassed(settings: BlueGreenSettings, course: BlueGreen, now_ms: int) -> list[str]:
+    """What each check lacks that is not reported as passed, recently enough."""
+    found = []
+    for name in settings.checks:
+        known = course.checks.get(name)
+        if known is None:
+            found.append(f"{name} was not reported")
+        elif not known.passed:
+            found.append(f"{name} failed" + (f" ({known.detail})" if known.detail else ""))
+        elif now_ms - known.at_ms > settings.checks_last:
+            found.append(f"{name} passed {say_duration(now_ms - known.at_ms)} ago")
+    return found
+
+
+def blue_unready(
+    state: ModelState, settings: BlueGreenSettings, version: str, known: Check | None, now_ms: int
+) -> str:
+    """Why blue is not known to be ready; empty where it is: it serves, or was reported ready."""
+    if known is not None and not known.passed:
+        why = f" ({known.detail})" if known.detail else ""
+        return f"{settings.ready_check} failed for {version}{why}"
+    if known is not None and now_ms - known.at_ms <= settings.ready_last:
+        return ""
+    window_ms = settings.ready_last
+    if covered_ms(state.tables, version, now_ms=now_ms, window_ms=window_ms):
+        served = read_window(state.tables, version, now_ms=now_ms, window_ms=window_ms)
+        if served.requests:
+            return ""
+    last = say_duration(window_ms)
+    return f"{version} neither served nor was reported ready in the last {last}"
+
+
+def report(
+    turn: Turn, state: ModelState, policy: Policy, request: ReportCheck
+) -> tuple[ModelState, str]:
+    """Keep the newest report of a check of green, or of blue's readiness."""
+    settings, rollout = policy.blue_green, state.rollout
+    if request.check not in settings.known_checks:
+        raise RefusedError(
+            f"Policy {policy.name} names no check {request.check}.",
+            f"It names: {', '.join(settings.known_checks)}.",
+        )
+    seen = Check(
+        passed=request.passed, at_ms=turn.now_ms, by=request.operator, detail=request.detail
+    )
+    said = "passed" if request.passed else "failed"
+    sentence = f"{request.check} of {state.model} {request.version} {said}."
+    standby = state.standby
+    of_standby = standby is not None and request.version == standby.version
+    if request.check == settings.ready_check and standby is not None and of_standby:
+        return replace(state, standby=replace(standby, ready=seen)), sentence
+    if rollout is None or not isinstance(rollout.course, BlueGreen):
+        raise RefusedError(
+            f"No blue-green rollout of {state.model} waits for checks.",
+            f"headgate rollout start {state.model} --blue-green --candidate {request.version}",
+        )
+    course, wanted = rollout.course, rollout.candidate
+    if request.check == settings.ready_check:
+        wanted, course = rollout.stable, replace(course, blue_ready=seen)
+    else:
+        course = replace(course, checks={**course.checks, request.check: seen})
+    if request.version != wanted:
+        raise RefusedError(
+            f"{request.check} is a check of {wanted}, not of {request.version}.",
+            f"headgate check report {state.model} {wanted} {request.check} ...",
+        )
+    return replace(state, rollout=replace(rollout, course=course)), sentence
+
+
+def check_may_cut_over(state: ModelState, policy: Policy, course: BlueGreen, now_ms: int) -> None:
+    """Raises `RefusedError` while green is unchecked or blue is not ready to switch back to."""
+    rollout = state.rollout
+    if rollout is None:
+        return
+    missing = unpassed(policy.blue_green, course, now_ms)
+    if missing:
+        raise RefusedError(
+            f"{rollout.candidate} has not passed its checks: {', '.join(missing)}.",
+            f"headgate check report {state.model} {rollout.candidate} CHECK --passed",
+        )
+    why = blue_unready(state, policy.blue_green, rollout.stable, course.blue_ready, now_ms)
+    if why:
+        raise RefusedError(
+            f"There would be nothing ready to switch back to: {why}.",
+            f"Start {rollout.stable}, then headgate check report {state.model} {rollout.stable} "
+            f"{policy.blue_green.ready_check} --passed",
+        )
+
+
+def go_on(
+    turn: Turn,
+    state: ModelState,
+    policy: Policy,
+    course: BlueGreen,
+    *,
+    operator: str = "",
+    why: str,
+) -> ModelState:
+    """The cutover, or after the watch promotion with blue on standby."""
+    if course.stay is None:
+        blue = state.rollout.stable if state.rollout else ""
+        state = measuring.record(state, blue)  # what green is held against once blue is silent
+        watch_ms = policy.blue_green.watch
+        step = Step(weight=BASIS_POINTS, hold_ms=watch_ms, max_hold_ms=MAX_HOLD_TIMES * watch_ms)
+        there = replace(course, stay=Stay(step=step, since_ms=turn.now_ms))
+        return widen(turn, state, policy, there, operator=operator, why=why)
+    blue = state.rollout.stable if state.rollout else ""
+    state = complete(turn, state, policy, operator=operator, why=why)
+    until_ms = course.stay.since_ms + policy.blue_green.keep_blue
+    return replace(state, standby=Standby(version=blue, until_ms=until_ms, ready=course.blue_ready))

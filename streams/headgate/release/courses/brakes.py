@@ -1,0 +1,73 @@
+"""Brakes: what keeps a rollout where it is, whoever wants it to go on. No rollback asks here."""
+
+from __future__ import annotations
+
+from headgate.judge.calendar import closed_because
+from headgate.judge.policy import Policy
+from headgate.release.refusals import RefusedError
+from headgate.release.state import Incident, ModelState, Rollout
+from headgate.vocabulary import AlertKind, Mode
+from headgate.wire.requests import SplitRequest
+
+
+def forbidding(state: ModelState) -> Incident | None:
+    """The open alert that forbids more traffic: a critical breach or an outage hold."""
+    if state.mode is Mode.OBSERVE:
+        return None
+    for incident in state.incidents.values():
+        critical = incident.kind is AlertKind.BREACH and incident.deadline_ms is not None
+        if critical or incident.kind is AlertKind.OUTAGE_HOLD:
+            return incident
+    return None
+
+
+def check_nothing_forbids(state: ModelState) -> None:
+    """Raises `RefusedError` while an alert forbids more traffic."""
+    incident = forbidding(state)
+    if incident is not None:
+        raise RefusedError(
+            f"Alert {incident.alert_id} forbids more traffic: {incident.sentence}",
+            f"headgate rollout rollback {state.model}, or wait until the alert is resolved",
+        )
+
+
+def check_may_go_on(state: ModelState, policy: Policy, now_ms: int) -> None:
+    """Raises `RefusedError` while the rollout is paused, something forbids more traffic, or the
+    calendar is closed.
+    """
+    rollout = state.rollout
+    if rollout is not None and rollout.paused is not None:
+        raise RefusedError(
+            f"The rollout of {rollout.candidate} is paused by {rollout.paused.by}.",
+            f"headgate rollout resume {state.model}",
+        )
+    check_nothing_forbids(state)
+    closed = closed_because(policy.calendar, now_ms)
+    if closed:
+        raise RefusedError(
+            f"Nothing advances now: {closed}.",
+            "Wait, or apply a policy with another calendar; a rollback works at any time.",
+        )
+
+
+def running(state: ModelState) -> Rollout:
+    """The rollout that runs. Raises `RefusedError` where none does."""
+    if state.rollout is None:
+        raise RefusedError(
+            f"{state.model} has no running rollout.",
+            f"headgate rollout start {state.model} --candidate ...",
+        )
+    return state.rollout
+
+
+def check_revision(state: ModelState, request: SplitRequest) -> None:
+    """Raises `RefusedError` where the split is not the one that the person looked at."""
+    command, expected = state.command, request.if_revision
+    if expected is None or command is None or command.revision == expected:
+        return
+    by = command.operator or "Headgate"
+    raise RefusedError(
+        f"{by} changed the split meanwhile: revision {command.revision} is in force, not "
+        f"{expected}.",
+        f"headgate status {state.model}, and decide again",
+    )

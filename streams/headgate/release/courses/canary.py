@@ -1,0 +1,85 @@
+"""Canary: step by step to all of the traffic, each step's hold passed and its proof given."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from headgate.judge.courses import steps_problem
+from headgate.judge.policy import Policy
+from headgate.release.courses import comparing
+from headgate.release.courses.course import Canary, Stay
+from headgate.release.courses.going_on import complete, share, widen, with_course
+from headgate.release.refusals import RefusedError
+from headgate.release.splits import next_revision, shared
+from headgate.release.state import ModelState
+from headgate.release.turn import Turn
+from headgate.wire.control import Weight
+from headgate.wire.requests import StartRollout, Step
+
+
+def steps_of(policy: Policy, request: StartRollout) -> tuple[Step, ...]:
+    """The steps of a new canary. Raises `RefusedError`."""
+    steps = request.steps or tuple(row.step() for row in policy.canary.steps)
+    problem = steps_problem(steps)
+    if problem:
+        raise RefusedError(
+            f"The steps do not hold together: {problem}.",
+            "Give steps that rise, with a hold each: 500 for 1w, then 5000 for 1w.",
+        )
+    return steps
+
+
+def stay_at(
+    state: ModelState, policy: Policy, step: Step, weights: tuple[Weight, ...], now_ms: int
+) -> Stay:
+    """A stay that begins under the next split; with a review where the step asks for one."""
+    stay = Stay(step=step, since_ms=now_ms)
+    if not step.review or not all(row.weight for row in weights):
+        return stay
+    revision = next_revision(state)
+    review = comparing.begin(state, policy, weights, first_revision=revision, now_ms=now_ms)
+    return replace(stay, review=review)
+
+
+def next_step(course: Canary) -> Step | None:
+    """The step after this one; None before promotion."""
+    return course.steps[course.at + 1] if course.at + 1 < len(course.steps) else None
+
+
+def go_on(
+    turn: Turn,
+    state: ModelState,
+    policy: Policy,
+    course: Canary,
+    *,
+    operator: str = "",
+    why: str,
+) -> ModelState:
+    """To the next step, or from the last one to promotion."""
+    step = next_step(course)
+    if step is None:
+        return complete(turn, state, policy, operator=operator, why=why)
+    rollout = state.rollout
+    weight = max(step.weight, rollout.weight) if rollout is not None else step.weight
+    names = (rollout.candidate, rollout.stable) if rollout is not None else ("", "")
+    stay = stay_at(state, policy, step, shared(*names, weight), turn.now_ms)
+    there = replace(course, at=course.at + 1, stay=stay)
+    return widen(turn, state, policy, there, operator=operator, why=why)
+
+
+def with_new_review(state: ModelState, policy: Policy, weight: int, now_ms: int) -> ModelState:
+    """Before another share is given within a step: its review begins anew, because what is counted
+    under different splits can't be pooled.
+    """
+    rollout = state.rollout
+    if rollout is None or not isinstance(rollout.course, Canary):
+        return state
+    course = rollout.course
+    weights = shared(rollout.candidate, rollout.stable, weight)
+    anew = stay_at(state, policy, course.stay.step, weights, now_ms)
+    return with_course(state, replace(course, stay=replace(course.stay, review=anew.review)))
+
+
+def place(course: Canary) -> str:
+    """Where it stands, in words."""
+    return f"step {course.at + 1} of {len(course.steps)}, {share(course.stay.step.weight)}"

@@ -1,0 +1,167 @@
+"""An A/B test as a rollout: fixed shares, read as often as one likes, stopped by a person."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from headgate.judge.ab.criteria import Criterion, PlanError
+from headgate.judge.policy import Policy
+from headgate.release import incidents
+from headgate.release.courses import comparing
+from headgate.release.courses.course import Comparing, Experiment
+from headgate.release.refusals import RefusedError
+from headgate.release.state import Incident, ModelState
+from headgate.release.turn import Turn
+from headgate.vocabulary import BASIS_POINTS, AbVerdict, AlertKind, Severity
+from headgate.wire.requests import StartRollout
+
+_SUBJECT = "test"
+_MISLEADS = {
+    AlertKind.MISROUTED: "requests were served by another version than their router chose",
+    AlertKind.UNEVEN_COMPLETENESS: "unequal parts of the arms were heard",
+    AlertKind.SHARE_OFF: "the arms do not get the shares that they should",
+}
+
+
+def check_arms(request: StartRollout) -> None:
+    """Raises `RefusedError` where the arms are no complete split with stable last."""
+    arms, names = request.arms, [row.version for row in request.arms]
+    total, problem = sum(row.weight for row in arms), ""
+    if len(arms) < 2:
+        problem = "it needs two or more"
+    elif len(set(names)) < len(names):
+        problem = "two of them are the same version"
+    elif names[-1] != request.stable:
+        problem = f"stable, {request.stable}, must be the last of them"
+    elif names[0] != request.candidate:
+        problem = f"the candidate, {request.candidate}, must be the first of them"
+    elif total != BASIS_POINTS:
+        problem = f"their weights sum to {total}, not to {BASIS_POINTS}"
+    if problem:
+        said = ", ".join(f"{row.version} {row.weight}" for row in arms) or "none"
+        raise RefusedError(
+            f"The arms do not hold together ({said}): {problem}.",
+            "Name every version once, stable last, with weights that sum to 10000.",
+        )
+
+
+def begin(
+    state: ModelState, policy: Policy, request: StartRollout, first_revision: int, now_ms: int
+) -> Experiment:
+    """The course of a new test. Raises `RefusedError`."""
+    criteria = [
+        Criterion(metric=row.metric, better=row.better, matters=row.matters)
+        for row in request.criteria
+    ]
+    try:
+        begun = comparing.begin(
+            state,
+            policy,
+            request.arms,
+            first_revision=first_revision,
+            now_ms=now_ms,
+            criteria=criteria,
+        )
+    except PlanError as error:
+        raise RefusedError(
+            f"The test does not hold together: {error}.", "Mend its arms and criteria."
+        ) from error
+    return Experiment(comparing=begun)
+
+
+def without_arm(state: ModelState, policy: Policy, now_ms: int) -> ModelState:
+    """After an arm was dropped: the others are compared anew under the split in force, at half the
+    alpha, so that all that is declared over the rollout stays within twice what was promised.
+    """
+    rollout, command = state.rollout, state.command
+    if rollout is None or command is None or not isinstance(rollout.course, Experiment):
+        return state
+    known = rollout.course.comparing
+    plan = known.test.plan
+    begun = comparing.begin(
+        state,
+        policy,
+        command.weights,
+        first_revision=command.revision,
+        now_ms=now_ms,
+        criteria=plan.criteria,
+        alpha=plan.alpha / 2,
+    )
+    return comparing.with_comparing(state, replace(begun, void=known.void))
+
+
+def follow(turn: Turn, state: ModelState, policy: Policy) -> ModelState:
+    """Read the test when that is due, void it where it misleads, and tell of its verdict."""
+    known = comparing.of_rollout(state)
+    if known is None:
+        return state
+    now, misleading = known, _misleading(state)
+    if misleading is not None and not known.void:
+        now = replace(known, void=f"{_MISLEADS[misleading.kind]} (alert {misleading.alert_id})")
+    if now is known and not comparing.is_due(known, turn.now_ms):
+        return state
+    now = comparing.read(now, policy.caller_faults.rules(), turn.now_ms)
+    state = comparing.with_comparing(state, now)
+    if now.void and not known.void:
+        return _void(turn, state, now)
+    return state if now.void else _tell(turn, state, known, now)
+
+
+def _misleading(state: ModelState) -> Incident | None:
+    open_now = [kept for kept in state.incidents.values() if kept.kind in _MISLEADS]
+    return open_now[0] if open_now else None
+
+
+def _void(turn: Turn, state: ModelState, now: Comparing) -> ModelState:
+    return incidents.open_incident(
+        turn,
+        state,
+        kind=AlertKind.TEST_VOID,
+        trigger=_SUBJECT,
+        severity=Severity.WARNING,
+        sentence=f"The comparison of {_arms(now)} proves nothing: {now.void}. Mend the routing and "
+        "begin anew.",
+        versions=tuple(arm.version for arm in now.test.plan.arms),
+        numbers={},
+    )
+
+
+def _tell(turn: Turn, state: ModelState, before: Comparing, now: Comparing) -> ModelState:
+    """Once, when the whole is decided: to audit, and to whoever is to stop it."""
+    report, rollout = now.report, state.rollout
+    is_new = before.test.decided is None and now.test.decided is not None
+    if report is None or rollout is None or not is_new:
+        return state
+    turn.audit(
+        state.model,
+        "test_decided",
+        f"The comparison of {_arms(now)}: {report.sentence}",
+        details={
+            "rollout_id": rollout.rollout_id,
+            "verdict": str(report.verdict),
+            "leaders": list(report.leaders),
+            "requests": report.requests,
+            "forecast": report.needed,
+            "comparisons": [row.sentence for row in report.pairs],
+        },
+    )
+    if not isinstance(rollout.course, Experiment):
+        return state
+    won = report.verdict is AbVerdict.WINNER
+    winner = f" --winner {report.leaders[0]}" if won else ""
+    return incidents.open_incident(
+        turn,
+        state,
+        kind=AlertKind.ROLLOUT_WAITING,
+        trigger=_SUBJECT,
+        severity=Severity.INFO,
+        sentence=f"The A/B test is decided: {report.sentence} headgate ab stop {state.model}"
+        f"{winner} ends it.",
+        versions=tuple(arm.version for arm in now.test.plan.arms),
+        numbers={"requests": report.requests},
+    )
+
+
+def _arms(now: Comparing) -> str:
+    names = [arm.version for arm in now.test.plan.arms]
+    return f"{', '.join(names[:-1])} and {names[-1]}"

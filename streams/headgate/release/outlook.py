@@ -1,0 +1,243 @@
+"""Outlook: where a rollout stands, what happens next and when, and what a person can do now."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from headgate.judge.calendar import closed_because, opens_at_ms
+from headgate.judge.durations import say_duration
+from headgate.judge.policy import Policy
+from headgate.judge.promoting import Promotion
+from headgate.judge.verdicts import Assessment
+from headgate.release.courses import canary, comparing
+from headgate.release.courses.blue_green import blue_unready, unpassed
+from headgate.release.courses.brakes import forbidding
+from headgate.release.courses.course import BlueGreen, Canary, Check, Comparing, Experiment, Stay
+from headgate.release.courses.going_on import share
+from headgate.release.courses.stays import proof_of
+from headgate.release.state import ModelState, Rollout
+from headgate.release.watched import evidence_of
+from headgate.vocabulary import AlertKind
+from headgate.wire.control import Weight
+from headgate.wire.reports import TestReport
+from headgate.wire.status import CheckStatus, LackingProof, RolloutStatus
+
+
+def rollout_status(
+    state: ModelState,
+    policy: Policy | None,
+    judged: Mapping[str, Assessment],
+    now_ms: int,
+) -> RolloutStatus | None:
+    """The running rollout as people and pages read it; None without one."""
+    rollout = state.rollout
+    if rollout is None:
+        return None
+    stay = rollout.course.stay if rollout.course is not None else None
+    proof = _proof(state, policy, judged)
+    coming = _next(state, policy, rollout, proof, now_ms)
+    return RolloutStatus(
+        rollout_id=rollout.rollout_id,
+        kind=rollout.kind,
+        stable=rollout.stable,
+        candidate=rollout.candidate,
+        weight=rollout.weight,
+        started_ms=rollout.started_ms,
+        holding=any(i.kind is AlertKind.OUTAGE_HOLD for i in state.incidents.values()),
+        place=place(rollout),
+        steps=_steps(rollout),
+        since_ms=stay.since_ms if stay else None,
+        hold_until_ms=stay.since_ms + stay.step.hold_ms if stay else None,
+        max_hold_until_ms=stay.since_ms + stay.step.max_hold_ms if stay else None,
+        paused=_paused(rollout),
+        waits=stay.waits if stay else "",
+        lacking=tuple(
+            LackingProof(trigger=row.trigger, sentence=row.sentence, more=row.more, unit=row.unit)
+            for row in (proof.lacking if proof is not None else ())
+        ),
+        checks=_checks(rollout, policy),
+        report=_report(state),
+        next=coming.sentence,
+        next_at_ms=coming.at_ms,
+        can=what_can_be_done(state),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """What Headgate does next by itself, and not before when; None where no time is known."""
+
+    sentence: str
+    at_ms: int | None = None
+
+
+def place(rollout: Rollout) -> str:
+    """Where a rollout stands, in words."""
+    course = rollout.course
+    if isinstance(course, Canary):
+        return canary.place(course)
+    if isinstance(course, BlueGreen):
+        return "checks, green takes nothing yet" if course.stay is None else "watch, green serves"
+    if isinstance(course, Experiment):
+        arms = course.comparing.test.plan.arms
+        return ", ".join(f"{arm.version} {share(arm.weight)}" for arm in arms)
+    return f"{share(rollout.weight)}, set by hand"
+
+
+def _proof(
+    state: ModelState, policy: Policy | None, judged: Mapping[str, Assessment]
+) -> Promotion | None:
+    evidence = evidence_of(state)
+    if policy is None or evidence is None:
+        return None
+    return proof_of(state, policy, evidence, judged)
+
+
+def _steps(rollout: Rollout) -> tuple[Weight, ...]:
+    """A canary's weights step by step, so that a page can draw them."""
+    if not isinstance(rollout.course, Canary):
+        return ()
+    return tuple(
+        Weight(version=rollout.candidate, weight=step.weight) for step in rollout.course.steps
+    )
+
+
+def _paused(rollout: Rollout) -> str:
+    paused = rollout.paused
+    if paused is None:
+        return ""
+    return f"paused by {paused.by}" + (f": {paused.why}" if paused.why else "")
+
+
+def _checks(rollout: Rollout, policy: Policy | None) -> tuple[CheckStatus, ...]:
+    course = rollout.course
+    if not isinstance(course, BlueGreen) or policy is None:
+        return ()
+    rows: list[tuple[str, str, Check | None]] = [
+        (name, rollout.candidate, course.checks.get(name)) for name in policy.blue_green.checks
+    ]
+    rows.append((policy.blue_green.ready_check, rollout.stable, course.blue_ready))
+    return tuple(
+        CheckStatus(
+            check=name,
+            version=version,
+            passed=known.passed if known else None,
+            at_ms=known.at_ms if known else None,
+            detail=known.detail if known else "",
+        )
+        for name, version, known in rows
+    )
+
+
+def _report(state: ModelState) -> TestReport | None:
+    known = comparing.of_rollout(state)
+    return known.report if known is not None else None
+
+
+def _next(
+    state: ModelState,
+    policy: Policy | None,
+    rollout: Rollout,
+    proof: Promotion | None,
+    now_ms: int,
+) -> Coming:
+    course = rollout.course
+    stay = course.stay if course is not None else None
+    standstill = _standstill(state, rollout, stay)
+    if standstill is not None:
+        return standstill
+    if policy is not None and isinstance(course, BlueGreen) and stay is None:
+        return _before_cutover(state, policy, rollout, course, now_ms)
+    if isinstance(course, Experiment):
+        return Coming(_of_test(course.comparing))
+    if policy is not None and stay is not None:
+        return _after_stay(policy, rollout, stay, proof, now_ms)
+    return Coming("Nothing by itself: a person sets every share. A proven breach rolls back.")
+
+
+def _standstill(state: ModelState, rollout: Rollout, stay: Stay | None) -> Coming | None:
+    """What keeps the rollout where it is; None where nothing does."""
+    if rollout.paused is not None:
+        return Coming("Nothing until somebody resumes it; a proven breach is rolled back.")
+    if stay is not None and stay.waits:
+        return Coming("Nothing until a person decides; a proven breach is rolled back.")
+    incident = forbidding(state)
+    if incident is None:
+        return None
+    return Coming("Nothing advances while an alert forbids it.", incident.deadline_ms)
+
+
+def _of_test(known: Comparing) -> str:
+    if known.void:
+        return f"Nothing: the test is void, because {known.void}."
+    if known.test.decided is not None:
+        return "Nothing by itself: the test is decided, and somebody must stop it."
+    more = known.report.more if known.report is not None else known.test.plan.needed
+    about = f", about {more:,} more requests from now" if more is not None else ""
+    return f"A verdict once there is data enough{about}; a proven breach takes its arm out."
+
+
+def _before_cutover(
+    state: ModelState, policy: Policy, rollout: Rollout, course: BlueGreen, now_ms: int
+) -> Coming:
+    missing = unpassed(policy.blue_green, course, now_ms)
+    if missing:
+        return Coming(f"The cutover, once these are mended: {', '.join(missing)}.")
+    why = blue_unready(state, policy.blue_green, rollout.stable, course.blue_ready, now_ms)
+    if why:
+        return Coming(f"The cutover, once blue is ready: {why}.")
+    if policy.blue_green.cutover == "manual":
+        return Coming("The cutover, on somebody's request: every check passed and blue is ready.")
+    return Coming("The cutover.", opens_at_ms(policy.calendar, now_ms))
+
+
+def _after_stay(
+    policy: Policy, rollout: Rollout, stay: Stay, proof: Promotion | None, now_ms: int
+) -> Coming:
+    course = rollout.course
+    step = canary.next_step(course) if isinstance(course, Canary) else None
+    to = f"{share(step.weight)} of the traffic" if step is not None else "promotion"
+    early = policy.canary.early and isinstance(course, Canary)
+    earliest_ms = now_ms if early else max(stay.since_ms + stay.step.hold_ms, now_ms)
+    at_ms = opens_at_ms(policy.calendar, earliest_ms)
+    if proof is not None and not proof.proven:
+        last_ms = stay.since_ms + stay.step.max_hold_ms
+        return Coming(
+            f"{to.capitalize()}, once it is proven good; not yet: {proof.sentence}. Without proof "
+            f"in {say_duration(max(last_ms - now_ms, 0))} it waits for a person.",
+            at_ms,
+        )
+    closed = closed_because(policy.calendar, earliest_ms)
+    waits = f" Then {closed}." if closed else ""
+    return Coming(
+        f"{to.capitalize()}, if it stays proven good until the hold is over.{waits}", at_ms
+    )
+
+
+def what_can_be_done(state: ModelState) -> tuple[str, ...]:
+    """Commands that would be admitted now, to paste into a shell."""
+    model, rollout = shlex.quote(state.model), state.rollout
+    if rollout is None:
+        started = f"headgate rollout start {model} --canary --candidate VERSION"
+        back = (f"headgate rollout rollback {model}",) if state.previous else ()
+        return (started, *back) if state.production else (f"headgate adopt {model} VERSION",)
+    course, commands = rollout.course, [f"headgate rollout rollback {model} --reason '...'"]
+    waits = course is not None and course.stay is not None and course.stay.waits
+    if rollout.paused is not None or waits:
+        commands.append(f"headgate rollout resume {model}")
+    if rollout.paused is None:
+        commands.append(f"headgate rollout pause {model}")
+    if forbidding(state) is not None or rollout.paused is not None:
+        return tuple(commands)
+    if isinstance(course, Experiment):
+        commands.append(f"headgate ab stop {model} --winner VERSION")
+        return tuple(commands)
+    if course is not None:
+        commands.append(f"headgate rollout advance {model}")
+        commands.append(f"headgate rollout skip {model} --reason '...'")
+    if not isinstance(course, BlueGreen):
+        commands.append(f"headgate rollout set-weight {model} BASIS_POINTS")
+    commands.append(f"headgate rollout promote {model}")
+    return tuple(commands)

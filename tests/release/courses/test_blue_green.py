@@ -1,0 +1,138 @@
+"""Blue-green: checks at weight 0, one cutover, a watch that switches back, and a ready blue."""
+
+from __future__ import annotations
+
+from headgate.release.courses.course import BlueGreen
+from headgate.vocabulary import Action, AlertKind, AlertState
+from headgate.wire.requests import Advance, Promote, ReportCheck, Rollback, SetWeight
+from support.courses import BAD, GOOD, adopted, start_blue_green, weights
+from support.ledger import LedgerBench, Traffic
+
+
+def _report(bench: LedgerBench, check: str, version: str = "v2", *, passed: bool = True) -> str:
+    return bench.request(ReportCheck, version=version, check=check, passed=passed).event
+
+
+def _checked(bench: LedgerBench) -> None:
+    start_blue_green(bench)
+    assert _report(bench, "answers") == "accepted"
+    assert _report(bench, "schema") == "accepted"
+
+
+def test_green_waits_at_nothing_until_every_check_is_reported_as_passed() -> None:
+    bench = adopted()
+    assert start_blue_green(bench).event == "accepted"
+    assert weights(bench)[-1] == {"v2": 0, "v1": 10_000}
+    assert _report(bench, "answers") == "accepted"
+    refused = bench.request(Advance)
+    assert (refused.event, "schema was not reported" in refused.sentence) == ("refused", True)
+    assert _report(bench, "schema", passed=False) == "accepted"
+    assert "schema failed" in bench.request(Advance).sentence
+    assert _report(bench, "schema") == "accepted"
+    bench.serve(2, v1=GOOD)
+    assert bench.request(Advance).event == "accepted"
+    assert weights(bench)[-1] == {"v2": 10_000, "v1": 0}
+
+
+def test_a_check_that_the_policy_does_not_name_is_refused() -> None:
+    bench = adopted()
+    start_blue_green(bench)
+    assert _report(bench, "nonsense") == "refused"
+    assert _report(bench, "answers", "v3") == "refused"
+    assert _report(bench, "ready", "v2") == "refused"  # that is blue's
+
+
+def test_there_is_no_cutover_without_a_ready_blue() -> None:
+    bench = adopted()
+    _checked(bench)
+    bench.serve(320)  # blue is silent for longer than five minutes
+    refused = bench.request(Advance)
+    assert (refused.event, "nothing ready to switch back to" in refused.sentence) == (
+        "refused",
+        True,
+    )
+    assert _report(bench, "ready", "v1", passed=False) == "accepted"
+    assert bench.request(Advance).event == "refused"
+    assert _report(bench, "ready", "v1") == "accepted"
+    assert bench.request(Advance).event == "accepted"
+
+
+def test_a_policy_may_cut_over_by_itself() -> None:
+    bench = adopted(blue_green={"cutover": "auto"})
+    _checked(bench)
+    bench.serve(1, v1=GOOD)
+    assert weights(bench)[-1] == {"v2": 10_000, "v1": 0}
+
+
+def test_after_the_watch_green_is_promoted_and_blue_scaled_down_later() -> None:
+    bench = adopted()
+    _checked(bench)
+    bench.serve(1, v1=GOOD)
+    bench.request(Advance)
+    cut_over_ms = bench.now_ms
+    bench.serve(100, v2=GOOD)
+    assert (bench.model.production, bench.model.previous) == ("v2", "v1")
+    standby = bench.model.standby
+    assert standby is not None
+    assert (standby.version, standby.until_ms - cut_over_ms) == ("v1", 120_000)
+    bench.serve(60, v2=GOOD)
+    orders = [row for row in bench.audit if row.event == "scale_down"]
+    assert [row.details["version"] for row in orders] == ["v1"]
+
+
+def test_a_breach_in_the_watch_switches_back_at_once_even_where_one_would_wait() -> None:
+    bench = adopted()
+    _checked(bench)
+    bench.serve(1, v1=Traffic(requests=40, rating=4.5))
+    bench.request(Advance)
+    cut_over_ms = bench.now_ms
+    bench.serve(30, v2=Traffic(requests=40, rating=1.5))  # ratings act within 15 min elsewhere
+    assert bench.commands[-1].action is Action.ROLLBACK
+    assert bench.commands[-1].issued_at_ms - cut_over_ms < 10_000
+    assert weights(bench)[-1] == {"v1": 10_000}
+
+
+def test_a_blue_that_stops_being_ready_is_alerted_on_and_resolved_by_a_report() -> None:
+    bench = adopted(blue_green={"keep_blue": "1h", "watch": "30s"})
+    _checked(bench)
+    bench.serve(1, v1=GOOD)
+    bench.request(Advance)
+    bench.serve(310, v2=GOOD)
+    states = [a.state for a in bench.alerts if a.kind is AlertKind.STANDBY_NOT_READY]
+    assert states == [AlertState.FIRING]
+    assert _report(bench, "ready", "v1") == "accepted"
+    bench.tick()
+    states = [a.state for a in bench.alerts if a.kind is AlertKind.STANDBY_NOT_READY]
+    assert states == [AlertState.FIRING, AlertState.RESOLVED]
+
+
+def test_a_rollback_to_a_blue_that_was_scaled_down_goes_and_pages() -> None:
+    bench = adopted()
+    _checked(bench)
+    bench.serve(1, v1=GOOD)
+    bench.request(Advance)
+    bench.serve(130, v2=GOOD)
+    assert bench.model.standby is not None
+    assert bench.model.standby.scaled_down
+    assert bench.request(Rollback).event == "accepted"
+    assert weights(bench)[-1] == {"v1": 10_000}
+    assert AlertKind.COLD_ROLLBACK in {alert.kind for alert in bench.alerts}
+
+
+def test_blue_green_has_no_shares_and_promotes_only_what_took_over() -> None:
+    bench = adopted()
+    _checked(bench)
+    assert bench.request(SetWeight, weight=500).event == "refused"
+    assert bench.request(Promote).event == "refused"
+    assert bench.model.rollout is not None
+    assert isinstance(bench.model.rollout.course, BlueGreen)
+
+
+def test_a_blue_green_rollout_replays_to_the_same_bytes() -> None:
+    bench = adopted()
+    _checked(bench)
+    bench.serve(1, v1=GOOD)
+    bench.request(Advance)
+    bench.serve(60, v2=BAD)
+    assert bench.model.production == "v1"
+    assert bench.replayed() == bench.records

@@ -1,0 +1,230 @@
+"""Canaries: they go up step by step on proof, and wait, pause or fall back without."""
+
+from __future__ import annotations
+
+from headgate.release.courses.course import Canary
+from headgate.vocabulary import Action, AlertKind, AlertState, Mode, RolloutKind
+from headgate.wire.requests import (
+    Advance,
+    Approve,
+    Pause,
+    Promote,
+    Resume,
+    Rollback,
+    SetMode,
+    SetWeight,
+    Skip,
+    Step,
+    digest_of_request,
+)
+from support.courses import BAD, GOOD, adopted, start_canary, weights
+from support.ledger import LedgerBench, Traffic
+
+
+def _course(bench: LedgerBench) -> Canary:
+    rollout = bench.model.rollout
+    assert rollout is not None
+    assert isinstance(rollout.course, Canary)
+    return rollout.course
+
+
+def _waiting(bench: LedgerBench) -> list[str]:
+    kind = AlertKind.ROLLOUT_WAITING
+    return [a.sentence for a in bench.alerts if a.kind is kind and a.state is AlertState.FIRING]
+
+
+def test_a_healthy_canary_goes_through_its_steps_and_is_promoted() -> None:
+    bench = adopted()
+    assert start_canary(bench).event == "accepted"
+    bench.serve(500, v1=GOOD, v2=GOOD)
+    assert bench.model.production == "v2"
+    assert weights(bench) == [
+        {"v1": 10_000},
+        {"v2": 1_000, "v1": 9_000},
+        {"v2": 5_000, "v1": 5_000},
+        {"v2": 10_000},
+    ]
+    decisions = [row for row in bench.audit if row.event == "decision"]
+    assert [row.after["weights"]["v2"] for row in decisions] == [5_000, 10_000]
+    assert all(row.reasons and row.decision_id for row in decisions)
+    assert {row.trigger for row in decisions[0].reasons} >= {"error_rate", "latency_p95"}
+
+
+def test_no_step_ends_before_its_hold() -> None:
+    bench = adopted()
+    start_canary(bench)
+    began_ms = bench.now_ms
+    bench.serve(500, v1=GOOD, v2=GOOD)
+    issued = [command.issued_at_ms for command in bench.commands[1:]]
+    assert issued[1] - began_ms >= 60_000
+    assert issued[2] - issued[1] >= 120_000
+
+
+def test_an_early_canary_advances_as_soon_as_it_is_proven() -> None:
+    slow = [{"weight": 1000, "hold": "1w"}, {"weight": 5000, "hold": "1w"}]
+    bench = adopted(canary={"steps": slow, "early": True})
+    start_canary(bench)
+    bench.serve(500, v1=GOOD, v2=GOOD)
+    assert bench.model.production == "v2"
+
+
+def test_without_proof_it_waits_for_a_person_and_says_what_is_lacking() -> None:
+    bench = adopted()
+    start_canary(bench)
+    bench.serve(125, v1=GOOD, v2=Traffic(requests=3, error_rate=0.02))
+    assert len(_waiting(bench)) == 1
+    assert "error_rate: evidence" in _waiting(bench)[0]
+    assert "more requests" in _waiting(bench)[0]
+    bench.serve(200, v1=GOOD, v2=GOOD)  # now it could, but a person was asked
+    assert _course(bench).at == 0
+    assert bench.request(Advance).event == "accepted"
+    assert _course(bench).at == 1
+    resolved = [a for a in bench.alerts if a.state is AlertState.RESOLVED]
+    assert AlertKind.ROLLOUT_WAITING in {alert.kind for alert in resolved}
+
+
+def test_advance_needs_the_proof_but_not_the_hold_and_skip_needs_neither() -> None:
+    bench = adopted(
+        canary={"steps": [{"weight": 1000, "hold": "1w"}, {"weight": 5000, "hold": "1w"}]}
+    )
+    start_canary(bench)
+    refused = bench.request(Advance)
+    assert (refused.event, "not proven good" in refused.sentence) == ("refused", True)
+    bench.serve(200, v1=GOOD, v2=GOOD)
+    assert bench.request(Advance).event == "accepted"
+    assert weights(bench)[-1] == {"v2": 5_000, "v1": 5_000}
+    assert bench.request(Skip).event == "refused"  # without a reason
+    assert bench.request(Skip, reason="we know").event == "accepted"
+    assert bench.model.production == "v2"
+
+
+def test_a_bad_canary_is_rolled_back_and_never_goes_on() -> None:
+    bench = adopted()
+    start_canary(bench)
+    bench.serve(120, v1=GOOD, v2=BAD)
+    assert [c.action for c in bench.commands][-1] is Action.ROLLBACK
+    assert bench.model.rollout is None
+    assert weights(bench)[-1] == {"v1": 10_000}
+
+
+def test_a_rolled_back_version_starts_again_only_by_naming_the_decision() -> None:
+    bench = adopted()
+    start_canary(bench)
+    bench.request(Rollback)
+    decision = bench.commands[-1].decision_id
+    refused = start_canary(bench)
+    assert (refused.event, decision in refused.remedy) == ("refused", True)
+    assert start_canary(bench, overrides="d-0-1-other").event == "refused"
+    assert start_canary(bench, candidate="v3", overrides=decision).event == "refused"
+    assert start_canary(bench, overrides=decision).event == "accepted"
+
+
+def test_a_paused_canary_stays_but_is_still_rolled_back() -> None:
+    bench = adopted()
+    start_canary(bench)
+    assert bench.request(Pause).event == "accepted"
+    assert bench.request(Pause).event == "refused"
+    bench.serve(200, v1=GOOD, v2=GOOD)
+    assert _course(bench).at == 0
+    assert bench.request(Advance).event == "refused"
+    bench.serve(60, v1=GOOD, v2=BAD)
+    assert bench.model.rollout is None
+
+
+def test_the_time_of_a_pause_counts_for_no_hold() -> None:
+    bench = adopted()
+    start_canary(bench)
+    bench.serve(10, v1=GOOD, v2=GOOD)
+    bench.request(Pause)
+    bench.serve(100, v1=GOOD, v2=GOOD)
+    assert bench.request(Resume).event == "accepted"
+    assert bench.request(Resume).event == "refused"
+    bench.serve(49, v1=GOOD, v2=GOOD)
+    assert _course(bench).at == 0
+    bench.serve(60, v1=GOOD, v2=GOOD)
+    assert _course(bench).at == 1
+
+
+def test_a_metric_that_stays_unknown_pauses_the_rollout() -> None:
+    bench = adopted(canary={"steps": [{"weight": 1000, "hold": "1h"}]})
+    start_canary(bench)
+    bench.serve(130, v1=GOOD)  # the candidate is not heard at all
+    rollout = bench.model.rollout
+    assert rollout is not None
+    assert rollout.paused is not None
+    assert "unknown for 2 min" in _waiting(bench)[0]
+    assert bench.request(Resume).event == "accepted"
+
+
+def test_a_freeze_holds_the_canary_and_no_rollback() -> None:
+    freeze = {"since": "2023-11-14T00:00", "until": "2023-11-16T00:00", "reason": "fair"}
+    bench = adopted(calendar={"freezes": [freeze]})
+    start_canary(bench)
+    bench.serve(200, v1=GOOD, v2=GOOD)
+    assert _course(bench).at == 0
+    refused = bench.request(Advance)
+    assert (refused.event, "fair" in refused.sentence) == ("refused", True)
+    bench.serve(60, v1=GOOD, v2=BAD)
+    assert bench.model.rollout is None
+
+
+def test_in_observe_mode_nothing_goes_on_and_that_is_told_once() -> None:
+    bench = adopted()
+    start_canary(bench)
+    bench.request(SetMode, mode=Mode.OBSERVE)
+    bench.serve(115, v1=GOOD, v2=GOOD)
+    assert _course(bench).at == 0
+    told = [row for row in bench.audit if row.event == "decision" and row.would_have]
+    assert len(told) == 1
+
+
+def test_a_weight_set_by_hand_is_no_new_step_and_the_next_step_never_lowers_it() -> None:
+    bench = adopted()
+    start_canary(bench)
+    before = bench.model.watched["v2"].evidence
+    assert bench.request(SetWeight, weight=7_000).event == "accepted"
+    after = bench.model.watched["v2"].evidence
+    assert before is not None
+    assert after is not None
+    assert after.started_ms == before.started_ms
+    bench.serve(115, v1=GOOD, v2=GOOD)
+    assert weights(bench)[-1] == {"v2": 7_000, "v1": 3_000}
+    assert _course(bench).at == 1
+
+
+def test_a_promotion_before_its_time_waits_for_a_second_person() -> None:
+    bench = adopted()
+    start_canary(bench)
+    bench.serve(5, v1=GOOD, v2=GOOD)
+    assert bench.request(Promote).event == "waiting"
+    waiting = next(iter(bench.model.waiting.values())).request
+    approval = {"approves": waiting.request_id, "digest": digest_of_request(waiting)}
+    assert bench.request(Approve, operator="bob", **approval).event == "accepted"
+    assert bench.model.production == "v2"
+
+
+def test_of_two_operators_at_once_the_second_is_refused() -> None:
+    bench = adopted()
+    start_canary(bench)
+    bench.serve(60, v1=GOOD, v2=GOOD)
+    seen = bench.commands[-1].revision - 1
+    refused = bench.request(SetWeight, weight=8_000, if_revision=seen, operator="bob")
+    assert refused.event == "refused"
+    assert "changed the split meanwhile" in refused.sentence
+
+
+def test_steps_that_fall_or_hold_for_nothing_are_refused() -> None:
+    bench = adopted()
+    second = Step(weight=500, hold_ms=1_000, max_hold_ms=2_000)
+    falls = (Step(weight=1_000, hold_ms=1_000, max_hold_ms=2_000), second)
+    for steps in (falls, (second, second), (Step(weight=500, hold_ms=9, max_hold_ms=1),)):
+        assert start_canary(bench, steps=steps).event == "refused"
+    assert bench.start(500, kind=RolloutKind.CANARY).event == "refused"  # that is a manual one's
+    assert start_canary(bench, steps=(second,)).event == "accepted"
+
+
+def test_a_canary_replays_to_the_same_bytes() -> None:
+    bench = adopted()
+    start_canary(bench)
+    bench.serve(500, v1=GOOD, v2=GOOD)
+    assert bench.replayed() == bench.records

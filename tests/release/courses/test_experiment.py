@@ -1,0 +1,134 @@
+"""A/B tests: fixed arms, verdicts that hold at any reading, guards for every arm, and an end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from headgate.release.courses.comparing import of_rollout
+from headgate.vocabulary import AbVerdict, AlertKind, Status
+from headgate.wire.reports import TestReport
+from headgate.wire.requests import Promote, SetWeight, StopTest
+from support.courses import RATING, adopted, start_ab, start_canary, weights
+from support.ledger import LedgerBench, Traffic
+
+RATED = Traffic(requests=40, error_rate=0.02, rating=4.0, slotted=True)
+BETTER = replace(RATED, rating=4.6)
+FAILING = replace(RATED, error_rate=0.3)
+
+
+def _report(bench: LedgerBench) -> TestReport:
+    comparing = of_rollout(bench.model)
+    assert comparing is not None
+    assert comparing.report is not None
+    return comparing.report
+
+
+def _tested(*arms: tuple[str, int]) -> LedgerBench:
+    bench = adopted()
+    bench.serve(10, v1=RATED)
+    answer = start_ab(bench, *(arms or (("v2", 5_000), ("v1", 5_000))))
+    assert answer.event == "accepted", answer.sentence
+    return bench
+
+
+def test_a_better_version_wins_and_somebody_stops_the_test() -> None:
+    bench = _tested()
+    bench.serve(120, v1=RATED, v2=BETTER)
+    report = _report(bench)
+    assert (report.verdict, report.leaders) == (AbVerdict.WINNER, ("v2",))
+    assert [arm.requests for arm in report.arms] == [9_600, 9_600]
+    told = [alert for alert in bench.alerts if alert.kind is AlertKind.ROLLOUT_WAITING]
+    assert "v2 wins" in told[0].sentence
+    assert [row.event for row in bench.audit].count("test_decided") == 1
+    assert bench.request(StopTest, winner="v2").event == "accepted"
+    assert (bench.model.production, bench.model.previous) == ("v2", "v1")
+
+
+def test_three_arms_are_compared_pair_by_pair() -> None:
+    bench = _tested(("v2", 3_000), ("v3", 3_000), ("v1", 4_000))
+    assert weights(bench)[-1] == {"v2": 3_000, "v3": 3_000, "v1": 4_000}
+    bench.serve(60, v1=RATED, v2=RATED, v3=BETTER)
+    report = _report(bench)
+    assert len(report.pairs) == 3 * 2
+    assert (report.verdict, report.leaders) == (AbVerdict.WINNER, ("v3",))
+
+
+def test_an_arm_that_fails_is_taken_out_and_the_others_go_on() -> None:
+    bench = _tested(("v2", 3_000), ("v3", 3_000), ("v1", 4_000))
+    bench.serve(60, v1=RATED, v2=FAILING, v3=RATED)
+    assert weights(bench)[-1] == {"v3": 3_000, "v1": 7_000}
+    assert bench.model.versions["v2"].status is Status.STAGING
+    assert bench.model.rolled_back_by.keys() == {"v2"}
+    assert [arm.version for arm in _report(bench).arms] == ["v3", "v1"]
+    bench.serve(60, v1=RATED, v3=FAILING)
+    assert weights(bench)[-1] == {"v1": 10_000}
+    assert bench.model.rollout is None
+
+
+def test_without_a_difference_nobody_wins_and_stable_serves_again() -> None:
+    bench = _tested()
+    bench.serve(120, v1=RATED, v2=RATED)
+    assert _report(bench).verdict in {AbVerdict.NOT_ENOUGH, AbVerdict.NO_DIFFERENCE}
+    assert bench.request(StopTest).event == "accepted"
+    assert weights(bench)[-1] == {"v1": 10_000}
+    assert bench.model.versions["v2"].status is Status.STAGING
+    assert not bench.model.versions["v2"].rolled_back
+    assert bench.model.production == "v1"
+
+
+def test_a_winner_that_is_not_proven_waits_for_a_second_person() -> None:
+    bench = _tested()
+    bench.serve(2, v1=RATED, v2=RATED)
+    assert bench.request(StopTest, winner="v2").event == "waiting"
+    assert bench.request(StopTest, winner="v9").event == "refused"
+
+
+def test_misrouted_requests_void_the_test_for_good() -> None:
+    bench = _tested()
+    bench.serve(30, v1=RATED, v2=BETTER)
+    bench.serve(2, v1=replace(RATED, buckets=(0, 10)), v2=BETTER)
+    bench.serve(400, v1=RATED, v2=BETTER)
+    report = _report(bench)
+    assert "another version than their router chose" in report.void
+    voids = [alert for alert in bench.alerts if alert.kind is AlertKind.TEST_VOID]
+    assert len(voids) == 1
+
+
+def test_shares_are_fixed_and_it_ends_only_by_stopping() -> None:
+    bench = _tested()
+    assert bench.request(SetWeight, weight=100).event == "refused"
+    assert bench.request(Promote, operator="ann").event == "refused"
+    assert bench.request(StopTest, if_revision=1).event == "refused"
+
+
+def test_arms_that_do_not_hold_together_are_refused_with_the_reason() -> None:
+    bench = adopted()
+    for arms, said in (
+        ((("v2", 5_000), ("v1", 4_000)), "sum to 9000"),
+        ((("v2", 5_000), ("v2", 1_000), ("v1", 4_000)), "the same version"),
+        ((("v2", 10_000), ("v1", 0)), "not above 0"),
+    ):
+        answer = start_ab(bench, *arms)
+        assert answer.event == "refused"
+        assert said in answer.sentence
+    twice = start_ab(bench, ("v2", 5_000), ("v1", 5_000), criteria=(RATING, RATING))
+    assert "criterion already" in twice.sentence
+    assert bench.request(StopTest).event == "refused"
+
+
+def test_the_review_of_a_canary_that_is_worse_waits_for_a_person() -> None:
+    steps = [{"weight": 5000, "hold": "3m", "review": True}, {"weight": 9000, "hold": "1m"}]
+    bench = adopted(canary={"steps": steps})
+    bench.serve(10, v1=RATED)
+    start_canary(bench)
+    bench.serve(200, v1=replace(RATED, rating=4.4), v2=replace(RATED, rating=4.37, latency_ms=900))
+    waiting = [a.sentence for a in bench.alerts if a.kind is AlertKind.ROLLOUT_WAITING]
+    assert "its review speaks against it" in waiting[0]
+    assert "latency" in waiting[0]
+    assert [row.event for row in bench.audit].count("reviewed") == 1
+
+
+def test_a_test_replays_to_the_same_bytes() -> None:
+    bench = _tested(("v2", 3_000), ("v3", 3_000), ("v1", 4_000))
+    bench.serve(60, v1=RATED, v2=FAILING, v3=RATED)
+    assert bench.replayed() == bench.records
