@@ -34,12 +34,16 @@ MAX_SPLITS = 64
 
 
 def begin(state: ModelState, watched: Watched, policy: Policy, now_ms: int) -> Watched:
-    """A new phase: no evidence yet, beside stable as it was until now."""
+    """A new phase: no evidence yet, beside stable as it was until now.
+
+    Outcomes count from here, so choices do too.
+    """
     planned = planned_requests(state, watched, policy, now_ms)
     evidence = Evidence(started_ms=now_ms, planned=planned, observed_ms=now_ms)
     recent = recent_requests(state.tables, watched.beside, REFERENCE_REQUESTS)
     evidence = with_references(policy, evidence, recent)
-    told = _resplit(state, replace(watched, evidence=evidence), now_ms)
+    begun = replace(watched, evidence=evidence, routing=(_chosen(state, watched, now_ms),))
+    told = _resplit(state, begun, now_ms)
     return replace(told, evidence=_with_blocks(state, told, policy, told.evidence or evidence))
 
 
@@ -141,8 +145,13 @@ def _new_phase(state: ModelState, watched: Watched, policy: Policy, now_ms: int)
         references={},
     )
     evidence = _with_blocks(state, watched, policy, evidence)
-    chosen = [state.choices.get(name, 0) for name in (watched.version, watched.beside)]
-    return replace(watched, evidence=evidence, routing=(Point(now_ms, *chosen),))
+    return replace(watched, evidence=evidence, routing=(_chosen(state, watched, now_ms),))
+
+
+def _chosen(state: ModelState, watched: Watched, now_ms: int) -> Point:
+    """What routers have chosen of both arms by now, of which no outcome counts."""
+    chosen = (state.choices.get(name, 0) for name in (watched.version, watched.beside))
+    return Point(now_ms, *chosen)
 
 
 def forget_evidence(
