@@ -27,7 +27,7 @@ class Users:
         asked = np.exp(spread * rng.standard_normal(count)) if spread else np.ones(count)
         self.count = count
         self.shares: Floats = asked / asked.sum()
-        self._keys = [f"user-{seed}-{number}" for number in range(count)]
+        self.keys = [f"user-{seed}-{number}" for number in range(count)]
         self._placed: dict[int, Placed] = {}
 
     def arms(self, table: SplitTable) -> list[float]:
@@ -55,7 +55,7 @@ class Users:
     def _place(self, table: SplitTable) -> Placed:
         known = self._placed.get(table.revision)
         if known is None:
-            buckets = np.array([table.bucket(key) for key in self._keys])
+            buckets = np.array([table.bucket(key) for key in self.keys])
             shares = np.bincount(buckets, self.shares, BASIS_POINTS)
             known = self._placed[table.revision] = np.append(0.0, np.cumsum(shares)), buckets
         return known
