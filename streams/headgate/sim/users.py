@@ -29,12 +29,17 @@ class Users:
         self.shares: Floats = asked / asked.sum()
         self.keys = [f"user-{seed}-{number}" for number in range(count)]
         self._placed: dict[int, Placed] = {}
+        self._shares: dict[int, list[float]] = {}
 
     def arms(self, table: SplitTable) -> list[float]:
         """Each arm's share of all requests."""
-        below, _ = self._place(table)
-        ends = [0, *table.bounds]
-        return [float(below[end] - below[start]) for start, end in pairwise(ends)]
+        known = self._shares.get(table.revision)
+        if known is None:
+            below, _ = self._place(table)
+            ends = [0, *table.bounds]
+            known = [float(below[end] - below[start]) for start, end in pairwise(ends)]
+            self._shares[table.revision] = known
+        return known
 
     def of_arm(self, table: SplitTable, arm: int) -> npt.NDArray[np.bool_]:
         """Which users an arm serves."""

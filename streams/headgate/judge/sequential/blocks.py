@@ -4,6 +4,7 @@ quantiles and means that relative looks are measured by. Nothing here looks at t
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
@@ -47,7 +48,8 @@ def with_block(
     open_ms = max(blocks, default=-1)
     if open_ms <= evidence.block_ms or not evidence.splits:
         return evidence
-    usable = sorted(at for at in blocks if evidence.blocks_from_ms <= at < open_ms)
+    starts = sorted(blocks)
+    usable = starts[bisect_left(starts, evidence.blocks_from_ms) : bisect_left(starts, open_ms)]
     closed = [blocks[start] for start in usable[-BLOCKS:]]
     counts = count_blocks(closed, _takes(policy), stable, faults)
     waited = (open_ms - evidence.estimated_ms) // PANE_MS
