@@ -53,13 +53,16 @@ def _compare(trigger: Trigger, look: Look) -> _Comparison:
     read = partial(_read, trigger, look)
     relative = trigger.limit.beside_stable
     candidate = read(look.candidate.same_split if relative else look.candidate.window)
+    missing = _few(trigger, candidate)
+    if look.brief and not relative and (missing or not _is_crossed(trigger, candidate)):
+        return _Comparison(candidate, None, _absolute_limit(trigger), missing=missing)
     stable = read(look.stable.same_split) if look.stable else None
-    if candidate.value is None or candidate.samples < trigger.min_samples:
-        return _Comparison(candidate, stable, None, missing=Reason.TOO_FEW_SAMPLES)
+    if missing is not None:
+        return _Comparison(candidate, stable, None, missing=missing)
     if relative:
         return _compare_with_baseline(trigger, candidate, stable)
-    limit = trigger.limit.above if trigger.limit.above is not None else trigger.limit.below
-    if limit is None or not _beyond_limit(trigger, candidate.value):
+    limit = _absolute_limit(trigger)
+    if limit is None or not _is_crossed(trigger, candidate):
         return _Comparison(candidate, stable, limit)
     if trigger.beside_stable is None or look.stable is None:
         return _Comparison(candidate, stable, limit, crossed=True)
@@ -89,7 +92,20 @@ def _compare_with_baseline(
     return _Comparison(candidate, stable, limit, crossed=crossed)
 
 
-def _beyond_limit(trigger: Trigger, value: float) -> bool:
+def _few(trigger: Trigger, candidate: Reading) -> Reason | None:
+    few = candidate.value is None or candidate.samples < trigger.min_samples
+    return Reason.TOO_FEW_SAMPLES if few else None
+
+
+def _absolute_limit(trigger: Trigger) -> float | None:
+    return trigger.limit.above if trigger.limit.above is not None else trigger.limit.below
+
+
+def _is_crossed(trigger: Trigger, candidate: Reading) -> bool:
+    """Whether it lies beyond an absolute limit."""
+    value = candidate.value
+    if value is None:
+        return False
     if trigger.limit.above is not None:
         return value > trigger.limit.above
     return trigger.limit.below is not None and value < trigger.limit.below

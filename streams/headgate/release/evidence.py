@@ -37,7 +37,8 @@ MAX_SPLITS = 64
 def begin(
     state: ModelState, watched: Watched, policy: Policy, now_ms: int, *, forever: int = 0
 ) -> Watched:
-    """A new phase: no evidence yet, beside stable as it was until now.
+    """A new phase: no evidence yet, beside stable as it was until now. Outcomes count from here, so
+    choices do too.
 
     `forever` makes it a watch without an end, and is how many requests it has in 30 days.
     """
@@ -49,7 +50,8 @@ def begin(
     )
     recent = recent_requests(state.tables, _measure(state, watched), REFERENCE_REQUESTS)
     evidence = with_references(policy, evidence, recent)
-    told = _resplit(state, replace(watched, evidence=evidence), now_ms)
+    begun = replace(watched, evidence=evidence, routing=(_chosen(state, watched, now_ms),))
+    told = _resplit(state, begun, now_ms)
     return replace(told, evidence=_with_blocks(state, told, policy, told.evidence or evidence))
 
 
@@ -168,8 +170,13 @@ def _new_phase(state: ModelState, watched: Watched, now_ms: int) -> Watched:
         references={},
     )
     evidence = _with_blocks(state, watched, policy, evidence)
-    chosen = [state.choices.get(name, 0) for name in (watched.version, watched.beside)]
-    return replace(watched, evidence=evidence, routing=(Point(now_ms, *chosen),))
+    return replace(watched, evidence=evidence, routing=(_chosen(state, watched, now_ms),))
+
+
+def _chosen(state: ModelState, watched: Watched, now_ms: int) -> Point:
+    """What routers have chosen of both arms by now, of which no outcome counts."""
+    chosen = (state.choices.get(name, 0) for name in (watched.version, watched.beside))
+    return Point(now_ms, *chosen)
 
 
 def forget_evidence(

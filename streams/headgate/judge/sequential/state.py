@@ -148,10 +148,10 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     on `forever`, those of 30 days. `wealth` holds the
     logarithms of every bet and `log_e` ln E of every test (see `Bank`). Warnings look every other
     second, last at `warned_ms`; `later` is what they have yet to look at. When a block of stable's
-    traffic closes (at `block_ms`), `effects` (design effects of both arms by trigger) and
-    `references` (stable's quantiles and means by trigger, in wire units) are taken anew, with
-    `p99_ms`, stable's p99 latency. Blocks before `blocks_from_ms` tell of an outage that is over
-    and not of how bursty outcomes are.
+    traffic closes (at `block_ms`), or after some of them (at `estimated_ms`), `effects` (design
+    effects of both arms by trigger) and `references` (stable's quantiles and means by trigger, in
+    wire units) are taken anew, with `p99_ms`, stable's p99 latency. Blocks before `blocks_from_ms`
+    tell of an outage that is over and not of how bursty outcomes are.
     """
 
     started_ms: int
@@ -170,6 +170,7 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     settled_ms: int | None = None
     label_delay_ms: int = 0
     block_ms: int = -1
+    estimated_ms: int = -1
     blocks_from_ms: int = 0
     effects: dict[str, tuple[float, float]] = {}
     references: dict[str, float] = {}
