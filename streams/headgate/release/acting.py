@@ -101,8 +101,11 @@ def _roll_back(
 
 
 def _is_ended(incident: Incident) -> bool:
-    """A rollback ends what is open about the rollout; who signs commands is another matter."""
-    return not incident.acted and incident.kind is not AlertKind.COMMANDS_REFUSED
+    """A rollback ends what is open about the rollout; who signs commands, or that its target must
+    be started, is another matter.
+    """
+    stays = {AlertKind.COMMANDS_REFUSED, AlertKind.COLD_ROLLBACK}
+    return not incident.acted and incident.kind not in stays
 
 
 def _drop(
