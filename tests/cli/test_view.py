@@ -11,7 +11,7 @@ from headgate.cli.live import LiveScreen, PlainScreen
 from headgate.cli.view import model_view, plain_lines, split_bar
 from headgate.vocabulary import AlertState, Mode, Verdict
 from headgate.wire.control import Weight
-from headgate.wire.status import ModelStatus, RolloutStatus, VersionStatus, WindowRow
+from headgate.wire.status import ModelStatus, RolloutStatus, VersionStatus, WatchStatus, WindowRow
 from support.statuses import (
     ALERT_ID,
     AT_MS,
@@ -257,3 +257,18 @@ def test_windows_can_be_chosen() -> None:
         console.print(model_view(canary(), windows=(300,)))
     assert "5 min" in capture.get()
     assert "54,321" not in capture.get()
+
+
+def test_without_a_rollout_it_says_what_production_is_held_against() -> None:
+    watch = WatchStatus(version="v2", against="v1", since_ms=AT_MS - 60_000)
+    alone = {"rollout": None, "previous": "v1", "production": "v2"}
+    weights = (Weight(version="v2", weight=10_000),)
+    status = canary(**alone, watch=watch, weights=weights)
+    lines = "\n".join(plain_lines(status))
+    assert "no rollout; v2 is watched against the recorded performance of v1" in lines
+    assert "yes: all 2 triggers are within their limits" in lines
+    assert "nothing until a rollout starts, while all is well" in lines
+    due = breached(**alone, watch=watch, weights=weights)
+    assert "rollback to v1 in 12 min unless rating falls back" in "\n".join(plain_lines(due))
+    nothing = canary(**alone, watch=replace(watch, against=""), weights=weights)
+    assert "against the policy's own limits" in "\n".join(plain_lines(nothing))

@@ -71,7 +71,7 @@ class Responder:
         consumer = Consumer({**settings.librdkafka(), "group.id": "t", "fetch.wait.max.ms": 20})
         name = settings.topic(Topic.REQUESTS)
         consumer.assign([TopicPartition(name, partition, 0) for partition in range(PARTITIONS)])
-        for topic in (Topic.REQUESTS, Topic.AUDIT, Topic.LEDGER, Topic.STATUS):
+        for topic in (Topic.REQUESTS, Topic.AUDIT, Topic.LEDGER, Topic.STATUS, Topic.CONTROL):
             producer.list_topics(settings.topic(topic), timeout=10)
         self._ready.set()
         while not self._stop.is_set():

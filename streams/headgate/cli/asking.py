@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
 import typer
 
 from headgate.cli.failures import ExitCode
+from headgate.cli.in_force import split_in_force
 from headgate.cli.options import (
     default_operator,
     on_broker,
@@ -16,6 +18,7 @@ from headgate.cli.options import (
     request_options,
     with_parameters,
 )
+from headgate.cli.reading import latest_statuses
 from headgate.cli.requests import Answer, ask, request_fields
 from headgate.config import Settings
 from headgate.vocabulary import ANY_MODEL
@@ -23,7 +26,33 @@ from headgate.wire.requests import Request, SetMode
 
 RECOVERY_S = 8.0
 
-Fields = Callable[[str], dict[str, Any]]
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Gives the fields that every request has; asks the installation for what it needs besides."""
+
+    settings: Settings
+    operator: str
+    reason: str
+
+    def __call__(self, model: str) -> dict[str, Any]:
+        """The common fields of a request for a model."""
+        return request_fields(model, self.operator, self.reason)
+
+    def of_split(self, model: str) -> dict[str, Any]:
+        """The same with the revision in force now: who changes the split after it is refused."""
+        command = split_in_force(self.settings, model)
+        return {**self(model), "if_revision": command.revision if command else None}
+
+    def production(self, model: str) -> str:
+        """The version in production. Raises `typer.BadParameter` where none is known."""
+        status = latest_statuses(self.settings).get(model)
+        if status is None or not status.production:
+            raise typer.BadParameter(
+                f"which version of {model} is in production is not known: adopt one, see that a "
+                "worker runs, or name it with --stable"
+            )
+        return status.production
 
 
 def asks(*, changes_split: bool = False) -> Callable[[Callable[..., Request]], Callable[..., None]]:
@@ -44,9 +73,7 @@ def asks(*, changes_split: bool = False) -> Callable[[Callable[..., Request]], C
             if "reason" not in make.__annotations__:
                 del given["reason"]
 
-            def fields(model: str) -> dict[str, Any]:
-                return request_fields(model, operator or default_operator(settings), why)
-
+            fields = Fields(settings, operator or default_operator(settings), why)
             perform(
                 settings,
                 make(**given, fields=fields),

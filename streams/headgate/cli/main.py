@@ -17,6 +17,8 @@ GROUPS = (
     "topics",
     "worker",
     "operate",
+    "rollout",
+    "ab",
     "lifecycle",
     "look",
     "explain",
@@ -39,7 +41,7 @@ With a Kafka on localhost:9092:
   headgate topics apply --replication-factor 1
   headgate worker &
   headgate adopt support-agent v1
-  headgate rollout start support-agent --stable v1 --candidate v2 --weight 500
+  headgate rollout start support-agent --canary --candidate v2
   headgate watch support-agent
 
 \b

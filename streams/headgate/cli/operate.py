@@ -11,32 +11,21 @@ from headgate.cli.asking import Fields, asks
 from headgate.cli.options import ModelName, examples
 from headgate.cli.planning import policy_app
 from headgate.cli.policies import load_policy, shipped_policy
-from headgate.vocabulary import ANY_MODEL, BASIS_POINTS, Mode
+from headgate.vocabulary import ANY_MODEL, Mode
 from headgate.wire.requests import (
     MAX_DEFER_MINUTES,
     Adopt,
     ApplyPolicy,
     Defer,
-    EndHold,
-    Promote,
     Request,
-    Rollback,
     SetMode,
-    SetWeight,
-    StartRollout,
 )
-
-rollout_app = typer.Typer(no_args_is_help=True, help="Give a candidate traffic, more, all, none.")
-
-_WEIGHT_HELP = "Basis points of the traffic: 500 is 5 %, 10000 is all."
-_WEIGHT = {"min": 0, "max": BASIS_POINTS, "metavar": "BASIS_POINTS", "help": _WEIGHT_HELP}
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     example = examples("headgate adopt support-agent v1 --policy mine.yaml")
     app.command(epilog=example)(adopt)
-    app.add_typer(rollout_app, name="rollout")
     app.add_typer(policy_app, name="policy")
     example = "headgate defer support-agent a-2-1043-rating --minutes 20 --reason 'looking at it'"
     app.command(epilog=examples(example))(defer)
@@ -70,63 +59,6 @@ def apply_policy(
 ) -> Request:
     """Judge MODEL by the policy in FILE from now on."""
     return ApplyPolicy(**fields(model), policy=load_policy(file))
-
-
-_START = "headgate rollout start support-agent --stable v1 --candidate v2 --weight 500"
-
-
-@rollout_app.command(epilog=examples(_START))
-@asks(changes_split=True)
-def start(
-    model: ModelName,
-    stable: Annotated[str, typer.Option(metavar="VERSION", help="The version in production.")],
-    candidate: Annotated[str, typer.Option(metavar="VERSION", help="The version on trial.")],
-    weight: Annotated[int, typer.Option(**_WEIGHT)],
-    *,
-    fields: Fields,
-) -> Request:
-    """Give the candidate its first share of the traffic."""
-    return StartRollout(**fields(model), stable=stable, candidate=candidate, weight=weight)
-
-
-@rollout_app.command(
-    "set-weight", epilog=examples("headgate rollout set-weight support-agent 2500")
-)
-@asks(changes_split=True)
-def set_weight(
-    model: ModelName,
-    weight: Annotated[int, typer.Argument(**_WEIGHT)],
-    *,
-    fields: Fields,
-) -> Request:
-    """Give the candidate another share of the traffic."""
-    return SetWeight(**fields(model), weight=weight)
-
-
-@rollout_app.command(epilog=examples("headgate rollout promote support-agent"))
-@asks(changes_split=True)
-def promote(model: ModelName, *, fields: Fields) -> Request:
-    """Make the candidate the production version."""
-    return Promote(**fields(model))
-
-
-@rollout_app.command(
-    epilog=examples("headgate rollout rollback support-agent --reason 'wrong prices'")
-)
-@asks(changes_split=True)
-def rollback(model: ModelName, *, fields: Fields) -> Request:
-    """Take all traffic from the candidate, or go back to the previous version."""
-    return Rollback(**fields(model))
-
-
-@rollout_app.command(
-    "end-hold",
-    epilog=examples("headgate rollout end-hold support-agent --reason 'provider is back'"),
-)
-@asks()
-def end_hold(model: ModelName, *, fields: Fields) -> Request:
-    """End an outage hold: what it was held for is forgotten and proven anew."""
-    return EndHold(**fields(model))
 
 
 @asks()

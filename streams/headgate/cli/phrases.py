@@ -57,8 +57,17 @@ def runs_now(status: ModelStatus) -> str:
         return "nothing yet: no version is adopted"
     words = split_words(status.weights)
     if status.rollout is None:
-        return f"{words}; no rollout"
+        return f"{words}; {watch_words(status)}"
     return f"{words}; {status.rollout.kind} of {status.rollout.candidate}"
+
+
+def watch_words(status: ModelStatus) -> str:
+    """What the version in production is held against, where no rollout runs."""
+    if status.watch is None:
+        return "no rollout"
+    against = f"against the recorded performance of {status.watch.against}"
+    held = against if status.watch.against else "against the policy's own limits"
+    return f"no rollout; {status.watch.version} is watched {held}"
 
 
 def by_urgency(triggers: Iterable[TriggerStatus]) -> list[TriggerStatus]:
@@ -75,10 +84,10 @@ def trigger_name(status: ModelStatus, row: TriggerStatus) -> str:
 
 
 def good_so_far(status: ModelStatus) -> str:
-    """One sentence about the candidate's verdicts."""
+    """One sentence about the verdicts on the candidate, or on the version in production."""
     if not status.fresh:
         return "not known: telemetry is stale or lagging, so nothing is decided"
-    if status.rollout is None:
+    if status.rollout is None and status.watch is None:
         return "nothing is being compared"
     rows = by_urgency(status.triggers)
     return _verdict_words(status, rows) if rows else "not known yet"
@@ -102,12 +111,13 @@ def _verdict_words(status: ModelStatus, rows: list[TriggerStatus]) -> str:
 def happens_next(status: ModelStatus, now_ms: int) -> str:
     """What Headgate will do by itself, and when."""
     due = [alert for alert in status.alerts if alert.deadline_ms is not None and not acted(alert)]
-    if due and status.rollout is not None:
+    if due:
+        back_to = status.rollout.stable if status.rollout is not None else status.previous
         first = min(due, key=lambda alert: alert.deadline_ms or 0)
         when = countdown(first.deadline_ms or 0, now_ms)
         if status.mode is Mode.OBSERVE:
             return f"nothing: in observe mode; it would roll back {when} ({first.trigger})"
-        return f"rollback to {status.rollout.stable} {when} unless {first.trigger} falls back"
+        return f"rollback to {back_to} {when} unless {first.trigger} falls back"
     if status.recovering:
         return routers_wanted(status)
     return _without_a_deadline(status)
@@ -115,9 +125,9 @@ def happens_next(status: ModelStatus, now_ms: int) -> str:
 
 def _without_a_deadline(status: ModelStatus) -> str:
     doubtful = _critical(status, Verdict.SUSPECT)
-    if status.rollout is None:
-        words = "nothing until a rollout starts"
-    elif status.rollout.holding:
+    if status.rollout is None and not (status.watch and doubtful):
+        words = "nothing until a rollout starts" + (", while all is well" if status.watch else "")
+    elif status.rollout is not None and status.rollout.holding:
         words = "nothing: the rollout holds until both versions are well again"
     elif status.mode is Mode.OBSERVE:
         words = "nothing by itself: in observe mode Headgate judges and does not act"

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from headgate.config import load_policy_document
 from headgate.contract import contract_file
-from headgate.judge.permits import Approvals, CompatibilitySettings
+from headgate.judge.permits import Approvals, CompatibilitySettings, ProductionWatch
 from headgate.judge.policy import (
     BesideStable,
     CallerFaultRules,
@@ -29,6 +29,7 @@ _PARTS: dict[object, type[BaseModel]] = {
     "beside_stable": BesideStable,
     "caller_faults": CallerFaultRules,
     "compatibility": CompatibilitySettings,
+    "production": ProductionWatch,
     "approvals": Approvals,
 }
 

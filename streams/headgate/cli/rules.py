@@ -23,7 +23,21 @@ def policy_lines(policy: Policy) -> list[str]:
     about = f": {policy.description}" if policy.description else ""
     lines = [f"Policy {policy.name}{about}", ""]
     lines += [f"  {trigger_line(policy, trigger)}" for trigger in policy.triggers]
-    return [*lines, "", _compatibility(policy), "", *proof_lines(policy)]
+    return [*lines, "", _production(policy), _compatibility(policy), "", *proof_lines(policy)]
+
+
+def _production(policy: Policy) -> str:
+    rule = policy.production
+    if not rule.watch:
+        return "While no rollout runs, the version in production is not watched."
+    times = "One safety violation acts"
+    if rule.violations > 1:
+        within = say_duration(rule.within)
+        times = f"{rule.violations} safety violations of different requests within {within} act"
+    return (
+        "While no rollout runs, the version in production is held against the recorded performance "
+        f"of the previous one, and a breach goes back to that. {times}; choices are not compared."
+    )
 
 
 def _compatibility(policy: Policy) -> str:

@@ -61,7 +61,7 @@ def rollout_status(
         report=_report(state),
         next=coming.sentence,
         next_at_ms=coming.at_ms,
-        can=what_can_be_done(state),
+        can=what_can_be_done(state, _ways_on(state, policy, proof, now_ms)),
     )
 
 
@@ -216,7 +216,7 @@ def _after_stay(
     )
 
 
-def what_can_be_done(state: ModelState) -> tuple[str, ...]:
+def what_can_be_done(state: ModelState, ways_on: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Commands that would be admitted now, to paste into a shell."""
     model, rollout = shlex.quote(state.model), state.rollout
     if rollout is None:
@@ -234,10 +234,29 @@ def what_can_be_done(state: ModelState) -> tuple[str, ...]:
     if isinstance(course, Experiment):
         commands.append(f"headgate ab stop {model} --winner VERSION")
         return tuple(commands)
-    if course is not None:
-        commands.append(f"headgate rollout advance {model}")
-        commands.append(f"headgate rollout skip {model} --reason '...'")
+    commands += ways_on
     if not isinstance(course, BlueGreen):
         commands.append(f"headgate rollout set-weight {model} BASIS_POINTS")
-    commands.append(f"headgate rollout promote {model}")
+    if not isinstance(course, BlueGreen) or course.stay is not None:
+        commands.append(f"headgate rollout promote {model}")
     return tuple(commands)
+
+
+def _ways_on(
+    state: ModelState, policy: Policy | None, proof: Promotion | None, now_ms: int
+) -> tuple[str, ...]:
+    """How a person can take the next step now; none while the calendar or a check forbids it."""
+    rollout = state.rollout
+    if rollout is None or rollout.course is None or policy is None:
+        return ()
+    if isinstance(rollout.course, Experiment):
+        return ()
+    if closed_because(policy.calendar, now_ms):
+        return ()
+    course, model = rollout.course, shlex.quote(state.model)
+    advance = f"headgate rollout advance {model}"
+    skip = f"headgate rollout skip {model} --reason '...'"
+    if isinstance(course, BlueGreen) and course.stay is None:
+        blue = blue_unready(state, policy.blue_green, rollout.stable, course.blue_ready, now_ms)
+        return () if blue or unpassed(policy.blue_green, course, now_ms) else (advance,)
+    return (advance, skip) if proof is None or proof.proven else (skip,)

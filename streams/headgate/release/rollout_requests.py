@@ -12,6 +12,7 @@ from headgate.release.courses.course import BlueGreen, Experiment
 from headgate.release.courses.going_on import end_incidents, share
 from headgate.release.courses.starting import Asked, plan_of
 from headgate.release.refusals import RefusedError
+from headgate.release.reversing import roll_back
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
 from headgate.wire.requests import Promote, Rollback, SetWeight, StartRollout, StopTest
@@ -154,7 +155,7 @@ def rollback(turn: Turn, state: ModelState, request: Rollback) -> tuple[ModelSta
             f"headgate lifecycle plan {state.model}, and start a rollout of another version",
         )
     target = choose_target(state, bad, usual, by_hand=True)
-    state = rollouts.roll_back(
+    state = roll_back(
         turn,
         state,
         bad=bad,

@@ -23,8 +23,9 @@ class AuditRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `event` says what happened: a request's `accepted`, `refused` or, for a second person's
     approval, `waiting`; a `decision` that sent (or,
     `would_have`, would have sent) a command; an incident's `opened`, `deferred`, `resolved`; a
-    split `recovered` or `recovery_missed`; a version's `status_changed`; `archive_artifact` and
-    `delete_artifact` are orders, which whoever keeps the artifacts carries out.
+    split `recovered` or `recovery_missed`; a version's `status_changed`; `scale_down`,
+    `archive_artifact` and `delete_artifact` are orders, which whoever runs the versions or keeps
+    the artifacts carries out.
 
     `before` and `after` hold the facts that a decision, a request or a step of a lifecycle changed,
     by name (`production`, `weights`, `versions.v1.2.0`); a side leaves out what it does not have.
@@ -50,6 +51,7 @@ class AuditRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
         "republished",
         "safety_violation",
         "status_changed",
+        "scale_down",
         "archive_artifact",
         "delete_artifact",
     ]

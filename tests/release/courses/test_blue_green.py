@@ -88,7 +88,7 @@ def test_a_breach_in_the_watch_switches_back_at_once_even_where_one_would_wait()
     cut_over_ms = bench.now_ms
     bench.serve(30, v2=Traffic(requests=40, rating=1.5))  # ratings act within 15 min elsewhere
     assert bench.commands[-1].action is Action.ROLLBACK
-    assert bench.commands[-1].issued_at_ms - cut_over_ms < 10_000
+    assert bench.commands[-1].issued_at_ms - cut_over_ms < 30_000
     assert weights(bench)[-1] == {"v1": 10_000}
 
 

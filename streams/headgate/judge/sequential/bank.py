@@ -76,7 +76,7 @@ class Bank:
         return kept if len(kept) == len(self) else [[NOTHING] * KINDS] * len(self)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=2048)
 def bank_of(policy: Policy) -> Bank:
     """The bank of a policy."""
     triggers = tuple(row for row in policy.triggers if row.proof == "sequential")

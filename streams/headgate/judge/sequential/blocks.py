@@ -7,11 +7,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from headgate.judge.policy import Policy
-from headgate.judge.sequential.bank import bank_of
+from headgate.judge.sequential.bank import Kind, bank_of
 from headgate.judge.sequential.bets import BREACH
 from headgate.judge.sequential.bursts import BLOCKS, block_sizes, correlations, effect_of, round_up
 from headgate.judge.sequential.counting import Block, Counts, Take, count_blocks
@@ -24,9 +25,17 @@ from headgate.vocabulary import BASIS_POINTS, PANE_MS
 Blocks = Mapping[int, Block]  # by its start in ms
 ENOUGH = 50
 ESTIMATED_BY = 60  # blocks: with an hour of them, what they tell is estimated every minute
+OWN_AGE_MS = 300_000
 _EXPECTED_OF = 6  # blocks: a minute
 _ODD = 9.0  # variances from its mean
 _LEAST_LIMIT, _HIGHEST_LIMIT = 1e-4, 0.5
+
+
+class Closed(NamedTuple):
+    """Closed blocks: those that tell how bursty outcomes are, and the last ones, how many come."""
+
+    telling: Sequence[Block]
+    last: Sequence[Block]
 
 
 def with_block(
@@ -50,14 +59,18 @@ def with_block(
         return evidence
     starts = sorted(blocks)
     usable = starts[bisect_left(starts, evidence.blocks_from_ms) : bisect_left(starts, open_ms)]
-    closed = [blocks[start] for start in usable[-BLOCKS:]]
-    counts = count_blocks(closed, _takes(policy), stable, faults)
+    telling = usable if evidence.splits[-1].stable else _own(evidence, usable, open_ms)
+    last = [blocks[at] for at in usable[-_EXPECTED_OF:]]
+    closed = Closed([blocks[at] for at in telling[-BLOCKS:]], last)
+    counts = count_blocks(closed.telling, _takes(policy), stable, faults)
     waited = (open_ms - evidence.estimated_ms) // PANE_MS
-    if evidence.block_ms >= 0 and waited * ESTIMATED_BY < len(closed) and not is_odd(counts):
+    few = waited * ESTIMATED_BY < len(closed.telling)
+    if evidence.block_ms >= 0 and few and not is_odd(counts):
         return replace(evidence, block_ms=open_ms)
+    effects = _effects(policy, evidence, closed, counts, faults) if telling else {}
     return replace(
         with_references(policy, evidence, recent()),
-        effects=_effects(policy, evidence, closed, counts, faults),
+        effects={**evidence.effects, **effects, **_leaning(policy, evidence)},
         block_ms=open_ms,
         estimated_ms=open_ms,
     )
@@ -71,6 +84,32 @@ def is_odd(counts: Counts) -> bool:
         if (s - n * rate) ** 2 > _ODD * n * rate * (1 - rate):
             return True
     return False
+
+
+def _own(evidence: Evidence, usable: list[int], open_ms: int) -> list[int]:
+    """The blocks that say how bursty a version's own outcomes are: without the last five minutes.
+
+    A version that turns bad would seem bursty, and hide itself. Until there are enough older ones,
+    what was known at the beginning holds.
+    """
+    older = [at for at in usable if at < open_ms - OWN_AGE_MS]
+    if len(older) >= _EXPECTED_OF:
+        return older
+    return [] if evidence.effects else usable
+
+
+def _leaning(policy: Policy, evidence: Evidence) -> dict[str, tuple[float, float]]:
+    """For the same reason, the effects that stay as they are: where nobody else's blocks tell, and
+    the evidence leans towards a breach.
+    """
+    bank = bank_of(policy)
+    if evidence.splits[-1].stable or len(evidence.log_e) != len(bank):
+        return {}
+    return {
+        name: evidence.effects[name]
+        for name, row in bank.row_of.items()
+        if name in evidence.effects and evidence.log_e[row][Kind.ABSOLUTE] >= 0
+    }
 
 
 def with_references(policy: Policy, evidence: Evidence, stable: Cell) -> Evidence:
@@ -102,7 +141,7 @@ def reference(sampled: Sampled, cell: Cell) -> float | None:
 def _effects(
     policy: Policy,
     evidence: Evidence,
-    closed: Sequence[Block],
+    closed: Closed,
     counts: Counts,
     faults: CallerFaults,
 ) -> dict[str, tuple[float, float]]:
@@ -113,7 +152,7 @@ def _effects(
     totals = {take: counts[:, row].sum(-1) for row, take in enumerate(takes)}
     sizes = {}
     for take in takes:
-        expected = _expected(closed, take, faults)
+        expected = _expected(closed.last, take, faults)
         sizes[take] = [block_sizes(expected * share) for share in shares]
     effects = {}
     for trigger, plan in zip(bank.triggers, bank.plans, strict=True):
@@ -135,8 +174,7 @@ def _takes(policy: Policy) -> tuple[Take, ...]:
     return tuple(dict.fromkeys(sampled.take for sampled in rates))
 
 
-def _expected(closed: Sequence[Block], take: Take, faults: CallerFaults) -> float:
+def _expected(last: Sequence[Block], take: Take, faults: CallerFaults) -> float:
     """How many samples of all versions a block of the last minute had."""
-    last = closed[-_EXPECTED_OF:]
     total = sum(take(cell, faults).n for block in last for cell in block.values())
     return total / len(last) if last else 0.0

@@ -21,7 +21,7 @@ MERGES = (1, 2, 4, 8, 16)
 _LOG_STEP = log(1.1)
 _ALL_BETS = np.ones(BETS, bool)
 _NO_MORE = 1e-9  # above 1, as a logarithm, is no more than rounding
-_GRID, _END, _NEGLIGIBLE = 2_001, 30.0, 200.0  # points; logits; logarithms below the peak
+_GRID, _END, _NEGLIGIBLE = 1_001, 30.0, 200.0  # points; logits; logarithms below the peak
 
 
 def correlation(

@@ -150,7 +150,9 @@ class _Tick(Struct, frozen=True):
             wealth, log_e[row] = emptied(wealth, row), [NOTHING, NOTHING, *log_e[row][2:]]
             triggers[name] = replace(triggers[name], building=NOT_COUNTED, holding_since_ms=None)
         spent = [known.spent for known in triggers.values()]
-        wealth, found = self.table.after(wealth, spent, requests, evidence.planned)
+        wealth, found = self.table.after(
+            wealth, spent, requests, evidence.planned, forever=evidence.forever
+        )
         split = moment.splits.get(moment.current)
         beside = split is not None and split.stable > 0
         for (name, row), samples in zip(bank.row_of.items(), gathered, strict=True):

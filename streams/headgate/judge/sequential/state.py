@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from headgate.measure.cells import Cell
 from headgate.measure.hdr import IntArray
@@ -143,7 +144,8 @@ class WarmUp(Struct, frozen=True):
 class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     """All that is known about a candidate in this phase of its rollout.
 
-    `planned` is the budget's measure in candidate requests, frozen at the start; `wealth` holds the
+    `planned` is the budget's measure in candidate requests, frozen at the start; where a watch goes
+    on `forever`, those of 30 days. `wealth` holds the
     logarithms of every bet and `log_e` ln E of every test (see `Bank`). Warnings look every other
     second, last at `warned_ms`; `later` is what they have yet to look at. When a block of stable's
     traffic closes (at `block_ms`), or after some of them (at `estimated_ms`), `effects` (design
@@ -154,6 +156,7 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
 
     started_ms: int
     planned: int
+    forever: bool = False
     requests: int = 0
     stable_requests: int = 0
     observed_ms: int = 0
@@ -172,3 +175,18 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     effects: dict[str, tuple[float, float]] = {}
     references: dict[str, float] = {}
     p99_ms: int | None = None
+
+
+def without_stable(evidence: Evidence) -> Evidence:
+    """The evidence once stable serves nothing more: limits beside it become limits of their own.
+
+    Open looks are void. Where a comparison has begun, its test goes on from the budget that was
+    left, so that both together spend no more than one.
+    """
+    triggers = {}
+    for name, known in evidence.triggers.items():
+        absolute, relative, *good = known.spent
+        began = max(absolute, relative) if absolute < 0 else absolute
+        spent = (began, relative, good[0], good[1])
+        triggers[name] = replace(known, looks={}, spent=spent)
+    return replace(evidence, triggers=triggers)

@@ -13,6 +13,7 @@ from headgate.release.changed import changed
 from headgate.release.courses.course import Course
 from headgate.release.evidence import begin
 from headgate.release.reasons import because
+from headgate.release.standards import standard_of_candidate
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
 from headgate.release.watched import each, evidence_of
@@ -38,7 +39,7 @@ def reasons_for(state: ModelState, policy: Policy) -> tuple[Because, ...]:
     evidence = evidence_of(state)
     if evidence is None:
         return ()
-    found = assess_sequential(policy, evidence)
+    found = assess_sequential(standard_of_candidate(state) or policy, evidence)
     return tuple(because(seen) for seen in found.values() if seen.proven_good is not None)
 
 
@@ -59,7 +60,8 @@ def widen(
     weight = max(stay.step.weight, before)
     state = rollouts.reweigh(turn, state, rollout, weight, operator, reasons=reasons)
     state = with_course(state, course)
-    state = each(state, lambda watched: begin(state, watched, policy, turn.now_ms))
+    standard = standard_of_candidate(state) or policy
+    state = each(state, lambda watched: begin(state, watched, standard, turn.now_ms))
     state = end_waiting(turn, state, f"{rollout.candidate} went on.")
     sentence = (
         f"{rollout.candidate} of {state.model} went from {share(before)} to {share(weight)}: {why}."

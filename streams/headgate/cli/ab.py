@@ -1,0 +1,137 @@
+"""`headgate ab`: start an A/B test, read it as often as you like, stop it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+
+from headgate.cli.ab_report import markdown, report_view
+from headgate.cli.arms import ARM, CRITERION, ArmsError, parse_arms, parse_criteria
+from headgate.cli.asking import Fields, asks
+from headgate.cli.failures import ExitCode
+from headgate.cli.options import AsJson, ModelName, examples, on_broker, print_json
+from headgate.cli.reading import latest_statuses
+from headgate.config import Settings
+from headgate.vocabulary import AbVerdict, RolloutKind
+from headgate.wire.reports import TestReport
+from headgate.wire.requests import Request, StartRollout, StopTest
+
+ab_app = typer.Typer(
+    no_args_is_help=True, help="Compare versions on live traffic: fixed shares, sticky by user."
+)
+
+_START = (
+    "headgate ab start support-agent --arm v2=50%",
+    "headgate ab start support-agent --arm v2=25% --arm v3=25% "
+    "--criterion rating_mean:higher:2% --criterion latency_p95_ms:lower:10%",
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.add_typer(ab_app, name="ab")
+
+
+@ab_app.command(epilog=examples(*_START))
+@asks(changes_split=True)
+def start(
+    model: ModelName,
+    arm: Annotated[list[str], typer.Option("--arm", metavar="ARM", help=f"{ARM}; repeat it.")],
+    criterion: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--criterion",
+            metavar="CRITERION",
+            help=f"{CRITERION}. The first decides; without any, the policy's.",
+        ),
+    ] = None,
+    stable: Annotated[
+        str | None,
+        typer.Option("--stable", metavar="VERSION", help="By default the version in production."),
+    ] = None,
+    overrides: Annotated[
+        str, typer.Option(metavar="DECISION_ID", help="The rollback that this start overrides.")
+    ] = "",
+    *,
+    fields: Fields,
+) -> Request:
+    """Give every arm its fixed share; the version in production has the rest.
+
+    What is compared, and which difference matters, is declared here and can't be changed later.
+    """
+    control = stable or fields.production(model)
+    try:
+        arms, criteria = parse_arms(arm, control), parse_criteria(criterion or ())
+    except ArmsError as error:
+        raise typer.BadParameter(str(error)) from error
+    return StartRollout(
+        **fields(model),
+        stable=control,
+        candidate=arms[0].version,
+        kind=RolloutKind.AB,
+        arms=arms,
+        criteria=criteria,
+        overrides=overrides,
+    )
+
+
+@ab_app.command(
+    epilog=examples(
+        "headgate ab report support-agent",
+        "headgate ab report support-agent --markdown > report.md",
+    )
+)
+@on_broker
+def report(
+    model: ModelName,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="To paste into a ticket.")
+    ] = False,
+    *,
+    settings: Settings,
+    as_json: AsJson = False,
+) -> None:
+    """The test that runs, or the review of a canary's step: arms, intervals, verdicts.
+
+    Exit code 1 while nothing is decided, where it is void, and where no test runs.
+    """
+    found = _report(settings, model)
+    if as_json:
+        print_json(msgspec.to_builtins(found))
+    elif found is None:
+        typer.echo(f"{model}: no A/B test or review runs. headgate ab start {model} --arm ...")
+    elif as_markdown:
+        typer.echo(markdown(model, found))
+    else:
+        Console().print(report_view(found))
+    decided = found is not None and not found.void and found.verdict is not AbVerdict.NOT_ENOUGH
+    if not decided:
+        raise typer.Exit(ExitCode.NEGATIVE)
+
+
+def _report(settings: Settings, model: str) -> TestReport | None:
+    status = latest_statuses(settings).get(model)
+    rollout = status.rollout if status is not None else None
+    return rollout.report if rollout is not None else None
+
+
+@ab_app.command(
+    epilog=examples("headgate ab stop support-agent", "headgate ab stop support-agent --winner v2")
+)
+@asks(changes_split=True)
+def stop(
+    model: ModelName,
+    winner: Annotated[
+        str, typer.Option(metavar="VERSION", help="The arm to promote; without it, stable stays.")
+    ] = "",
+    *,
+    fields: Fields,
+) -> Request:
+    """End the test: the winner is promoted, or the version in production serves everything again.
+
+    A winner that is not proven waits for a second person, unless the policy allows it.
+    """
+    return StopTest(**fields.of_split(model), winner=winner)

@@ -1,0 +1,207 @@
+"""`headgate rollout`: start one, let it go on, hold it, end it; each waits for its outcome."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from headgate.cli.asking import Fields, asks
+from headgate.cli.options import ModelName, examples
+from headgate.cli.steps import SHAPE, StepsError, parse_steps
+from headgate.vocabulary import BASIS_POINTS, RolloutKind
+from headgate.wire.requests import (
+    Advance,
+    EndHold,
+    Pause,
+    Promote,
+    Request,
+    Resume,
+    Rollback,
+    SetWeight,
+    Skip,
+    StartRollout,
+)
+
+rollout_app = typer.Typer(
+    no_args_is_help=True, help="Bring a version to its traffic, step by step, or take it back."
+)
+
+_WEIGHT = {
+    "min": 0,
+    "max": BASIS_POINTS,
+    "metavar": "BASIS_POINTS",
+    "help": "Basis points of the traffic: 500 is 5 %, 10000 is all.",
+}
+_BY_HAND = {**_WEIGHT, "help": "A manual rollout with this first share: 500 is 5 %."}
+Candidate = Annotated[
+    str, typer.Option("--candidate", metavar="VERSION", help="The version on trial.")
+]
+Stable = Annotated[
+    str | None,
+    typer.Option("--stable", metavar="VERSION", help="By default the version in production."),
+]
+Why = Annotated[str, typer.Option(metavar="TEXT", help="Why; kept in the audit record.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.add_typer(rollout_app, name="rollout")
+
+
+@rollout_app.command(
+    epilog=examples(
+        "headgate rollout start support-agent --canary --candidate v2",
+        "headgate rollout start support-agent --canary --candidate v2 --steps 1%:1d,10%:3d:review",
+        "headgate rollout start support-agent --blue-green --candidate v2",
+        "headgate rollout start support-agent --candidate v2 --weight 500",
+    )
+)
+@asks(changes_split=True)
+def start(
+    model: ModelName,
+    candidate: Candidate,
+    *,
+    canary: Annotated[
+        bool, typer.Option("--canary", help="Step by step, each on proof, as the policy says.")
+    ] = False,
+    blue_green: Annotated[
+        bool, typer.Option("--blue-green", help="Checked at no traffic, then everything at once.")
+    ] = False,
+    weight: Annotated[int | None, typer.Option(**_BY_HAND)] = None,
+    stable: Stable = None,
+    steps: Annotated[
+        str, typer.Option(metavar="STEPS", help=f"For a canary, not the policy's: {SHAPE}; ...")
+    ] = "",
+    overrides: Annotated[
+        str,
+        typer.Option(metavar="DECISION_ID", help="The rollback that this start overrides."),
+    ] = "",
+    fields: Fields,
+) -> Request:
+    """Put a candidate on its way beside the version in production.
+
+    One of --canary, --blue-green and --weight says how. A version that was rolled back from needs
+    --overrides with the decision that did so.
+    """
+    kind = _kind(canary=canary, blue_green=blue_green, weight=weight)
+    return StartRollout(
+        **fields(model),
+        stable=stable or fields.production(model),
+        candidate=candidate,
+        kind=kind,
+        weight=weight or 0,
+        steps=_steps(steps, kind),
+        overrides=overrides,
+    )
+
+
+def _kind(*, canary: bool, blue_green: bool, weight: int | None) -> RolloutKind:
+    given = {
+        RolloutKind.CANARY: canary,
+        RolloutKind.BLUE_GREEN: blue_green,
+        RolloutKind.MANUAL: weight is not None,
+    }
+    chosen = [kind for kind, wanted in given.items() if wanted]
+    if len(chosen) != 1:
+        raise typer.BadParameter(
+            "give exactly one of --canary, --blue-green and --weight BASIS_POINTS (a share that "
+            "you raise by hand)"
+        )
+    return chosen[0]
+
+
+def _steps(text: str, kind: RolloutKind) -> Any:
+    if text and kind is not RolloutKind.CANARY:
+        raise typer.BadParameter("--steps is for --canary; a manual rollout takes --weight")
+    try:
+        return parse_steps(text) if text else ()
+    except StepsError as error:
+        raise typer.BadParameter(f"--steps: {error}") from error
+
+
+@rollout_app.command(epilog=examples("headgate rollout pause support-agent --reason 'a demo'"))
+@asks()
+def pause(model: ModelName, *, fields: Fields) -> Request:
+    """Let nothing advance; a proven breach is still rolled back."""
+    return Pause(**fields(model))
+
+
+@rollout_app.command(epilog=examples("headgate rollout resume support-agent"))
+@asks()
+def resume(model: ModelName, *, fields: Fields) -> Request:
+    """Go on where it was paused.
+
+    A rollout that waits for a person gets its hold once more.
+    """
+    return Resume(**fields(model))
+
+
+@rollout_app.command(epilog=examples("headgate rollout advance support-agent"))
+@asks(changes_split=True)
+def advance(model: ModelName, *, fields: Fields) -> Request:
+    """Take the next step before its time, if it is proven good.
+
+    Of a blue-green rollout it is the cutover, and after that the end of the watch.
+    """
+    return Advance(**fields.of_split(model))
+
+
+@rollout_app.command(epilog=examples("headgate rollout cutover support-agent"))
+@asks(changes_split=True)
+def cutover(model: ModelName, *, fields: Fields) -> Request:
+    """Give green everything: `advance` of a blue-green rollout.
+
+    Refused until every check passed and blue is ready to switch back to.
+    """
+    return Advance(**fields.of_split(model))
+
+
+@rollout_app.command(epilog=examples("headgate rollout skip support-agent --reason 'known quiet'"))
+@asks(changes_split=True)
+def skip(model: ModelName, reason: Why, *, fields: Fields) -> Request:
+    """Take the next step without its proof, for a reason."""
+    return Skip(**{**fields.of_split(model), "reason": reason})
+
+
+@rollout_app.command(
+    "set-weight", epilog=examples("headgate rollout set-weight support-agent 2500")
+)
+@asks(changes_split=True)
+def set_weight(
+    model: ModelName,
+    weight: Annotated[int, typer.Argument(**_WEIGHT)],
+    *,
+    fields: Fields,
+) -> Request:
+    """Give the candidate another share of the traffic."""
+    return SetWeight(**fields.of_split(model), weight=weight)
+
+
+@rollout_app.command(epilog=examples("headgate rollout promote support-agent"))
+@asks(changes_split=True)
+def promote(model: ModelName, *, fields: Fields) -> Request:
+    """Make the candidate the production version.
+
+    Before everything is proven it may wait for a second person (the policy says so).
+    """
+    return Promote(**fields.of_split(model))
+
+
+@rollout_app.command(
+    epilog=examples("headgate rollout rollback support-agent --reason 'wrong prices'")
+)
+@asks(changes_split=True)
+def rollback(model: ModelName, *, fields: Fields) -> Request:
+    """All traffic from the candidate, or back to the version before."""
+    return Rollback(**fields(model))
+
+
+@rollout_app.command(
+    "end-hold",
+    epilog=examples("headgate rollout end-hold support-agent --reason 'provider is back'"),
+)
+@asks()
+def end_hold(model: ModelName, *, fields: Fields) -> Request:
+    """End an outage hold; its evidence is gathered anew."""
+    return EndHold(**fields(model))

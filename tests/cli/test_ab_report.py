@@ -1,0 +1,118 @@
+"""Reports of A/B tests as people read them, and arms as people write them."""
+
+from __future__ import annotations
+
+import pytest
+from rich.console import Console
+
+from headgate.cli.ab_report import BAR_CELLS, interval_bar, markdown, report_view
+from headgate.cli.arms import ArmsError, parse_arms, parse_criteria
+from headgate.vocabulary import AbReason, AbVerdict
+from headgate.wire.reports import ArmResult, PairResult, TestReport
+
+
+def _pair(low: float | None, high: float | None, **fields: object) -> PairResult:
+    known = {
+        "metric": "rating_mean",
+        "one": "v2",
+        "other": "v1",
+        "better": "higher",
+        "matters": 0.05,
+        "verdict": AbVerdict.WINNER,
+        "reason": AbReason.PROVEN,
+        "sentence": "Mean rating 4.60 of v2 beside 4.00 of v1 (+1.0% to +3.0%): v2 is better.",
+        "winner": "v2",
+        "difference": 0.02,
+    }
+    return PairResult(**{**known, "low": low, "high": high, **fields})
+
+
+REPORT = TestReport(
+    began_ms=1_000,
+    at_ms=3_601_000,
+    alpha=0.05,
+    verdict=AbVerdict.WINNER,
+    reason=AbReason.PROVEN,
+    sentence="v2 wins.",
+    requests=20_000,
+    needed=25_000,
+    leaders=("v2",),
+    arms=(
+        ArmResult(version="v2", weight=5_000, requests=10_000, rating_mean=4.6),
+        ArmResult(version="v1", weight=5_000, requests=10_000, rating_mean=4.0),
+    ),
+    pairs=(_pair(0.01, 0.03),),
+)
+
+
+def _shown(report: TestReport) -> str:
+    console = Console(width=140, record=True, file=None)
+    with console.capture() as captured:
+        console.print(report_view(report))
+    return captured.get()
+
+
+def test_the_report_shows_the_verdict_the_arms_and_an_interval_for_every_comparison() -> None:
+    text = _shown(REPORT)
+    for words in (
+        "v2 wins.",
+        "10,000",
+        "+1.0% to +3.0%",
+        "v2 is better",
+        "the forecast was 25,000",
+    ):
+        assert words in text
+    assert "success rate" not in text  # nobody reported it
+
+
+def test_a_void_report_says_first_that_nothing_may_be_believed() -> None:
+    void = TestReport(
+        **{name: getattr(REPORT, name) for name in REPORT.__struct_fields__ if name != "void"},
+        void="requests were misrouted",
+    )
+    assert _shown(void).startswith("Void: requests were misrouted")
+
+
+def test_the_bar_marks_no_difference_and_what_matters_whatever_the_interval() -> None:
+    for low, high in ((0.01, 0.03), (-0.9, None), (None, None), (-0.001, 0.001), (5.0, 9.0)):
+        bar = interval_bar(_pair(low, high))
+        assert len(bar) == BAR_CELLS
+        assert bar[BAR_CELLS // 2] == "|"
+        assert bar.count(":") == 2
+    assert "=" not in interval_bar(_pair(None, None))
+    right = interval_bar(_pair(0.06, 0.12))
+    assert "=" not in right[: BAR_CELLS // 2]
+
+
+def test_markdown_is_two_tables_that_a_ticket_takes() -> None:
+    lines = markdown("support", REPORT).splitlines()
+    assert lines[0] == "# A/B test of support"
+    assert sum(line.startswith("| --- |") for line in lines) == 2
+
+
+def test_arms_leave_the_rest_to_stable_and_say_everything_that_is_wrong() -> None:
+    arms = parse_arms(["v2=25%", "v3=2500"], "v1")
+    assert [(arm.version, arm.weight) for arm in arms] == [
+        ("v2", 2_500),
+        ("v3", 2_500),
+        ("v1", 5_000),
+    ]
+    with pytest.raises(ArmsError) as error:
+        parse_arms(["v2", "=5%", "v3=lots"], "v1")
+    for said in ("'v2': has no weight", "'=5%': has no version", "'lots' is no weight"):
+        assert said in str(error.value)
+    with pytest.raises(ArmsError, match="leave nothing to v1"):
+        parse_arms(["v2=100%"], "v1")
+
+
+def test_criteria_name_metric_direction_and_difference() -> None:
+    (criterion,) = parse_criteria(["rating_mean:higher:2%"])
+    assert (criterion.metric, criterion.better, criterion.matters) == (
+        "rating_mean",
+        "higher",
+        0.02,
+    )
+    with pytest.raises(ArmsError) as error:
+        parse_criteria(["rating_mean", "cost_mean_usd:lower:much", "error_rate:lower:-1%"])
+    for said in ("has not three parts", "'much' is no difference", "-1% is not above 0"):
+        assert said in str(error.value)

@@ -1,0 +1,161 @@
+"""Rollouts from the shell: what is asked for, and what is refused before it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from headgate.cli.failures import ExitCode
+from headgate.config import Settings
+from headgate.vocabulary import Action, RolloutKind, Topic
+from headgate.wire.audit import AuditRecord
+from headgate.wire.codec import encode
+from headgate.wire.control import Command, Weight
+from headgate.wire.requests import (
+    Advance,
+    AnyRequest,
+    EndHold,
+    Pause,
+    Promote,
+    Request,
+    Resume,
+    Rollback,
+    SetWeight,
+    Skip,
+    StartRollout,
+    Step,
+)
+from support.commands import Run
+from support.responder import Responder, answer, publish
+from support.statuses import MODEL, canary
+
+WEEK_MS = 604_800_000
+
+
+def accept(request: AnyRequest) -> Iterable[AuditRecord]:
+    return [answer(request, sentence="It is done.")]
+
+
+def command(revision: int, model: str = MODEL) -> Command:
+    return Command(
+        model=model,
+        revision=revision,
+        action=Action.SET_WEIGHTS,
+        weights=(Weight(version="v1", weight=10_000),),
+        salt="s",
+        decision_id=f"d-{revision}",
+        issued_at_ms=1,
+    )
+
+
+def asked(ask: Run, settings: Settings, *words: str) -> Any:
+    """The one request that a command sends, accepted."""
+    with Responder(settings, accept) as worker:
+        result = ask(*words)
+    assert result.exit_code == ExitCode.FINE, result.output
+    (request,) = worker.requests
+    return request
+
+
+def test_a_canary_starts_beside_the_version_in_production(ask: Run, settings: Settings) -> None:
+    publish(settings, Topic.STATUS, (MODEL, encode(canary(production="v1"))))
+    request = asked(ask, settings, "rollout", "start", MODEL, "--canary", "--candidate", "v2")
+    assert isinstance(request, StartRollout)
+    assert (request.stable, request.candidate) == ("v1", "v2")
+    assert (request.kind, request.weight, request.steps) == (RolloutKind.CANARY, 0, ())
+
+
+def test_a_canarys_own_steps_replace_the_policys(ask: Run, settings: Settings) -> None:
+    words = ("--canary", "--candidate", "v2", "--stable", "v1", "--steps", "1%:1d,50%:1w:review")
+    request = asked(ask, settings, "rollout", "start", MODEL, *words)
+    assert request.steps == (
+        Step(weight=100, hold_ms=86_400_000, max_hold_ms=172_800_000),
+        Step(weight=5_000, hold_ms=WEEK_MS, max_hold_ms=2 * WEEK_MS, review=True),
+    )
+
+
+def test_a_blue_green_rollout_may_name_the_decision_that_it_overrides(
+    ask: Run, settings: Settings
+) -> None:
+    words = ("--blue-green", "--candidate", "v2", "--stable", "v1", "--overrides", "d-9")
+    request = asked(ask, settings, "rollout", "start", MODEL, *words)
+    assert (request.kind, request.overrides) == (RolloutKind.BLUE_GREEN, "d-9")
+
+
+def test_a_weight_alone_starts_a_rollout_by_hand(ask: Run, settings: Settings) -> None:
+    words = ("--stable", "v1", "--candidate", "v2", "--weight", "500")
+    request = asked(ask, settings, "rollout", "start", MODEL, *words)
+    assert (request.kind, request.weight) == (RolloutKind.MANUAL, 500)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "exactly one of --canary, --blue-green and --weight"),
+        (("--canary", "--blue-green"), "exactly one of"),
+        (("--canary", "--weight", "500"), "exactly one of"),
+        (("--weight", "500", "--steps", "5%:1w"), "--steps is for --canary"),
+        (("--canary", "--steps", "50%:1w,5%:1w"), "steps must rise"),
+    ],
+)
+def test_parts_that_do_not_go_together_are_told_before_anything_is_sent(
+    ask: Run, settings: Settings, words: tuple[str, ...], said: str
+) -> None:
+    result = ask("rollout", "start", MODEL, "--stable", "v1", "--candidate", "v2", *words)
+    assert result.exit_code == ExitCode.USAGE
+    assert said in " ".join(result.stderr.split())
+
+
+def test_without_a_known_production_version_it_asks_for_stable(
+    ask: Run, settings: Settings
+) -> None:
+    publish(settings, Topic.STATUS, ("other", encode(canary(model="other"))))
+    result = ask("rollout", "start", MODEL, "--canary", "--candidate", "v2")
+    assert result.exit_code == ExitCode.USAGE
+    assert "name it with --stable" in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        (("pause",), Pause),
+        (("resume",), Resume),
+        (("advance",), Advance),
+        (("cutover",), Advance),
+        (("skip", "--reason", "known"), Skip),
+        (("set-weight", "2500"), SetWeight),
+        (("promote",), Promote),
+        (("rollback",), Rollback),
+        (("end-hold",), EndHold),
+    ],
+)
+def test_every_command_asks_for_what_it_is_called(
+    ask: Run, settings: Settings, words: tuple[str, ...], kind: type[Request]
+) -> None:
+    name, *more = words
+    assert isinstance(asked(ask, settings, "rollout", name, MODEL, *more), kind)
+
+
+def test_skipping_a_proof_needs_a_reason(ask: Run) -> None:
+    result = ask("rollout", "skip", MODEL)
+    assert result.exit_code == ExitCode.USAGE
+    assert "--reason" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("advance",), ("skip", "--reason", "x"), ("set-weight", "100"), ("promote",)]
+)
+def test_what_changes_the_split_names_the_one_that_was_in_force(
+    ask: Run, settings: Settings, words: tuple[str, ...]
+) -> None:
+    rows = [(7, MODEL), (9, MODEL), (8, MODEL), (12, "other")]
+    publish(settings, Topic.CONTROL, *((m, encode(command(r, m))) for r, m in rows))
+    name, *more = words
+    assert asked(ask, settings, "rollout", name, MODEL, *more).if_revision == 9
+
+
+def test_a_rollback_asks_for_no_revision_it_always_goes(ask: Run, settings: Settings) -> None:
+    publish(settings, Topic.CONTROL, (MODEL, encode(command(7))))
+    assert not hasattr(asked(ask, settings, "rollout", "rollback", MODEL), "if_revision")

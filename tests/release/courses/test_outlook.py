@@ -1,0 +1,76 @@
+"""What a status offers to do is what would be admitted now."""
+
+from __future__ import annotations
+
+from headgate.release.status import model_status
+from headgate.wire.codec import encode
+from headgate.wire.messages import AUDIT
+from headgate.wire.requests import Advance, Pause, ReportCheck, Skip
+from support.courses import BAD, GOOD, adopted, start_blue_green, start_canary
+from support.ledger import LedgerBench
+
+SLOW = {"steps": [{"weight": 1000, "hold": "1w"}, {"weight": 5000, "hold": "1w"}]}
+
+
+def _can(bench: LedgerBench) -> str:
+    return "\n".join(model_status(bench.state, bench.model).can)
+
+
+def test_advance_is_offered_once_everything_is_proven_and_skip_before() -> None:
+    bench = adopted(canary=SLOW)
+    start_canary(bench)
+    assert "advance" not in _can(bench)
+    assert "skip support --reason" in _can(bench)
+    assert bench.request(Advance).event == "refused"
+    bench.serve(200, v1=GOOD, v2=GOOD)
+    assert "headgate rollout advance support" in _can(bench)
+    assert bench.request(Advance).event == "accepted"
+
+
+def test_while_the_calendar_is_closed_no_step_is_offered() -> None:
+    frozen = {"freezes": [{"since": "2020-01-01T00:00", "until": "2040-01-01T00:00"}]}
+    bench = adopted(canary=SLOW, calendar=frozen)
+    start_canary(bench)
+    assert "skip" not in _can(bench)
+    assert bench.request(Skip, reason="x").event == "refused"
+    assert "rollback" in _can(bench)
+
+
+def test_the_cutover_is_offered_once_every_check_has_passed() -> None:
+    bench = adopted()
+    start_blue_green(bench)
+    assert "advance" not in _can(bench)
+    assert "promote" not in _can(bench)
+    for name in ("answers", "schema"):
+        bench.request(ReportCheck, version="v2", check=name, passed=True)
+    assert "headgate rollout advance support" in _can(bench)
+    assert bench.request(Advance).event == "accepted"
+
+
+def test_what_is_paused_is_to_be_resumed_and_offers_no_more_traffic() -> None:
+    bench = adopted()
+    start_canary(bench)
+    bench.request(Pause)
+    assert "headgate rollout resume support" in _can(bench)
+    assert "set-weight" not in _can(bench)
+
+
+def test_after_a_rollback_a_new_rollout_is_offered() -> None:
+    bench = adopted()
+    start_canary(bench)
+    bench.serve(120, v1=GOOD, v2=BAD)
+    assert _can(bench).startswith("headgate rollout start support --canary --candidate VERSION")
+
+
+def test_every_audit_record_of_a_blue_green_rollout_can_be_read_back() -> None:
+    bench = adopted()
+    start_blue_green(bench)
+    for name in ("answers", "schema"):
+        bench.request(ReportCheck, version="v2", check=name, passed=True)
+    bench.serve(1, v1=GOOD)
+    bench.request(Advance)
+    bench.serve(5, v2=GOOD)
+    bench.request(Skip, reason="seen enough")
+    bench.serve(130, v2=GOOD)
+    assert "scale_down" in {row.event for row in bench.audit}
+    assert [AUDIT.decode(encode(row)) for row in bench.audit] == bench.audit
