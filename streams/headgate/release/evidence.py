@@ -40,7 +40,8 @@ def begin(
     """A new phase: no evidence yet, beside stable as it was until now. Outcomes count from here, so
     choices do too.
 
-    `forever` makes it a watch without an end, and is how many requests it has in 30 days.
+    Outcomes count from here, so choices do too. `forever` makes it a watch without an end, and
+    is how many requests it has in 30 days.
     """
     evidence = Evidence(
         started_ms=now_ms,
