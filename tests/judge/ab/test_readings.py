@@ -6,6 +6,7 @@ from math import inf, log
 from typing import Any
 
 import pytest
+from msgspec import msgpack
 from msgspec.structs import replace
 
 from headgate.judge.ab import missing, overall, readings
@@ -18,6 +19,7 @@ from headgate.judge.ab.tally import ArmTally
 from headgate.judge.ab.words import sentence, sentence_of
 from headgate.measure.cells import Cell, merge
 from headgate.measure.metrics import CallerFaults
+from headgate.release import checkpoints
 from headgate.vocabulary import AbReason, AbVerdict
 from support.ab import THREE, criterion, plan, served
 from support.mutants import mutant
@@ -255,3 +257,16 @@ def test_only_outcomes_of_the_test_count() -> None:
     counted = count(test, fresh)
     assert counted.tallies["b"].cell == merge([served(1, 50), served(2, 50)])
     assert counted.tallies["a"].requests == 50
+
+
+def test_a_running_test_survives_a_checkpoint() -> None:
+    made = plan(criterion("error_rate"), criterion("latency_p95_ms"), known=served(4, 30_000))
+    test = AbTest(plan=made, first_revision=5)
+    fresh = {("b", 5): served(1, 9_000, errors=0.01), ("a", 5): served(2, 9_000, errors=0.08)}
+    test, found, told = read_test(count(test, fresh), FAULTS, 1_000)
+    kept = msgpack.Decoder(AbTest, dec_hook=checkpoints._from_wire).decode(
+        checkpoints._encoder.encode(test)
+    )
+    assert (kept.plan, kept.tallies, kept.settled) == (test.plan, test.tallies, test.settled)
+    again, second, whole_again = read_test(kept, FAULTS, 2_000)
+    assert (second, whole_again, again.settled) == (found, told, test.settled)
