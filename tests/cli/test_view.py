@@ -10,7 +10,7 @@ from rich.console import Console
 from headgate.cli import answers, phrases
 from headgate.cli.live import LiveScreen, PlainScreen
 from headgate.cli.view import model_view, plain_lines, split_bar
-from headgate.vocabulary import AlertState, Mode, Verdict
+from headgate.vocabulary import AlertKind, AlertState, Mode, Severity, Verdict
 from headgate.wire.control import Weight
 from headgate.wire.status import (
     ModelStatus,
@@ -345,3 +345,12 @@ def test_a_low_terminal_leaves_out_what_is_well() -> None:
         console.print(screen.view(AT_MS))
     assert "Mean rating 3.10" in capture.get()
     assert "About error_rate." not in capture.get()
+
+
+def test_a_rollout_that_waits_for_a_person_offers_the_ways_on() -> None:
+    waiting = alert(kind=AlertKind.ROLLOUT_WAITING, severity=Severity.WARNING, deadline_ms=None)
+    waits = rollout(waits="not proven good within 2 w: " + LACKS, next="Nothing until a person.")
+    text = plain(canary(alerts=(structs.replace(waiting, commands=()),), rollout=waits))
+    assert f"headgate rollout skip {MODEL} --reason '...'" in text
+    assert "waits for a person: not proven good within 2 w" in text
+    assert "25 % now (waits for a person)" in text

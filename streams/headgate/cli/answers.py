@@ -8,7 +8,7 @@ from math import log
 from headgate.cli.moments import countdown, when
 from headgate.cli.phrases import by_urgency, split_words, trigger_name, watch_words
 from headgate.judge.durations import say_duration
-from headgate.vocabulary import AlertState, Mode, Verdict
+from headgate.vocabulary import AlertState, Mode, Severity, Verdict
 from headgate.wire.alerts import Alert
 from headgate.wire.status import ModelStatus, RolloutStatus, TriggerStatus
 
@@ -141,7 +141,7 @@ def acted(alert: Alert) -> bool:
 def can_do(status: ModelStatus) -> list[str]:
     """Commands to paste: the alerts' own first, then what the rollout admits now.
 
-    Nothing that means more traffic while an alert is open or a critical trigger is in doubt.
+    Nothing that means more traffic while a critical alert is open or trigger in doubt.
     """
     commands = [
         command
@@ -151,7 +151,8 @@ def can_do(status: ModelStatus) -> list[str]:
     ]
     known = {_verb(command) for command in commands}
     usual = [command for command in status.can if _verb(command) not in known]
-    if status.alerts or _critical(status, Verdict.SUSPECT, Verdict.BREACH):
+    alarmed = any(alert.severity is Severity.CRITICAL for alert in status.alerts)
+    if alarmed or _critical(status, Verdict.SUSPECT, Verdict.BREACH):
         usual = [command for command in usual if _verb(command) not in _MORE_TRAFFIC]
     commands += usual
     if status.mode is Mode.OBSERVE:

@@ -210,7 +210,15 @@ def _commands(state: ModelState, incident: Incident) -> tuple[str, ...]:
     model = shlex.quote(state.model)
     commands = [f"headgate status {model}"]
     if incident.acted:
-        return (*commands, "headgate tail audit --from-beginning --exit")
+        return (
+            *commands,
+            f"headgate explain {incident.acted}",
+            f"headgate rollout history {model}",
+        )
+    if state.rollout is not None and incident.kind is AlertKind.ROLLOUT_WAITING:
+        commands.append(f"headgate rollout resume {model}")
+        commands.append(f"headgate rollout skip {model} --reason '...'")
+        commands.append(f"headgate rollout rollback {model} --reason 'alert {incident.alert_id}'")
     if state.rollout is not None and incident.kind is AlertKind.OUTAGE_HOLD:
         commands.append(f"headgate rollout end-hold {model} --reason '...'")
     if incident.kind is AlertKind.BREACH and _can_go_back(state):
