@@ -169,7 +169,7 @@ class Rollout:
             fresh["v1", revision] = cell(self.rng, other)
         for (version, _), counts in fresh.items():
             self._block(version, counts)
-        look = self._look()
+        look = self.arms()
         seen = Observed(
             now_ms=self.now_ms,
             fresh=fresh,
@@ -191,7 +191,9 @@ class Rollout:
         self.recent = self.recent[-RECENT_TICKS:]
         return combine(self.policy, self.evidence).proven
 
-    def _look(self) -> Look:
+    def arms(self) -> Look:
+        """What holds may see: stable over the last minutes."""
+
         def window(window_ms: int) -> Cell:
             first = self.now_ms - window_ms
             rows = [row["v1"] for at, row in self.blocks.items() if at >= first and "v1" in row]

@@ -145,13 +145,13 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     """All that is known about a candidate in this phase of its rollout.
 
     `planned` is the budget's measure in candidate requests, frozen at the start; where a watch goes
-    on `forever`, those of 30 days. `wealth` holds the
-    logarithms of every bet and `log_e` ln E of every test (see `Bank`). Warnings look every other
-    second, last at `warned_ms`; `later` is what they have yet to look at. When a block of stable's
-    traffic closes (at `block_ms`), or after some of them (at `estimated_ms`), `effects` (design
-    effects of both arms by trigger) and `references` (stable's quantiles and means by trigger, in
-    wire units) are taken anew, with `p99_ms`, stable's p99 latency. Blocks before `blocks_from_ms`
-    tell of an outage that is over and not of how bursty outcomes are.
+    on `forever`, those of 30 days. `wealth` holds the logarithms of every bet and `log_e` ln E of
+    every test (see `Bank`). What nobody waits for looks every other second, last at `patient_ms`;
+    `later` is what it has yet to look at. When a block of stable's traffic closes (at `block_ms`),
+    or after some of them (at `estimated_ms`), `effects` (design effects of both arms by trigger)
+    and `references` (stable's quantiles and means by trigger, in wire units) are taken anew, with
+    `p99_ms`, stable's p99 latency. Blocks before `blocks_from_ms` tell of an outage that is over
+    and not of how bursty outcomes are.
     """
 
     started_ms: int
@@ -161,7 +161,7 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     stable_requests: int = 0
     observed_ms: int = 0
     later: tuple[dict[Row, Cell], ...] = ()
-    warned_ms: int = 0
+    patient_ms: int = 0
     wealth: bytes = b""
     log_e: list[list[float]] = []
     triggers: dict[str, TriggerEvidence] = {}

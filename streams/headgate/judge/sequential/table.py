@@ -69,7 +69,7 @@ class LookTable:
         for test, increment in self._others:
             tests.append(test)
             worth.append(increment[None])
-        return _by_test(tests, np.concatenate(worth))
+        return _by_test(tests, np.concatenate(worth) if len(worth) > 1 else worth[0])
 
     def after(
         self,
