@@ -52,12 +52,16 @@ def with_block(
         return evidence
     usable = [at for at in sorted(blocks) if evidence.blocks_from_ms <= at < open_ms]
     last = [blocks[at] for at in usable[-_EXPECTED_OF:]]
-    telling = usable if evidence.splits[-1].stable else _own(evidence, usable, open_ms)
-    closed = Closed([blocks[at] for at in telling[-BLOCKS:]], last)
-    effects = _effects(policy, evidence, closed, stable, faults) if telling else {}
+    beside = evidence.splits[-1].stable > 0
+    telling = usable if beside else _own(evidence, usable, open_ms)
+    effects = evidence.effects
+    if beside or telling or not effects:
+        closed = Closed([blocks[at] for at in telling[-BLOCKS:]], last)
+        found = _effects(policy, evidence, closed, stable, faults)
+        effects = {**found, **_leaning(policy, evidence)}
     return replace(
         with_references(policy, evidence, recent()),
-        effects={**evidence.effects, **effects, **_leaning(policy, evidence)},
+        effects=effects,
         block_ms=open_ms,
     )
 
