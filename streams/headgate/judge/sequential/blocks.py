@@ -60,17 +60,21 @@ def with_block(
     starts = sorted(blocks)
     usable = starts[bisect_left(starts, evidence.blocks_from_ms) : bisect_left(starts, open_ms)]
     last = [blocks[at] for at in usable[-_EXPECTED_OF:]]
-    telling = usable if evidence.splits[-1].stable else _own(evidence, usable, open_ms)
+    beside = evidence.splits[-1].stable > 0
+    telling = usable if beside else _own(evidence, usable, open_ms)
     closed = Closed([blocks[at] for at in telling[-BLOCKS:]], last)
     counts = count_blocks(closed.telling, _takes(policy), stable, faults)
     waited = (open_ms - evidence.estimated_ms) // PANE_MS
     soon = waited * ESTIMATED_BY < len(closed.telling)
     if evidence.block_ms >= 0 and soon and not is_odd(counts):
         return replace(evidence, block_ms=open_ms)
-    effects = _effects(policy, evidence, closed, counts, faults) if telling else {}
+    effects = evidence.effects
+    if beside or telling or not effects:
+        found = _effects(policy, evidence, closed, counts, faults)
+        effects = {**found, **_leaning(policy, evidence)}
     return replace(
         with_references(policy, evidence, recent()),
-        effects={**evidence.effects, **effects, **_leaning(policy, evidence)},
+        effects=effects,
         block_ms=open_ms,
         estimated_ms=open_ms,
     )
