@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import pytest
-from msgspec.structs import replace
+from msgspec import structs
 from rich.console import Console
 
-from headgate.cli import phrases
+from headgate.cli import answers, phrases
 from headgate.cli.live import LiveScreen, PlainScreen
 from headgate.cli.view import model_view, plain_lines, split_bar
 from headgate.vocabulary import AlertState, Mode, Verdict
 from headgate.wire.control import Weight
-from headgate.wire.status import ModelStatus, RolloutStatus, VersionStatus, WindowRow
+from headgate.wire.status import ModelStatus, TriggerStatus, VersionStatus, WindowRow
 from support.statuses import (
     ALERT_ID,
     AT_MS,
+    DAY_MS,
+    LACKS,
     MODEL,
     alert,
+    blue_green,
     breached,
     canary,
+    rollout,
     router,
     trigger,
     window,
@@ -34,6 +38,13 @@ def drawn(status: ModelStatus, width: int = 200) -> str:
 
 def plain(status: ModelStatus, now_ms: int | None = None) -> str:
     return "\n".join(plain_lines(status, now_ms))
+
+
+def proven(name: str, *, e_value: float = 0.5, e_good: float = 0.5) -> TriggerStatus:
+    """A trigger with evidence of 400 and 20 needed."""
+    evidence = {"e_value": e_value, "e_needed": 400.0, "e_good": e_good, "e_good_needed": 20.0}
+    row = trigger(name, Verdict.OK)
+    return structs.replace(row, because=structs.replace(row.because, evidence=evidence))
 
 
 def both(status: ModelStatus) -> list[str]:
@@ -54,20 +65,72 @@ def test_the_bar_gives_each_arm_its_share_and_lets_none_vanish() -> None:
     assert first.end - first.start == 1
 
 
-def test_a_healthy_canary_says_yes_and_that_the_next_step_is_yours() -> None:
+def test_a_healthy_canary_says_yes_what_comes_next_and_when() -> None:
     for text in both(canary()):
         assert "yes: all 2 triggers are within their limits" in text
-        assert "you raise the weight or promote" in text
+        assert "50 % of the traffic, once it is proven good." in text
+        assert "Earliest: in 4 d (2026-01-05 00:00 UTC)." in text
         assert f"headgate rollout promote {MODEL}" in text
-        assert f"headgate rollout set-weight {MODEL} 5000" in text
 
 
-def test_from_half_of_the_traffic_on_the_next_step_is_promotion() -> None:
-    rollout = RolloutStatus(
-        rollout_id="r", kind="canary", stable="v1", candidate="v2", weight=5_000, started_ms=AT_MS
+def test_where_a_canary_stands_is_told_step_by_step_with_its_hold() -> None:
+    assert "canary of v2: step 2 of 3, 25 %" in plain(canary())
+    steps = "5 % done, 25 % now (3 d of 1 w), 50 % to come, promotion to come"
+    assert steps in plain(canary())
+    text = drawn(canary())
+    assert "✔ 5 %  ▶ 25 % ━━━━━━━━────────────" in text
+    assert "○ 50 %  ○ promotion" in text
+
+
+def test_how_sure_says_what_is_lacking_and_how_many_more_it_takes() -> None:
+    for text in both(canary()):
+        assert f"not proven good yet: {LACKS}" in text
+
+
+def test_how_sure_names_the_trigger_that_is_nearest_to_a_proof_of_bad() -> None:
+    rows = (proven("error_rate", e_value=0.2), proven("rating", e_value=12.0))
+    for text in both(canary(triggers=rows)):
+        assert "nearest to a proof of bad: rating, evidence 12 of 400 to 1" in text
+
+
+def test_once_nothing_is_lacking_everything_is_proven_good() -> None:
+    status = canary(rollout=rollout(lacking=()), triggers=(proven("error_rate", e_good=25.0),))
+    assert "everything that promotion needs is proven good" in plain(status)
+
+
+def test_evidence_is_drawn_towards_bad_and_towards_good() -> None:
+    rows = (
+        proven("error_rate", e_value=20.0, e_good=0.5),
+        proven("rating", e_value=0.001, e_good=20.0),
+        trigger("safety", Verdict.OK),
     )
-    commands = phrases.can_do(canary(rollout=rollout))
-    assert commands[0] == f"headgate rollout promote {MODEL}"
+    lines = [line for line in drawn(canary(triggers=rows)).splitlines() if "░" in line]
+    assert [line.split()[1:-1] for line in lines] == [
+        ["error_rate", "██████░░░░░░", *["20", "of", "400"], "░░░░░░░░░░░░", *["0.5", "of", "20"]],
+        ["rating", "░░░░░░░░░░░░", *["0.001", "of", "400"], "████████████", *["20", "of", "20"]],
+    ]
+    assert "evidence rating: 0.001 of 400 to a proof of bad, 20 of 20 to a proof of good" in plain(
+        canary(triggers=rows)
+    )
+
+
+def test_a_paused_rollout_says_who_paused_it_and_that_nothing_advances() -> None:
+    paused = rollout(paused="paused by ann: a demo", next="Nothing until somebody resumes it.")
+    for text in both(canary(rollout=paused)):
+        assert "paused by ann: a demo. Nothing until somebody resumes it." in text
+
+
+def test_a_blue_green_rollout_shows_each_check_and_what_it_says() -> None:
+    for text in both(canary(rollout=blue_green())):
+        assert "smoke passed 3 min ago" in text
+        assert "schema failed 1 s ago: no answer" in text
+        assert "ready of v1 not reported" in text
+        assert "blue-green of v2" in text
+    assert "checks now, watch to come, promotion to come" in plain(canary(rollout=blue_green()))
+
+
+def test_a_hold_that_is_over_says_so() -> None:
+    assert "25 % now (hold of 1 w over)" in plain(canary(), AT_MS + 5 * DAY_MS)
 
 
 def test_a_breach_says_no_why_and_what_happens_when() -> None:
@@ -120,7 +183,7 @@ def test_a_suspect_trigger_is_doubtful_and_no_time_for_more_traffic() -> None:
 
 def test_a_suspect_warning_stops_nobody() -> None:
     row = trigger("cost", Verdict.SUSPECT, "It costs more.", severity="warning")
-    assert f"headgate rollout promote {MODEL}" in phrases.can_do(canary(triggers=(row,)))
+    assert f"headgate rollout promote {MODEL}" in answers.can_do(canary(triggers=(row,)))
 
 
 def test_in_observe_mode_nothing_happens_by_itself() -> None:
@@ -140,20 +203,12 @@ def test_a_version_that_serves_nothing_any_more_takes_no_rows() -> None:
 
 
 def test_a_held_rollout_says_that_nothing_happens() -> None:
-    rollout = RolloutStatus(
-        rollout_id="r",
-        kind="canary",
-        stable="v1",
-        candidate="v2",
-        weight=2_500,
-        started_ms=AT_MS,
-        holding=True,
-    )
-    assert "the rollout holds until both versions are well again" in plain(canary(rollout=rollout))
+    held = rollout(holding=True)
+    assert "the rollout holds until both versions are well again" in plain(canary(rollout=held))
 
 
 def test_a_router_that_refused_commands_says_how_many() -> None:
-    wary = replace(router("wary"), refused=2)
+    wary = structs.replace(router("wary"), refused=2)
     for text in both(canary(routers=(wary, router("calm")))):
         assert "refused 2 commands as not signed" in text
     assert "refused" not in plain(canary(routers=(router("calm"),)))
@@ -211,7 +266,8 @@ def test_a_status_that_has_grown_old_warns_first() -> None:
 
 
 def test_an_unadopted_model_says_how_to_begin() -> None:
-    bare = canary(weights=(), rollout=None, production="", versions=(), triggers=(), routers=())
+    adopt = (f"headgate adopt {MODEL} VERSION",)
+    bare = canary(weights=(), rollout=None, versions=(), triggers=(), routers=(), can=adopt)
     for text in both(bare):
         assert "no version is adopted" in text
         assert f"headgate adopt {MODEL} VERSION" in text
@@ -257,3 +313,13 @@ def test_windows_can_be_chosen() -> None:
         console.print(model_view(canary(), windows=(300,)))
     assert "5 min" in capture.get()
     assert "54,321" not in capture.get()
+
+
+def test_a_low_terminal_leaves_out_what_is_well() -> None:
+    console = Console(width=150, height=40, force_terminal=False)
+    screen = LiveScreen("t", console)
+    screen.show(breached())
+    with console.capture() as capture:
+        console.print(screen.view(AT_MS))
+    assert "Mean rating 3.10" in capture.get()
+    assert "About error_rate." not in capture.get()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from headgate.vocabulary import AlertKind, AlertState, Mode, Severity, Verdict
+from headgate.vocabulary import AlertKind, AlertState, Mode, RolloutKind, Severity, Verdict
 from headgate.wire.alerts import Alert
 from headgate.wire.control import Because, Weight
 from headgate.wire.status import (
+    CheckStatus,
+    LackingProof,
     ModelStatus,
     RolloutStatus,
     RouterStatus,
@@ -18,7 +20,9 @@ from headgate.wire.status import (
 
 MODEL = "support-agent"
 AT_MS = 1_767_225_600_000
+DAY_MS = 86_400_000
 ALERT_ID = "a-2-1043-rating"
+LACKS = "rating: evidence 3.2 of 20, about 1,200 more ratings"
 
 
 def window(window_s: int = 60, **fields: Any) -> WindowRow:
@@ -76,6 +80,60 @@ def alert(**fields: Any) -> Alert:
     return Alert(**{**row, **fields})
 
 
+CAN = (
+    f"headgate rollout rollback {MODEL} --reason '...'",
+    f"headgate rollout pause {MODEL}",
+    f"headgate rollout skip {MODEL} --reason '...'",
+    f"headgate rollout set-weight {MODEL} BASIS_POINTS",
+    f"headgate rollout promote {MODEL}",
+)
+
+
+def rollout(**fields: Any) -> RolloutStatus:
+    """A canary of v2 in the second of three steps, three of seven days of its hold passed."""
+    row: dict[str, Any] = {
+        "rollout_id": "r-2-99",
+        "kind": RolloutKind.CANARY,
+        "stable": "v1",
+        "candidate": "v2",
+        "weight": 2_500,
+        "started_ms": AT_MS - 10 * DAY_MS,
+        "place": "step 2 of 3, 25 %",
+        "steps": tuple(Weight(version="v2", weight=weight) for weight in (500, 2_500, 5_000)),
+        "step": 2,
+        "since_ms": AT_MS - 3 * DAY_MS,
+        "hold_until_ms": AT_MS + 4 * DAY_MS,
+        "max_hold_until_ms": AT_MS + 11 * DAY_MS,
+        "lacking": (LackingProof(trigger="rating", sentence=LACKS, more=1_200, unit="ratings"),),
+        "next": "50 % of the traffic, once it is proven good.",
+        "next_at_ms": AT_MS + 4 * DAY_MS,
+        "can": CAN,
+    }
+    return RolloutStatus(**{**row, **fields})
+
+
+def blue_green(**fields: Any) -> RolloutStatus:
+    """A blue-green rollout of v2 before its cutover: one check passed, one failed, one not told."""
+    checks = (
+        CheckStatus(check="smoke", version="v2", passed=True, at_ms=AT_MS - 180_000),
+        CheckStatus(check="schema", version="v2", passed=False, at_ms=AT_MS, detail="no answer"),
+        CheckStatus(check="ready", version="v1"),
+    )
+    row: dict[str, Any] = {
+        "kind": RolloutKind.BLUE_GREEN,
+        "weight": 0,
+        "place": "checks, green takes nothing yet",
+        "steps": (),
+        "step": 0,
+        "since_ms": None,
+        "hold_until_ms": None,
+        "checks": checks,
+        "next": "The cutover, once these are mended: schema failed (no answer).",
+        "next_at_ms": None,
+    }
+    return rollout(**{**row, **fields})
+
+
 def canary(**fields: Any) -> ModelStatus:
     """v2 takes 25 % beside v1, and all is well."""
     row: dict[str, Any] = {
@@ -87,14 +145,8 @@ def canary(**fields: Any) -> ModelStatus:
         "policy": "default",
         "production": "v1",
         "weights": (Weight(version="v2", weight=2_500), Weight(version="v1", weight=7_500)),
-        "rollout": RolloutStatus(
-            rollout_id="r-2-99",
-            kind="canary",
-            stable="v1",
-            candidate="v2",
-            weight=2_500,
-            started_ms=AT_MS - 600_000,
-        ),
+        "rollout": rollout(),
+        "can": CAN,
         "versions": (
             VersionStatus(
                 version="v1",

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from headgate.cli import phrases
+from headgate.cli import answers, phrases
 from headgate.cli.reading import Record
 from headgate.vocabulary import Topic
 from headgate.wire.alerts import Alert, Watching
@@ -127,7 +127,7 @@ def status_line(status: ModelStatus) -> str:
     return (
         f"{phrases.clock_time(status.at_ms)} status {status.model} revision {status.revision}: "
         f"{phrases.split_words(status.weights)} | {' | '.join(rates) or 'no traffic'} | "
-        f"good so far: {phrases.good_so_far(status)}"
+        f"good so far: {answers.good_so_far(status)}"
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +12,7 @@ from msgspec import to_builtins
 
 from headgate.cli.events import decode_event
 from headgate.cli.failures import ExitCode
+from headgate.cli.moments import second
 from headgate.cli.options import AsJson, examples, on_broker, print_json
 from headgate.cli.phrases import split_words
 from headgate.cli.plot import evidence_plot, say_evidence
@@ -127,7 +127,7 @@ def decision_lines(decision: Decision) -> list[str]:
     later = [record for record in decision.records if record is not decision.taken]
     if later:
         lines += ["", "Afterwards"]
-        lines += [f"  {_moment(record.at_ms)} {record.sentence}" for record in later]
+        lines += [f"  {second(record.at_ms)} {record.sentence}" for record in later]
     return lines
 
 
@@ -137,7 +137,7 @@ def _heading(decision: Decision) -> list[str]:
     lines = [f"Decision {decision.decision_id} on {about.model if about else ''}"]
     if taken is not None:
         would = " (observe mode: it would have)" if taken.would_have else ""
-        lines += [f"  {_moment(taken.at_ms)}{would}", f"  {taken.sentence}"]
+        lines += [f"  {second(taken.at_ms)}{would}", f"  {taken.sentence}"]
         if taken.operator:
             why = f": {taken.operator_reason}" if taken.operator_reason else ""
             lines.append(f"  asked for by {taken.operator}{why}")
@@ -197,7 +197,3 @@ def _counts(numbers: dict[str, Any], arm: str) -> str:
     row = METRICS.get(str(numbers.get("metric", "")))
     unit = row.unit_samples if row else "samples"
     return f" ({hits:,} of {samples:,} {unit})" if hits is not None else f" ({samples:,} {unit})"
-
-
-def _moment(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -113,7 +113,10 @@ class LiveScreen(Screen):
         """Everything on the screen."""
         narrow = self._console.height < 45
         windows = (60,) if narrow else (60, 300, 0)
-        models = [model_view(row, now_ms, windows=windows) for row in self._statuses.values()]
+        models = [
+            model_view(row, now_ms, windows=windows, brief=narrow)
+            for row in self._statuses.values()
+        ]
         waiting = Text("waiting for the first status ...", style="dim")
         events = Panel(
             Text("\n".join(self._events) or "nothing has happened yet", overflow="fold"),

@@ -19,6 +19,8 @@ GROUPS = (
     "operate",
     "rollout",
     "ab",
+    "history",
+    "check",
     "lifecycle",
     "look",
     "explain",

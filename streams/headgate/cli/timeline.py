@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
-from headgate.cli.phrases import countdown
+from headgate.cli.moments import bare_minute, countdown
 from headgate.judge.durations import say_duration
 from headgate.vocabulary import LifecycleStep
 from headgate.wire.registry import PlannedStep
@@ -38,7 +37,7 @@ def _table(steps: Sequence[PlannedStep], now_ms: int) -> list[str]:
             rows.append((row.version, row.step, "waits", "-", row.why))
         else:
             left = countdown(row.at_ms, now_ms).removeprefix("in ")
-            rows.append((row.version, row.step, _date(row.at_ms), left, row.why))
+            rows.append((row.version, row.step, bare_minute(row.at_ms), left, row.why))
     wide = [max(len(row[column]) for row in rows) for column in range(4)]
     return [
         "  ".join([*(cell.ljust(size) for cell, size in zip(row, wide, strict=False)), row[4]])
@@ -73,7 +72,3 @@ def _line(steps: Sequence[PlannedStep], now_ms: int, span_ms: int, width: int) -
         cells[: place + 1] = ["·" if cell == " " else cell for cell in cells[: place + 1]]
         cells[place] = _MARKS[row.step]
     return "".join(cells).rstrip()
-
-
-def _date(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

@@ -11,10 +11,13 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from headgate.cli import phrases
+from headgate.cli import answers, phrases
+from headgate.cli.course_view import check_words, course_line, course_text
+from headgate.cli.evidence_view import evidence_lines, evidence_of, evidence_table
+from headgate.cli.moments import countdown, second
 from headgate.judge.durations import say_duration
 from headgate.vocabulary import BASIS_POINTS, Mode, Verdict
-from headgate.wire.status import ModelStatus, WindowRow
+from headgate.wire.status import ModelStatus, TriggerStatus, WindowRow
 
 _STYLES = {
     Verdict.OK: "green",
@@ -23,6 +26,8 @@ _STYLES = {
     Verdict.UNKNOWN: "dim",
 }
 _ARM_STYLES = ("yellow", "green", "cyan", "magenta")
+_CHECK_STYLES = {True: "green", False: "bold red", None: "yellow"}
+_LOUD = frozenset({Verdict.BREACH, Verdict.SUSPECT})
 _BAR_CELLS = 40
 SHOWN_WINDOWS_S = (60, 0)
 COLUMNS = ("req/s", "requests", "p50 ms", "p95 ms", "errors", "rating", "halluc.", "unsafe", "$/1k")
@@ -35,16 +40,22 @@ def model_view(
     now_ms: int | None = None,
     *,
     windows: Sequence[int] = SHOWN_WINDOWS_S,
+    brief: bool = False,
 ) -> RenderableType:
     """The whole of one model.
 
     Deadlines count down from `now_ms` (by default the status's own time); `windows` are the
-    windows in seconds that get a row per version, 0 for all that was ever counted.
+    windows in seconds that get a row per version, 0 for all that was ever counted. `brief` leaves
+    the sentences of triggers out that are neither in doubt nor proven.
     """
     now_ms = status.at_ms if now_ms is None else now_ms
     parts: list[RenderableType] = [_summary(status, now_ms), _Versions(status, windows)]
-    if status.triggers:
-        parts.append(_triggers(status, now_ms))
+    evidence = evidence_of(status)
+    if evidence:
+        parts.append(evidence_table(evidence))
+    told = [row for row in status.triggers if not brief or row.verdict in _LOUD]
+    if told:
+        parts.append(_triggers(status, told, now_ms))
     parts.extend(_alerts(status, now_ms))
     if status.routers:
         parts.append(_routers(status, now_ms))
@@ -54,14 +65,16 @@ def model_view(
 def plain_lines(status: ModelStatus, now_ms: int | None = None) -> list[str]:
     """The same without boxes and colours, one fact a line."""
     now_ms = status.at_ms if now_ms is None else now_ms
+    facts = [*_facts(status, now_ms), *_course_facts(status, now_ms)]
     lines = [
         _title(status),
-        *(f"  {name or 'or'}: {words}" for name, words in _facts(status, now_ms)),
+        *(f"  {name}: {words}" for name, words in _named(facts)),
     ]
     for version, row in _rows(status, SHOWN_WINDOWS_S):
         shown = zip(COLUMNS, _cells(row), strict=True)
         cells = ", ".join(f"{name} {cell}" for name, cell in shown if cell != "-")
         lines.append(f"  {version}, {_window(row)}: {cells}")
+    lines += [f"  evidence {line}" for line in evidence_lines(evidence_of(status))]
     for trigger in phrases.by_urgency(status.triggers):
         due = _due(trigger.deadline_ms, now_ms)
         name = phrases.trigger_name(status, trigger)
@@ -74,6 +87,14 @@ def plain_lines(status: ModelStatus, now_ms: int | None = None) -> list[str]:
         refused = phrases.refused_commands(router)
         lines.append(f"  router {router.router_id}: revision {router.revision}, {seen}{refused}")
     return lines
+
+
+def _named(facts: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
+    """Each fact with a name of its own: a line by itself must say what it is about."""
+    last = ""
+    for name, words in facts:
+        last = name or last
+        yield ("or" if not name and last == "you can" else last), words
 
 
 def split_bar(status: ModelStatus) -> Text:
@@ -92,15 +113,40 @@ def _title(status: ModelStatus) -> str:
 
 def _facts(status: ModelStatus, now_ms: int) -> list[tuple[str, str]]:
     facts = [
-        ("runs", phrases.runs_now(status)),
-        ("good so far", phrases.good_so_far(status)),
-        ("next", phrases.happens_next(status, now_ms)),
-        ("you can", phrases.can_do(status)[0]),
-        *(("", command) for command in phrases.can_do(status)[1:]),
-        ("as of", phrases.clock_time(status.at_ms)),
+        ("runs", answers.runs_now(status)),
+        ("good so far", answers.good_so_far(status)),
+        *_listed("how sure", answers.how_sure(status)),
+        ("next", answers.happens_next(status, now_ms)),
+        *_listed("you can", answers.can_do(status)),
+        ("as of", second(status.at_ms)),
     ]
-    old = phrases.age_warning(status, now_ms)
+    old = answers.age_warning(status, now_ms)
     return [("careful", old), *facts] if old else facts
+
+
+def _listed(name: str, lines: Sequence[str]) -> list[tuple[str, str]]:
+    return [("" if place else name, line) for place, line in enumerate(lines)]
+
+
+def _course_facts(status: ModelStatus, now_ms: int) -> list[tuple[str, str]]:
+    """Where the rollout stands on its course, in words."""
+    if status.rollout is None:
+        return []
+    course = course_line(status.rollout, now_ms)
+    checks = [words for words, _ in check_words(status.rollout, now_ms)]
+    return [*_listed("course", [course] if course else []), *_listed("checks", checks)]
+
+
+def _course_rows(table: Table, status: ModelStatus, now_ms: int) -> None:
+    """The same drawn."""
+    if status.rollout is None:
+        return
+    course = course_text(status.rollout, now_ms)
+    if course:
+        table.add_row("course", course)
+    for place, (words, passed) in enumerate(check_words(status.rollout, now_ms)):
+        style = _CHECK_STYLES[passed]
+        table.add_row("" if place else "checks", Text(words, style))
 
 
 def _summary(status: ModelStatus, now_ms: int) -> Table:
@@ -109,6 +155,7 @@ def _summary(status: ModelStatus, now_ms: int) -> Table:
     table.add_column(overflow="fold")
     if status.weights:
         table.add_row("split", split_bar(status))
+    _course_rows(table, status, now_ms)
     for name, words in _facts(status, now_ms):
         table.add_row(name, Text(words, style="cyan" if words.startswith("headgate ") else ""))
     return table
@@ -162,11 +209,11 @@ class _Versions:
         yield table
 
 
-def _triggers(status: ModelStatus, now_ms: int) -> Table:
+def _triggers(status: ModelStatus, told: Iterable[TriggerStatus], now_ms: int) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), expand=True)
     for name in ("verdict", "trigger", "because"):
         table.add_column(name, no_wrap=name != "because", ratio=1 if name == "because" else None)
-    for row in phrases.by_urgency(status.triggers):
+    for row in phrases.by_urgency(told):
         style = _STYLES[row.verdict]
         sentence = f"{row.because.sentence}{_due(row.deadline_ms, now_ms)}"
         name = phrases.trigger_name(status, row)
@@ -175,7 +222,7 @@ def _triggers(status: ModelStatus, now_ms: int) -> Table:
 
 
 def _due(deadline_ms: int | None, now_ms: int) -> str:
-    return "" if deadline_ms is None else f" [deadline {phrases.countdown(deadline_ms, now_ms)}]"
+    return "" if deadline_ms is None else f" [deadline {countdown(deadline_ms, now_ms)}]"
 
 
 def _alerts(status: ModelStatus, now_ms: int) -> Iterable[RenderableType]:

@@ -48,6 +48,7 @@ def rollout_status(
         holding=any(i.kind is AlertKind.OUTAGE_HOLD for i in state.incidents.values()),
         place=place(rollout),
         steps=_steps(rollout),
+        step=rollout.course.at + 1 if isinstance(rollout.course, Canary) else 0,
         since_ms=stay.since_ms if stay else None,
         hold_until_ms=stay.since_ms + stay.step.hold_ms if stay else None,
         max_hold_until_ms=stay.since_ms + stay.step.max_hold_ms if stay else None,

@@ -92,6 +92,7 @@ class RolloutStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `place` is the stay in words, since `since_ms`; it ends at `hold_until_ms` at the earliest and
     waits for a person from `max_hold_until_ms` on. `waits` says why it waits for one already.
+    `step` counts a canary's `steps` from 1; it is 0 where there are none.
     """
 
     rollout_id: Name
@@ -103,6 +104,7 @@ class RolloutStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     holding: bool = False
     place: str = ""
     steps: tuple[Weight, ...] = ()
+    step: Count = 0
     since_ms: TimestampMs | None = None
     hold_until_ms: TimestampMs | None = None
     max_hold_until_ms: TimestampMs | None = None

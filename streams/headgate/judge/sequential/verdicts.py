@@ -115,7 +115,7 @@ def _in_full(
             sentence=words.unknown(trigger, plan, known, reason),
         )
     good = log_good(policy, trigger, evidence)
-    numbers = _numbers(trigger, evidence, combined, good)
+    numbers = _numbers(policy, trigger, evidence, combined, good)
     return Assessment(
         trigger=trigger.name,
         verdict=standing.verdict,
@@ -155,7 +155,7 @@ def _said_elsewhere(seen: Assessment, trigger: Trigger, loud: set[str]) -> Asses
 
 
 def _numbers(
-    trigger: Trigger, evidence: Evidence, combined: Combined, good: float | None
+    policy: Policy, trigger: Trigger, evidence: Evidence, combined: Combined, good: float | None
 ) -> dict[str, Any]:
     """The evidence as data: counts of both arms, the limit, the e-value and what it took."""
     plan, known = plan_of(trigger), evidence.triggers[trigger.name]
@@ -177,6 +177,7 @@ def _numbers(
         "e_relative": _short(e_value(tests[1])) if spent[1] >= 0 else None,
         "e_combined": _short(combined.total) if trigger.can_roll_back else None,
         "e_good": _short(e_value(good)) if good is not None else None,
+        "e_good_needed": _short(1 / policy.proof.false_promotion) if good is not None else None,
         "took_ms": max(evidence.observed_ms - counted.since_ms, 0),
         "since_ms": counted.since_ms,
         "path": [[at_ms - evidence.started_ms, log_e] for at_ms, log_e in known.path],

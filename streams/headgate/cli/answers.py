@@ -1,0 +1,175 @@
+"""What on-call asks: what runs, is it good and how sure, what happens next, what can I do."""
+
+from __future__ import annotations
+
+import shlex
+from math import log
+
+from headgate.cli.moments import countdown, when
+from headgate.cli.phrases import by_urgency, split_words, trigger_name
+from headgate.judge.durations import say_duration
+from headgate.vocabulary import AlertState, Mode, Verdict
+from headgate.wire.alerts import Alert
+from headgate.wire.status import ModelStatus, RolloutStatus, TriggerStatus
+
+OLD_MS = 30_000
+_MORE_TRAFFIC = frozenset({"advance", "skip", "set-weight", "promote"})
+
+
+def runs_now(status: ModelStatus) -> str:
+    """Which versions serve, and in which part."""
+    if not status.weights:
+        return "nothing yet: no version is adopted"
+    words, rollout = split_words(status.weights), status.rollout
+    if rollout is None:
+        return f"{words}; no rollout"
+    place = f": {rollout.place}" if rollout.place else ""
+    return f"{words}; {rollout.kind.replace('_', '-')} of {rollout.candidate}{place}"
+
+
+def good_so_far(status: ModelStatus) -> str:
+    """One sentence about the candidate's verdicts."""
+    if not status.fresh:
+        return "not known: telemetry is stale or lagging, so nothing is decided"
+    if status.rollout is None:
+        return "nothing is being compared"
+    rows = by_urgency(status.triggers)
+    return _verdict_words(status, rows) if rows else "not known yet"
+
+
+def _verdict_words(status: ModelStatus, rows: list[TriggerStatus]) -> str:
+    """`rows` is not empty and in order of urgency."""
+    worst = rows[0]
+    if worst.verdict in {Verdict.BREACH, Verdict.SUSPECT}:
+        answer = "no" if worst.verdict is Verdict.BREACH else "doubtful"
+        return f"{answer}: {worst.because.sentence}"
+    fine = [row.trigger for row in rows if row.verdict is Verdict.OK]
+    unknown = [trigger_name(status, row) for row in rows if row.verdict is Verdict.UNKNOWN]
+    if not fine:
+        return f"not known yet: {worst.because.sentence}"
+    if unknown:
+        return f"yes, as far as is known ({', '.join(unknown)}: too little to tell)"
+    return f"yes: all {len(fine)} triggers are within their limits"
+
+
+def how_sure(status: ModelStatus) -> list[str]:
+    """How near a proof is: of bad the nearest one, of good all that is lacking."""
+    if status.rollout is None:
+        return []
+    lines = []
+    tested = [row for row in status.triggers if row.because.evidence.get("e_needed")]
+    if tested:
+        nearest = max(tested, key=_nearness)
+        numbers = nearest.because.evidence
+        lines.append(
+            f"nearest to a proof of bad: {trigger_name(status, nearest)}, evidence "
+            f"{numbers['e_value']:,.3g} of {numbers['e_needed']:,.0f} to 1"
+        )
+    lines += [f"not proven good yet: {row.sentence}" for row in status.rollout.lacking]
+    if not status.rollout.lacking and any("e_good" in r.because.evidence for r in tested):
+        lines.append("everything that promotion needs is proven good")
+    return lines
+
+
+def _nearness(row: TriggerStatus) -> float:
+    numbers = row.because.evidence
+    return log(max(numbers["e_value"], 1e-300)) / log(max(numbers["e_needed"], 1.000001))
+
+
+def happens_next(status: ModelStatus, now_ms: int) -> str:
+    """What Headgate will do by itself, and when."""
+    due = [alert for alert in status.alerts if alert.deadline_ms is not None and not acted(alert)]
+    if due and status.rollout is not None:
+        first = min(due, key=lambda alert: alert.deadline_ms or 0)
+        left = countdown(first.deadline_ms or 0, now_ms)
+        if status.mode is Mode.OBSERVE:
+            return f"nothing: in observe mode; it would roll back {left} ({first.trigger})"
+        return f"rollback to {status.rollout.stable} {left} unless {first.trigger} falls back"
+    if status.recovering:
+        return routers_wanted(status)
+    return _without_a_deadline(status, now_ms)
+
+
+def _without_a_deadline(status: ModelStatus, now_ms: int) -> str:
+    doubtful = _critical(status, Verdict.SUSPECT)
+    if status.rollout is None:
+        words = "nothing until a rollout starts"
+    elif status.rollout.holding:
+        words = "nothing: the rollout holds until both versions are well again"
+    elif status.mode is Mode.OBSERVE:
+        words = "nothing by itself: in observe mode Headgate judges and does not act"
+    elif doubtful:
+        words = f"if it lasts, {' and '.join(doubtful)} becomes a breach, and Headgate acts"
+    else:
+        words = _on_its_course(status.rollout, now_ms)
+    return words
+
+
+def _on_its_course(rollout: RolloutStatus, now_ms: int) -> str:
+    """What the rollout itself says of its next step, and when that can come at the earliest."""
+    stands = rollout.paused or (f"waits for a person: {rollout.waits}" if rollout.waits else "")
+    words = f"{stands}. {rollout.next}" if stands else rollout.next
+    if rollout.next_at_ms is None:
+        return words
+    return f"{words} Earliest: {when(rollout.next_at_ms, now_ms)}."
+
+
+def _critical(status: ModelStatus, *verdicts: Verdict) -> list[str]:
+    """The critical triggers with one of these verdicts."""
+    return [
+        trigger_name(status, row)
+        for row in status.triggers
+        if row.verdict in verdicts and row.severity == "critical"
+    ]
+
+
+def routers_wanted(status: ModelStatus) -> str:
+    """Whom a command that is not obeyed everywhere yet waits for."""
+    live = [router for router in status.routers if router.live]
+    if not live:
+        return f"routers take revision {status.revision} up as they start; none is heard yet"
+    behind = [router.router_id for router in live if router.revision < status.revision]
+    return f"waiting for routers to obey revision {status.revision}: {', '.join(behind) or 'all'}"
+
+
+def acted(alert: Alert) -> bool:
+    """Whether the alert has led to a decision."""
+    return alert.state is AlertState.ESCALATED
+
+
+def can_do(status: ModelStatus) -> list[str]:
+    """Commands to paste: the alerts' own first, then what the rollout admits now.
+
+    Nothing that means more traffic while an alert is open or a critical trigger is in doubt.
+    """
+    commands = [
+        command
+        for alert in status.alerts
+        for command in alert.commands
+        if not command.startswith("headgate status")
+    ]
+    known = {_verb(command) for command in commands}
+    usual = [command for command in status.can if _verb(command) not in known]
+    if status.alerts or _critical(status, Verdict.SUSPECT, Verdict.BREACH):
+        usual = [command for command in usual if _verb(command) not in _MORE_TRAFFIC]
+    commands += usual
+    if status.mode is Mode.OBSERVE:
+        commands.append(f"headgate mode {shlex.quote(status.model)} enforce")
+    return list(dict.fromkeys(commands))
+
+
+def _verb(command: str) -> str:
+    """What a command does: the third word of `headgate rollout promote m`."""
+    words = command.split()
+    return words[2] if words[1:2] == ["rollout"] else " ".join(words[1:3])
+
+
+def age_warning(status: ModelStatus, now_ms: int) -> str:
+    """A sentence if the status is too old to trust, else nothing."""
+    age_ms = now_ms - status.at_ms
+    if age_ms <= OLD_MS:
+        return ""
+    return (
+        f"This is {say_duration(age_ms)} old: is a worker with the agent govern running? "
+        "Check its /readyz, or look for its heartbeat: headgate tail alerts"
+    )

@@ -1,0 +1,112 @@
+"""A round of checks: every request once, its outcome shown and, where wanted, reported."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import typer
+
+from headgate.checks.asking import Result, ask_all
+from headgate.checks.calls import Call
+from headgate.cli.asking import answer_lines
+from headgate.cli.options import print_json
+from headgate.cli.registry_tables import print_table
+from headgate.cli.requests import Answer, ask, request_fields
+from headgate.config import Settings
+from headgate.wire.requests import ReportCheck
+
+MAX_DETAIL = 1024
+COLUMNS = ("check", "outcome", "attempts", "status", "ms", "says")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is checked; both may be empty where nothing is reported."""
+
+    model: str
+    version: str
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.model, self.version)))
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Reports outcomes to Headgate in somebody's name."""
+
+    settings: Settings
+    target: Target
+    operator: str
+    reason: str
+    timeout_s: float
+
+    def report(self, row: Result) -> tuple[ReportCheck, Answer]:
+        """Say what a check found, and wait for what Headgate makes of it."""
+        request = ReportCheck(
+            **request_fields(self.target.model, self.operator, self.reason),
+            version=self.target.version,
+            check=row.check,
+            passed=row.passed,
+            detail=row.sentence[:MAX_DETAIL],
+        )
+        return request, ask(self.settings, request, timeout_s=self.timeout_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What came of every check, and of every report."""
+
+    results: Sequence[Result]
+    reports: Sequence[tuple[ReportCheck, Answer]]
+
+    @property
+    def fine(self) -> bool:
+        """Whether every check passed and every report was taken."""
+        return all(r.passed for r in self.results) and all(a.accepted for _, a in self.reports)
+
+    def show(self, target: Target, *, as_json: bool) -> None:
+        """Print it: a table for people, one line of JSON for machines."""
+        if as_json:
+            print_json(self._to_json(target))
+            return
+        title = f"Checks of {target}" if str(target) else "Checks"
+        print_table(COLUMNS, [_cells(row) for row in self.results], title)
+        passed = sum(row.passed for row in self.results)
+        typer.echo(f"{passed} of {len(self.results)} checks passed.")
+        for request, answer in self.reports:
+            for line in answer_lines(request, answer):
+                typer.echo(line)
+
+    def _to_json(self, target: Target) -> dict[str, Any]:
+        return {
+            "model": target.model,
+            "version": target.version,
+            "passed": all(row.passed for row in self.results),
+            "checks": [asdict(row) for row in self.results],
+            "reports": [answer.to_json() for _, answer in self.reports],
+        }
+
+
+def run_once(calls: Sequence[Call], reporter: Reporter | None) -> Round:
+    """Send every request and, with a reporter, tell Headgate what came of it."""
+    results = asyncio.run(ask_all(calls))
+    reports = [reporter.report(row) for row in results] if reporter is not None else []
+    return Round(results, reports)
+
+
+def chosen(calls: Sequence[Call], only: Sequence[str]) -> tuple[Call, ...]:
+    """The calls that are named, in the file's order; all where none is."""
+    known = [call.check for call in calls]
+    unknown = sorted(set(only) - set(known))
+    if unknown:
+        raise typer.BadParameter(f"FILE has no {', '.join(unknown)}; it has: {', '.join(known)}")
+    return tuple(call for call in calls if not only or call.check in only)
+
+
+def _cells(row: Result) -> tuple[Any, ...]:
+    ms = None if row.latency_ms is None else f"{row.latency_ms:,.0f}"
+    outcome = "passed" if row.passed else "FAILED"
+    return row.check, outcome, f"{row.attempts} of {row.allowed}", row.status, ms, row.sentence
