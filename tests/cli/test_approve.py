@@ -23,7 +23,7 @@ def _waiting(request: AnyRequest) -> AuditRecord:
     told = {"type": "promote", "request_id": "r-1", "model": MODEL, "operator": "bob"}
     details = {
         "digest": "not to be believed",
-        "until_ms": NOW_MS + 600_000,
+        "until_ms": NOW_MS + 86_400_000,
         "request": {**told, "issued_at_ms": request.issued_at_ms},
     }
     remedy = f"headgate approve {MODEL} {request.request_id}"

@@ -20,6 +20,8 @@ from headgate.wire.registry import (
     CompatibilityEntry,
     Parameters,
     Performance,
+    StatusChange,
+    Tombstone,
     VersionEntry,
     VersionSpec,
 )
@@ -130,6 +132,22 @@ def test_show_has_declared_beside_measured(ask: Run, registry: Settings) -> None
     missing = ask("registry", "show", "m", "v7.0.0")
     assert missing.exit_code == ExitCode.NEGATIVE
     assert "Known: v2.9.0" in missing.stderr
+
+
+def test_show_tells_a_removed_version_step_by_step(ask: Run, registry: Settings) -> None:
+    entry = VersionEntry(
+        model="m", version="v1.0.0", status=Status.REMOVED, since_ms=1, revision=1,
+        tombstone=Tombstone(content_digest="abcdef", parent_version="v0.9.0"),
+        retained="no more", ordered="delete_artifact",
+        history=(StatusChange(status=Status.REMOVED, at_ms=0, by="headgate", why="long archived"),),
+    )  # fmt: skip
+    publish(registry, Topic.REGISTRY, ("m/v1.0.0", encode(entry)))
+    shown = ask("registry", "show", "m", "v1.0.0").stdout
+    for words in ("abcdef", "no more", "delete_artifact", "by headgate: long archived"):
+        assert words in shown
+    assert "ends at v0.9.0" in ask("registry", "lineage", "m", "v1.0.0").stdout
+    diff = ask("registry", "diff", "m@v1.0.0", "v2.9.0")
+    assert (diff.exit_code, "was removed" in diff.stderr) == (ExitCode.NEGATIVE, True)
 
 
 def test_a_lineage_says_what_changed_and_where_it_ends(ask: Run, registry: Settings) -> None:

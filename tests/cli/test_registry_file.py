@@ -9,7 +9,7 @@ import pytest
 from headgate.cli.registry_file import load_registry
 from headgate.contract import contract_file
 from headgate.problems import ConfigError
-from headgate.wire.registry import AgeAndCountLimit
+from headgate.wire.cleanup import AgeAndCountLimit
 from support.commands import Run
 
 NOWHERE = ("--bootstrap-servers", "127.0.0.1:1")

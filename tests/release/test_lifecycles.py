@@ -12,14 +12,8 @@ from headgate.release.status import model_status
 from headgate.vocabulary import Action, AlertKind, AlertState, Mode, Status
 from headgate.wire.alerts import Alert
 from headgate.wire.audit import AuditRecord
-from headgate.wire.registry import (
-    AgeAndCountLimit,
-    Artifact,
-    CleanupPolicy,
-    LifecycleSettings,
-    VersionEntry,
-    VersionSpec,
-)
+from headgate.wire.cleanup import AgeAndCountLimit, CleanupPolicy
+from headgate.wire.registry import Artifact, LifecycleSettings, VersionEntry, VersionSpec
 from headgate.wire.requests import (
     Postpone,
     Promote,

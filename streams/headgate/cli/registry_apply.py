@@ -26,7 +26,7 @@ from headgate.cli.requests import ask, request_fields
 from headgate.config import Settings
 from headgate.registry.bumps import judge
 from headgate.registry.lineage import parents_first
-from headgate.wire.registry import CleanupPolicy
+from headgate.wire.cleanup import CleanupPolicy
 from headgate.wire.requests import (
     RegisterTemplate,
     RegisterVersion,

@@ -14,8 +14,9 @@ from headgate.cli.yaml_lines import Document, Path_, read_document
 from headgate.problems import did_you_mean
 from headgate.registry import semver
 from headgate.registry.soundness import rule_flaws, spec_flaws
+from headgate.wire.cleanup import CleanupPolicy
 from headgate.wire.fields import Name
-from headgate.wire.registry import CleanupPolicy, CompatibilityRule, PromptTemplate, VersionSpec
+from headgate.wire.registry import CompatibilityRule, PromptTemplate, VersionSpec
 
 SECTIONS: dict[str, type] = {
     "models": list,

@@ -74,6 +74,21 @@ def show_rows(entry: VersionEntry) -> list[tuple[object, ...]]:
     for name in dict.fromkeys((*performance, *measured)):
         both = f"declared {_cell(performance.get(name))}, measured {_cell(measured.get(name))}"
         rows.append((f"performance.{name}", both))
+    return [*rows, *_life_rows(entry)]
+
+
+def _life_rows(entry: VersionEntry) -> list[tuple[object, ...]]:
+    """What became of it: kept for compliance, ordered of its artifacts, removed, step by step."""
+    rows: list[tuple[object, ...]] = [
+        (name, value)
+        for name, value in (("retained", entry.retained), ("ordered", entry.ordered))
+        if value
+    ]
+    if entry.tombstone is not None:
+        rows.append(("content digest", entry.tombstone.content_digest))
+    for step in entry.history:
+        by = f" by {step.by}" if step.by else ""
+        rows.append((f"{step.status} on", f"{when(step.at_ms)}{by}: {step.why}"))
     return rows
 
 

@@ -11,7 +11,7 @@ from headgate.release.refusals import RefusedError
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
 from headgate.vocabulary import Status
-from headgate.wire.registry import AgeLimit
+from headgate.wire.cleanup import AgeLimit
 from headgate.wire.requests import Postpone, Redeploy, Retain, SetCleanup, SetLifecycle
 
 DAY_MS = 86_400_000

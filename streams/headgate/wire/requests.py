@@ -8,16 +8,11 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from headgate.vocabulary import BASIS_POINTS, Mode, Role, RolloutKind
+from headgate.wire.cleanup import CleanupPolicy
 from headgate.wire.codec import encode
 from headgate.wire.control import Weight
 from headgate.wire.fields import BasisPoints, Count, Name, Text, TimestampMs
-from headgate.wire.registry import (
-    CleanupPolicy,
-    CompatibilityRule,
-    LifecycleSettings,
-    PromptTemplate,
-    VersionSpec,
-)
+from headgate.wire.registry import CompatibilityRule, LifecycleSettings, PromptTemplate, VersionSpec
 from headgate.wire.reports import TestCriterion
 
 MAX_DEFER_MINUTES = 30
