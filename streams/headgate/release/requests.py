@@ -24,7 +24,6 @@ from headgate.release.compatible import NoTargetError, check_adopted, page
 from headgate.release.everywhere import who_asks
 from headgate.release.evidence import new_phase
 from headgate.release.refusals import RefusedError
-from headgate.release.splits import weight_of
 from headgate.release.state import Incident, ModelState, PolicyRecord
 from headgate.release.turn import Turn
 from headgate.release.versions import publish_versions
@@ -86,26 +85,10 @@ def answer(turn: Turn, state: ModelState, request: AnyRequest) -> ModelState:
         sentence,
         decision_id=state.command.decision_id if commanded and state.command else "",
         revision=state.command.revision if commanded and state.command else None,
-        details=_of_rollout(before, state, request),
         **changed(before, state),
         **who_asks(request),
     )
     return state
-
-
-def _of_rollout(before: ModelState, after: ModelState, request: AnyRequest) -> dict[str, Any]:
-    """Which rollout a request was about, and the candidate's share before and after it."""
-    rollout = after.rollout or before.rollout
-    if rollout is None or type(request) not in _ABOUT_ROLLOUTS:
-        return {}
-    return {
-        "rollout_id": rollout.rollout_id,
-        "kind": str(rollout.kind),
-        "candidate": rollout.candidate,
-        "stable": rollout.stable,
-        "before": before.rollout.weight if before.rollout is not None else 0,
-        "after": weight_of(after, rollout.candidate),
-    }
 
 
 def _adopt(turn: Turn, state: ModelState, request: Adopt) -> tuple[ModelState, str]:
@@ -184,17 +167,3 @@ _HANDLERS: dict[type, Callable[[Turn, ModelState, Any], tuple[ModelState, str]]]
     Retain: lifecycle_requests.retain,
     Redeploy: lifecycle_requests.redeploy,
 }
-_ABOUT_ROLLOUTS = frozenset(
-    {
-        StartRollout,
-        SetWeight,
-        Pause,
-        Resume,
-        Advance,
-        Skip,
-        ReportCheck,
-        Promote,
-        Rollback,
-        EndHold,
-    }
-)
