@@ -10,9 +10,9 @@ from headgate.cli.rollout_history import RolloutHistory, histories
 from headgate.config import Settings
 from headgate.vocabulary import Topic
 from headgate.wire.codec import encode
-from headgate.wire.requests import Advance, Pause, ReportCheck, Rollback, Skip
+from headgate.wire.requests import Advance, Pause, ReportCheck, Rollback, Skip, StopTest
 from support.commands import Run
-from support.courses import BAD, GOOD, adopted, start_blue_green, start_canary
+from support.courses import BAD, GOOD, adopted, start_ab, start_blue_green, start_canary
 from support.ledger import MODEL, LedgerBench
 from support.responder import publish
 
@@ -64,6 +64,17 @@ def test_what_people_did_is_told_with_their_names_and_reasons_refusals_too() -> 
     text = text_of(bench)
     assert "Reason given: wrong prices" in text
     assert "refused: The rollout of v2 is paused by bob." in text
+
+
+def test_a_test_ends_with_a_winner_that_may_be_any_arm_or_is_stopped() -> None:
+    bench = adopted(canary={"early_promotion": "allowed"})
+    start_ab(bench, ("v2", 3_000), ("v3", 3_000), ("v1", 4_000))
+    bench.request(StopTest, winner="v3", operator="bob")
+    start_ab(bench, ("v4", 5_000), ("v3", 5_000))
+    bench.request(StopTest, operator="bob")
+    first, second = told(bench)
+    assert (first.kind, first.outcome) == ("ab", "promoted")
+    assert (second.candidate, second.outcome, second.ended_by) == ("v4", "stopped", "bob")
 
 
 def test_the_scale_down_of_blue_belongs_to_the_rollout_that_replaced_it() -> None:

@@ -215,7 +215,7 @@ def test_a_held_rollout_says_that_nothing_happens() -> None:
 
 
 def test_a_router_that_refused_commands_says_how_many() -> None:
-    wary = replace(router("wary"), refused=2)
+    wary = structs.replace(router("wary"), refused=2)
     for text in both(canary(routers=(wary, router("calm")))):
         assert "refused 2 commands as not signed" in text
     assert "refused" not in plain(canary(routers=(router("calm"),)))

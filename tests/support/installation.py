@@ -48,14 +48,17 @@ def wait_until(done: Callable[[], Any], what: str, seconds: float = 60) -> Any:
 class Installation:
     """One test's topics, groups and workers. Use it as a context manager."""
 
-    def __init__(self, bootstrap_servers: str, topic_prefix: str) -> None:
+    def __init__(
+        self, bootstrap_servers: str, topic_prefix: str, *, with_topics: bool = True
+    ) -> None:
         self.settings = Settings(
             bootstrap_servers=bootstrap_servers,
             topic_prefix=topic_prefix,
             group_prefix=f"{topic_prefix.rstrip('.')}-",
         )
         self.workers: list[subprocess.Popen[bytes]] = []
-        apply_topics(self.settings, replication_factor=1)
+        if with_topics:
+            apply_topics(self.settings, replication_factor=1)
         self._producer = Producer(self.settings.librdkafka())
 
     def __enter__(self) -> Installation:

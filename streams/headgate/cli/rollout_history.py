@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import Any
 
-from headgate.vocabulary import Status
 from headgate.wire.audit import AuditRecord
 
-RUNNING, PROMOTED, ROLLED_BACK = "running", "promoted", "rolled back"
+RUNNING, PROMOTED, ROLLED_BACK, STOPPED = "running", "promoted", "rolled back", "stopped"
 _STARTS = "start_rollout"
 _ABOUT_ROLLOUTS = frozenset(
     {
@@ -31,7 +31,16 @@ _ABOUT_ROLLOUTS = frozenset(
     }
 )
 _ANSWERS = frozenset({"accepted", "refused", "waiting"})
-_HAPPENS = frozenset({"decision", "incident_opened", "recovery_missed", "safety_violation"})
+_HAPPENS = frozenset(
+    {
+        "decision",
+        "incident_opened",
+        "recovery_missed",
+        "reviewed",
+        "safety_violation",
+        "test_decided",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +58,8 @@ class Event:
 
 @dataclass(slots=True)
 class RolloutHistory:
-    """One rollout from its start to its end; `outcome` is running, promoted or rolled back.
+    """One rollout from its start to its end; `outcome` is running, promoted, rolled back, or (an
+    A/B test without a winner) stopped.
 
     `decision_id` names the decision that ended it.
     """
@@ -92,21 +102,26 @@ def _take(found: list[RolloutHistory], place: str, rows: list[AuditRecord]) -> N
     if last.outcome != RUNNING:
         last.events += [_event(row) for row in rows if row.event == "scale_down"]
         return
-    last.events += [_event(row) for row in rows if _is_told(row)]
-    outcome = _outcome(last.candidate, rows)
-    if outcome:
-        last.outcome, last.ended_ms = outcome, rows[-1].at_ms
-        last.decision_id = next((row.decision_id for row in rows if row.decision_id), "")
-        last.ended_by = next((row.operator for row in rows if row.event in _ANSWERS), "headgate")
+    last.events += [_event(row, last.candidate) for row in rows if _is_told(row)]
+    ending = next((row for row in rows if "rollout" in row.before and not _rollout(row)), None)
+    if ending is not None:
+        last.outcome, last.ended_ms = _outcome(ending), ending.at_ms
+        last.decision_id, last.ended_by = ending.decision_id, ending.operator or "headgate"
+
+
+def _rollout(row: AuditRecord) -> dict[str, Any]:
+    """The rollout that runs after what a record tells of; empty where none does."""
+    found: dict[str, Any] = row.after.get("rollout", {})
+    return found
 
 
 def _begun(row: AuditRecord, place: str) -> RolloutHistory:
-    details = row.details
+    rollout = _rollout(row)
     return RolloutHistory(
-        rollout_id=str(details.get("rollout_id", f"r-{place}")),
-        kind=str(details.get("kind", "")),
-        candidate=str(details.get("candidate", "")),
-        stable=str(details.get("stable", "")),
+        rollout_id=str(rollout.get("rollout_id", f"r-{place}")),
+        kind=str(rollout.get("kind", "")),
+        candidate=str(rollout.get("candidate", "")),
+        stable=str(rollout.get("stable", "")),
         started_ms=row.at_ms,
     )
 
@@ -117,21 +132,16 @@ def _is_told(row: AuditRecord) -> bool:
     return row.event in _HAPPENS
 
 
-def _outcome(candidate: str, rows: Iterable[AuditRecord]) -> str:
-    """How a ledger entry ended the rollout, told by where it brought the candidate; else empty."""
-    after = {
-        row.details.get("after")
-        for row in rows
-        if row.event == "status_changed" and row.details.get("version") == candidate
-    }
-    if Status.PRODUCTION in after:
-        return PROMOTED
-    return ROLLED_BACK if after & {Status.STAGING, Status.DEPRECATED} else ""
+def _outcome(ending: AuditRecord) -> str:
+    """How a rollout ended, by what the record of its end changed."""
+    versions = [fact for name, fact in ending.after.items() if name.startswith("versions.")]
+    if any(fact.get("rolled_back") for fact in versions):
+        return ROLLED_BACK
+    return PROMOTED if "production" in ending.after else STOPPED
 
 
-def _event(row: AuditRecord) -> Event:
-    before, after = row.details.get("before"), row.details.get("after")
-    moved = isinstance(after, int) and before != after
+def _event(row: AuditRecord, candidate: str = "") -> Event:
+    before, after = (_weight(facts, candidate) for facts in (row.before, row.after))
     return Event(
         at_ms=row.at_ms,
         event=row.event,
@@ -139,5 +149,10 @@ def _event(row: AuditRecord) -> Event:
         sentence=row.sentence,
         why=row.operator_reason,
         decision_id=row.decision_id,
-        after=after if moved else None,
+        after=after if before != after else None,
     )
+
+
+def _weight(facts: dict[str, Any], version: str) -> int:
+    weight: int = facts.get("weights", {}).get(version, 0)
+    return weight

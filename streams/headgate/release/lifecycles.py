@@ -110,12 +110,12 @@ def _order(turn: Turn, before: ModelState, state: ModelState, step: PlannedStep)
     """Write the order about a version's artifacts to audit, and which command went with it."""
     command = state.command if state.command is not before.command else None
     artifacts = msgspec.to_builtins(list(artifacts_of(state.catalogue, step.version)))
-    does = "Move" if step.step is LifecycleStep.ARCHIVE else "Delete"
-    where = "to cold storage" if step.step is LifecycleStep.ARCHIVE else "from cold storage"
+    archives = step.step is LifecycleStep.ARCHIVE
+    does, where = ("Move", "to cold") if archives else ("Delete", "from cold")
     turn.audit(
         state.model,
-        state.versions[step.version].ordered,
-        f"{does} the artifacts of {state.model} {step.version} {where}: {step.why}.",
+        "archive_artifact" if archives else "delete_artifact",
+        f"{does} the artifacts of {state.model} {step.version} {where} storage: {step.why}.",
         decision_id=command.decision_id if command else "",
         revision=command.revision if command else None,
         **changed(before, state),

@@ -168,17 +168,3 @@ _HANDLERS: dict[type, Callable[[Turn, ModelState, Any], tuple[ModelState, str]]]
     Retain: lifecycle_requests.retain,
     Redeploy: lifecycle_requests.redeploy,
 }
-_ABOUT_ROLLOUTS = frozenset(
-    {
-        StartRollout,
-        SetWeight,
-        Pause,
-        Resume,
-        Advance,
-        Skip,
-        ReportCheck,
-        Promote,
-        Rollback,
-        EndHold,
-    }
-)

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from headgate.vocabulary import ANY_MODEL, AlertKind, AlertState, Severity, Topic
 from headgate.wire.alerts import Alert
-from headgate.wire.audit import AuditRecord
+from headgate.wire.audit import AuditEvent, AuditRecord
 
 
 class Publish(Struct, frozen=True, kw_only=True):
@@ -64,7 +64,7 @@ class Turn:
             )
         )
 
-    def audit(self, model: str, event: str, sentence: str, **fields: Any) -> None:
+    def audit(self, model: str, event: AuditEvent, sentence: str, **fields: Any) -> None:
         """Write one line of history."""
         record: dict[str, Any] = {
             "audit_id": self.new_id("audit"),

@@ -9,6 +9,25 @@ from msgspec import Struct
 from headgate.wire.control import Because
 from headgate.wire.fields import Count, Name, TimestampMs
 
+AuditEvent = Literal[
+    "accepted",
+    "refused",
+    "waiting",
+    "decision",
+    "incident_opened",
+    "incident_resolved",
+    "recovered",
+    "recovery_missed",
+    "republished",
+    "safety_violation",
+    "status_changed",
+    "reviewed",
+    "test_decided",
+    "scale_down",
+    "archive_artifact",
+    "delete_artifact",
+]
+
 
 class ChainHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The end of a chain of audit records: how many there are, and the hash of the newest."""
@@ -23,9 +42,10 @@ class AuditRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `event` says what happened: a request's `accepted`, `refused` or, for a second person's
     approval, `waiting`; a `decision` that sent (or,
     `would_have`, would have sent) a command; an incident's `opened`, `deferred`, `resolved`; a
-    split `recovered` or `recovery_missed`; a version's `status_changed`; `scale_down`,
-    `archive_artifact` and `delete_artifact` are orders, which whoever runs the versions or keeps
-    the artifacts carries out.
+    split `recovered` or `recovery_missed`; a version's `status_changed`; a canary's review
+    (`reviewed`) or an A/B test's verdict (`test_decided`); `scale_down`, `archive_artifact` and
+    `delete_artifact` are orders, which whoever runs the versions or keeps the artifacts carries
+    out.
 
     `before` and `after` hold the facts that a decision, a request or a step of a lifecycle changed,
     by name (`production`, `weights`, `versions.v1.2.0`); a side leaves out what it does not have.
@@ -39,22 +59,7 @@ class AuditRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     audit_id: Name
     model: Name
-    event: Literal[
-        "accepted",
-        "refused",
-        "waiting",
-        "decision",
-        "incident_opened",
-        "incident_resolved",
-        "recovered",
-        "recovery_missed",
-        "republished",
-        "safety_violation",
-        "status_changed",
-        "scale_down",
-        "archive_artifact",
-        "delete_artifact",
-    ]
+    event: AuditEvent
     at_ms: TimestampMs
     sentence: str
     request_id: str = ""
