@@ -8,7 +8,6 @@ from msgspec import to_builtins
 
 from headgate.registry.lifecycle import VersionRecord
 from headgate.release.courses.course import Canary
-from headgate.release.splits import weight_of
 from headgate.release.state import ModelState
 
 _TOLD_OF_A_VERSION = (
@@ -32,21 +31,6 @@ def changed(before: ModelState, after: ModelState) -> dict[str, dict[str, Any]]:
     return {
         "before": {name: to_builtins(one[name]) for name in names if name in one},
         "after": {name: to_builtins(other[name]) for name in names if name in other},
-    }
-
-
-def moved(before: ModelState, after: ModelState) -> dict[str, Any]:
-    """Which rollout something was about, and the candidate's share before and after it."""
-    rollout = after.rollout or before.rollout
-    if rollout is None:
-        return {}
-    return {
-        "rollout_id": rollout.rollout_id,
-        "kind": str(rollout.kind),
-        "candidate": rollout.candidate,
-        "stable": rollout.stable,
-        "before": before.rollout.weight if before.rollout is not None else 0,
-        "after": weight_of(after, rollout.candidate),
     }
 
 

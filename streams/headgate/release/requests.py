@@ -19,7 +19,7 @@ from headgate.release import (
     rollouts,
 )
 from headgate.release.catalogue_entries import publish_catalogue
-from headgate.release.changed import changed, moved
+from headgate.release.changed import changed
 from headgate.release.compatible import NoTargetError, check_adopted, page
 from headgate.release.everywhere import who_asks
 from headgate.release.evidence import new_phase
@@ -86,7 +86,6 @@ def answer(turn: Turn, state: ModelState, request: AnyRequest) -> ModelState:
         decision_id=state.command.decision_id if commanded and state.command else "",
         revision=state.command.revision if commanded and state.command else None,
         **changed(before, state),
-        details=moved(before, state) if type(request) in _ABOUT_ROLLOUTS else {},
         **who_asks(request),
     )
     return state

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from headgate.judge.policy import Policy
 from headgate.judge.sequential.verdicts import assess_sequential
 from headgate.release import incidents, rollouts
-from headgate.release.changed import changed, moved
+from headgate.release.changed import changed
 from headgate.release.courses.course import Course
 from headgate.release.evidence import begin
 from headgate.release.reasons import because
@@ -127,5 +127,4 @@ def _audit(
         revision=state.command.revision,
         reasons=reasons,
         **changed(before, state),
-        details=moved(before, state),
     )
