@@ -224,7 +224,7 @@ def test_a_router_that_refused_commands_says_how_many() -> None:
 def test_routers_that_lag_behind_a_command_are_named() -> None:
     status = canary(recovering=True, routers=(router("fast"), router("slow", revision=6)))
     for text in both(status):
-        assert "waiting for routers to obey revision 7: slow" in text
+        assert "waiting for routers to obey revision 7: slow. 50 % of the traffic" in text
         assert "slow at revision 6 (behind)" in text or "router slow: revision 6" in text
 
 

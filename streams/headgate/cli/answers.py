@@ -87,7 +87,9 @@ def happens_next(status: ModelStatus, now_ms: int) -> str:
             return f"nothing: in observe mode; it would roll back {left} ({first.trigger})"
         return f"rollback to {back_to} {left} unless {first.trigger} falls back"
     if status.recovering:
-        return routers_wanted(status)
+        wanted = routers_wanted(status)
+        then = _without_a_deadline(status, now_ms)
+        return f"{wanted}. {then}" if status.rollout is not None else wanted
     return _without_a_deadline(status, now_ms)
 
 
