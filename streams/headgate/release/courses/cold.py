@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from headgate.judge.policy import Policy
+from headgate.measure.windows import covered_ms
 from headgate.release import incidents
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
@@ -47,9 +49,13 @@ def scale_down(turn: Turn, state: ModelState, why: str) -> ModelState:
     return replace(state, standby=replace(standby, scaled_down=True))
 
 
-def follow(turn: Turn, state: ModelState, served: bool) -> ModelState:
-    """The page is over once the version that was started serves."""
-    cold = incidents.find(state, AlertKind.COLD_ROLLBACK, "rollback")
-    if cold is None or not served:
+def follow(turn: Turn, state: ModelState, policy: Policy) -> ModelState:
+    """The page is over once the version that was started is heard under the split in force."""
+    page = incidents.find(state, AlertKind.COLD_ROLLBACK, "rollback")
+    if page is None or state.command is None:
         return state
-    return incidents.resolve(turn, state, cold, f"Over: {state.production} serves.")
+    window_ms = min(turn.now_ms - state.command.issued_at_ms, policy.blue_green.ready_last)
+    version = state.production
+    if not covered_ms(state.tables, version, now_ms=turn.now_ms, window_ms=window_ms):
+        return state
+    return incidents.resolve(turn, state, page, f"Over: {version} serves.")

@@ -6,7 +6,6 @@ Headgate orders the scale-down on audit; it stops nothing itself.
 from __future__ import annotations
 
 from headgate.judge.policy import Policy
-from headgate.measure.windows import covered_ms
 from headgate.release import incidents
 from headgate.release.courses import cold
 from headgate.release.courses.blue_green import blue_unready
@@ -23,7 +22,7 @@ def follow(turn: Turn, state: ModelState, policy: Policy) -> ModelState:
     standby = state.standby
     if standby is not None and turn.now_ms >= standby.until_ms:
         state = cold.scale_down(turn, state, "it was kept ready for as long as the policy says")
-    state = cold.follow(turn, state, served=_serves(state, policy, turn.now_ms))
+    state = cold.follow(turn, state, policy)
     watched = _watched(state)
     known = incidents.find(state, AlertKind.STANDBY_NOT_READY, _SUBJECT)
     if watched is None:
@@ -39,13 +38,6 @@ def follow(turn: Turn, state: ModelState, policy: Policy) -> ModelState:
     if not why and known is not None:
         return incidents.resolve(turn, state, known, f"Over: {version} is ready.")
     return state
-
-
-def _serves(state: ModelState, policy: Policy, now_ms: int) -> bool:
-    """Whether production was heard since the split in force was given."""
-    since_ms = state.command.issued_at_ms if state.command is not None else now_ms
-    window_ms = min(now_ms - since_ms, policy.blue_green.ready_last)
-    return covered_ms(state.tables, state.production, now_ms=now_ms, window_ms=window_ms) > 0
 
 
 def _watched(state: ModelState) -> tuple[str, Check | None] | None:
