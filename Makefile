@@ -35,8 +35,9 @@ bench: install  ## figures of speed and memory on a real Kafka, one JSON line ea
 	@$(BIN)/python benchmarks/rollback_latency.py
 	@$(BIN)/python benchmarks/look_cost.py
 
-bench-decisions: install  ## does the proof do what it promises, beside naive rules (minutes; ARGS=--quick)
+bench-decisions: install  ## does the proof do what it promises, beside naive rules (a quarter of an hour; ARGS=--quick)
 	@$(BIN)/python benchmarks/decisions.py $(ARGS)
+	@$(BIN)/python benchmarks/ab_decisions.py $(ARGS)
 
 verify: lint  ## everything, the long figures and full walks too (up to 45 minutes)
 	@$(BIN)/python -m pytest --timeout 900 $(ARGS)

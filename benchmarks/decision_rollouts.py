@@ -169,7 +169,7 @@ class Rollout:
             fresh["v1", revision] = cell(self.rng, other)
         for (version, _), counts in fresh.items():
             self._block(version, counts)
-        look = self._look()
+        look = self.arms()
         seen = Observed(
             now_ms=self.now_ms,
             fresh=fresh,
@@ -191,7 +191,9 @@ class Rollout:
         self.recent = self.recent[-RECENT_TICKS:]
         return combine(self.policy, self.evidence).proven
 
-    def _look(self) -> Look:
+    def arms(self) -> Look:
+        """What holds may see: stable over the last minutes."""
+
         def window(window_ms: int) -> Cell:
             first = self.now_ms - window_ms
             rows = [row["v1"] for at, row in self.blocks.items() if at >= first and "v1" in row]
@@ -204,28 +206,6 @@ class Rollout:
 def replace_light(counts: Cell) -> Cell:
     """The counts without distributions, as blocks keep them."""
     return msgspec.structs.replace(counts, sums={}, counts={}, sketches={})
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """Many rollouts of one kind; `at_most` or `at_least` is the share that may, or must, alarm."""
-
-    name: str
-    rollout: Callable[[int], Rollout]
-    runs: int
-    at_most: float | None = None
-    at_least: float | None = None
-
-    def alarms(self, scale: float) -> list[int | None]:
-        """The tick of the first alarm of each run."""
-        runs = max(int(self.runs * scale), 5)
-        return [self.rollout(1_000 + run).run() for run in range(runs)]
-
-    def is_met(self, share: float) -> bool:
-        """Whether the share of runs that alarmed is what it has to be."""
-        if self.at_least is not None:
-            return share >= self.at_least
-        return share <= (self.at_most or 0.0)
 
 
 def _all_metrics(rng: np.random.Generator, requests: int) -> Served:
@@ -242,121 +222,3 @@ def _all_metrics(rng: np.random.Generator, requests: int) -> Served:
 def healthy(rng: np.random.Generator, _: int) -> tuple[Served, Served]:
     """Identical healthy arms with every metric, 1:9."""
     return _all_metrics(rng, 50), _all_metrics(rng, 450)
-
-
-def _ramp(seed: int) -> Rollout:
-    """From 10 % to 50 % while both arms get three times worse."""
-
-    def serve(rng: np.random.Generator, tick: int) -> tuple[Served, Served]:
-        step = max(min(tick // 40, 4), 0)
-        candidate = 50 * (step + 1)
-        rate = 0.02 * (1 + 2 * step / 4)
-        return (
-            Served(candidate, int(rng.binomial(candidate, rate))),
-            Served(500 - candidate, int(rng.binomial(500 - candidate, rate))),
-        )
-
-    splits = {40 * step: 1_000 * (step + 1) for step in range(1, 5)}
-    return Rollout(seed, serve, 400, splits=splits)
-
-
-class Bursts:
-    """A rate per block from a Beta with a mean and a correlation, shared by both arms or not."""
-
-    def __init__(self, mean: float, rho: float, *, shared: bool, requests: tuple[int, int]) -> None:
-        spread = (1 - rho) / rho
-        self.shape = (mean * spread, (1 - mean) * spread)
-        self.shared, self.requests = shared, requests
-        self.block: int | None = None
-        self.rates = (mean, mean)
-
-    def __call__(self, rng: np.random.Generator, tick: int) -> tuple[Served, Served]:
-        block = tick * TICK_MS // BLOCK_MS
-        if block != self.block:
-            mine, other = rng.beta(*self.shape, 2)
-            self.block, self.rates = block, (mine, mine if self.shared else other)
-        (mine_n, other_n), (mine_p, other_p) = self.requests, self.rates
-        return (
-            Served(mine_n, int(rng.binomial(mine_n, mine_p))),
-            Served(other_n, int(rng.binomial(other_n, other_p))),
-        )
-
-    def of_a_block(self, rng: np.random.Generator) -> Served:
-        """What stable serves in a block before the rollout."""
-        requests = self.requests[1] * (BLOCK_MS // TICK_MS)
-        return Served(requests, int(rng.binomial(requests, rng.beta(*self.shape))))
-
-
-def _bursts(
-    mean: float, rho: float, *, shared: bool, beside: bool = True
-) -> Callable[[int], Rollout]:
-    def build(seed: int) -> Rollout:
-        serve = Bursts(mean, rho, shared=shared, requests=(50, 450))
-        return Rollout(
-            seed,
-            serve,
-            1_000,
-            weight=1_000 if beside else 10_000,
-            beside=beside,
-            before_ticks=20,
-            history=serve.of_a_block,
-            history_blocks=360,
-        )
-
-    return build
-
-
-class Cutover:
-    """Traffic that starts at tick 0: successes of a median of 8 s, failures at once."""
-
-    def __init__(self, rate: float, per_tick: int = 50) -> None:
-        self.rate, self.per_tick = rate, per_tick
-        self.due: dict[int, int] = {}
-
-    def __call__(self, rng: np.random.Generator, tick: int) -> tuple[Served, Served]:
-        stable = Served(self.per_tick, int(rng.binomial(self.per_tick, self.rate)), slower=10.0)
-        if tick < 0:
-            return Served(0), stable
-        sent = self.per_tick
-        failed = int(rng.binomial(sent, self.rate))
-        latency_s = rng.lognormal(np.log(8.0), 0.6, sent - failed)
-        for late in (tick + (latency_s / (TICK_MS / 1000)).astype(int)).tolist():
-            self.due[late] = self.due.get(late, 0) + 1
-        done = self.due.pop(tick, 0)
-        return Served(done + failed, failed), stable
-
-
-def _cutover(rate: float) -> Callable[[int], Rollout]:
-    def build(seed: int) -> Rollout:
-        return Rollout(
-            seed,
-            Cutover(rate),
-            240,
-            weight=10_000,
-            warm_up=True,
-            rate_per_s=100,
-            beside=False,
-        )
-
-    return build
-
-
-def scenarios() -> list[Scenario]:
-    """Every scenario in which nothing may happen, and one in which much must."""
-    return [
-        Scenario(
-            "identical healthy arms, all triggers", lambda s: Rollout(s, healthy, 300), 400, 0.005
-        ),
-        Scenario("ramp while both arms worsen", _ramp, 400, 0.005),
-        Scenario("shared outage bursts, rho .1", _bursts(0.05, 0.1, shared=True), 200, 0.005),
-        Scenario("bursts rho .1 at 60 % of the limit", _bursts(0.03, 0.1, shared=False), 200, 0.02),
-        Scenario(
-            "bursts rho .03 at 60 % of the limit, no stable",
-            _bursts(0.03, 0.03, shared=False, beside=False),
-            200,
-            0.02,
-        ),
-        Scenario("cutover, slow successes, 1 % errors", _cutover(0.01), 400, 0.005),
-        Scenario("cutover, slow successes, 3 % errors", _cutover(0.03), 400, 0.005),
-        Scenario("cutover to 50 % errors", _cutover(0.5), 100, at_least=1.0),
-    ]

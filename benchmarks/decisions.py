@@ -2,9 +2,9 @@
 
     python benchmarks/decisions.py [--quick] [--only WORD]
 
-Single tests (`decision_cases.py`) and whole rollouts (`decision_rollouts.py`), fed look by look
-through Headgate's own code, beside the rules that other tools use, in one run. Prints a table and
-one JSON line per figure; ends with 1 if a figure is missed.
+Single tests (`decision_cases.py`) and whole rollouts (`decision_scenarios.py`), fed look by look
+through Headgate's own code, beside the rules that other tools use, in one run. Every row says how
+many runs it rests on. Prints a table and one JSON line per figure; ends with 1 if one is missed.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from multiprocessing import get_context
+from multiprocessing.pool import Pool
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from confidence import upper_bound
 from decision_cases import (
-    LOOK,
     LOOKS,
     TOLERANCE,
     Case,
@@ -28,12 +30,14 @@ from decision_cases import (
     detections,
     limits,
     promotions,
-    rate,
     simulate,
 )
-from decision_rollouts import scenarios
+from decision_looks import LOOK, rate
+from decision_scenarios import Scenario, scenarios
 
 QUICK, QUICK_ROLLOUTS = 0.1, 0.01  # of the runs
+TRUTHS = (0.03, 0.04, 0.045, 0.05)
+Line = dict[str, object]
 
 
 def naive(truth: float, runs: int) -> dict[str, float]:
@@ -56,69 +60,102 @@ def naive(truth: float, runs: int) -> dict[str, float]:
     }
 
 
-def figure(result: Result) -> dict[str, object]:
+def one_case(job: tuple[int, bool]) -> tuple[list[float], float]:
+    """The requests until the alarm of each run of a case, and how long that took."""
+    number, quick = job
+    result = simulate(cases()[number], QUICK if quick else 1.0)
+    return result.alarmed_at.tolist(), result.seconds
+
+
+def one_rollout(job: tuple[int, int]) -> tuple[bool, float]:
+    """Whether one rollout of a scenario alarmed, and how long that took."""
+    number, seed = job
+    began = time.process_time()
+    alarmed = scenarios()[number].rollout(seed).run() is not None
+    return alarmed, time.process_time() - began
+
+
+def cases() -> list[Case]:
+    """Every case, each with a seed of its own."""
+    found = [*detections(), *promotions(), *limits()]
+    for seed, case in enumerate(found):
+        case.seed = 1_000 + seed
+    return found
+
+
+def said(result: Result) -> tuple[str, ...]:
+    """One row of the table."""
+    case, mark, runs = result.case, "" if result.ok else "MISSED", len(result.alarmed_at)
+    if case.at_most is not None:
+        below = f"{upper_bound(result.alarms, runs):.2%}"
+        return case.name, f"{runs:,}", f"{result.share:.2%}", below, f"<= {case.at_most:.0%}", mark
+    median, late = (f"{result.requests(share):,.0f}" for share in (0.5, 0.95))
+    reach = " / ".join(f"{figure:,}" for figure in case.reach or ())
+    return case.name, f"{runs:,}", f"{median} / {late}", "", f"{reach} x {TOLERANCE}", mark
+
+
+def figure(result: Result) -> Line:
     """One JSON line."""
-    case = result.case
-    line: dict[str, object] = {"figure": case.name, "ok": result.ok}
+    case, runs = result.case, len(result.alarmed_at)
+    line: Line = {"figure": case.name, "ok": result.ok}
     if case.reach is not None:
         found = {"median": result.requests(0.5), "p95": result.requests(0.95)}
         line |= {"value": found, "unit": "requests", "reach": list(case.reach)}
     else:
+        below = round(upper_bound(result.alarms, runs), 5)
         line |= {"value": round(result.share, 5), "unit": "share", "at_most": case.at_most}
-    line["conditions"] = {"runs": len(result.alarmed_at), "seconds": round(result.seconds, 1)}
-    return line
+        line |= {"upper_bound_95": below}
+    return line | {"conditions": {"runs": runs, "cpu_seconds": round(result.seconds, 1)}}
 
 
-def said(result: Result) -> tuple[str, str, str, str]:
+def single_tests(pool: Pool, only: str, *, quick: bool) -> Iterator[Result]:
+    """The results of every case whose name holds `only`, as they come."""
+    chosen = [
+        (number, case)
+        for number, case in enumerate(cases())
+        if only in case.name and not (case.long and quick)
+    ]
+    found = pool.imap(one_case, [(number, quick) for number, _ in chosen])
+    for (_, case), (alarmed_at, seconds) in zip(chosen, found, strict=True):
+        yield Result(case, np.array(alarmed_at), seconds, LOOK if quick else 0)
+
+
+def whole_rollouts(
+    pool: Pool, only: str, *, quick: bool
+) -> Iterator[tuple[Scenario, list[bool], float]]:
+    """Every scenario whose name holds `only`: which of its runs alarmed, and how long they took."""
+    scale = QUICK_ROLLOUTS if quick else 1.0
+    waiting = [
+        (scenario, pool.imap(one_rollout, [(number, seed) for seed in scenario.seeds(scale)], 4))
+        for number, scenario in enumerate(scenarios())
+        if only in scenario.name
+    ]
+    for scenario, runs in waiting:
+        alarmed, seconds = zip(*runs, strict=True)
+        yield scenario, list(alarmed), sum(seconds)
+
+
+def rollout_line(scenario: Scenario, alarmed: Sequence[bool], seconds: float) -> Line:
+    """One JSON line."""
+    alarms, runs = sum(alarmed), len(alarmed)
+    return {
+        "figure": scenario.name,
+        "ok": scenario.is_met(alarms, runs),
+        "value": round(alarms / runs, 5),
+        "unit": "share",
+        "below": scenario.below,
+        "upper_bound_95": round(upper_bound(alarms, runs), 5),
+        "conditions": {"runs": runs, "cpu_seconds": round(seconds, 1)},
+    }
+
+
+def told(scenario: Scenario, alarmed: Sequence[bool]) -> tuple[str, ...]:
     """One row of the table."""
-    case, mark = result.case, "" if result.ok else "MISSED"
-    if case.reach is None:
-        return case.name, f"{result.share:.2%}", f"<= {case.at_most:.1%}", mark
-    median, late = (f"{result.requests(share):,.0f}" for share in (0.5, 0.95))
-    reach = f"{case.reach[0]:,} / {case.reach[1]:,} x {TOLERANCE}"
-    return case.name, f"{median} / {late}", reach, mark
-
-
-def cases(only: str) -> Iterator[Case]:
-    """Every case whose name holds `only`, each with a seed of its own."""
-    for seed, case in enumerate([*detections(), *promotions(), *limits()]):
-        if only in case.name:
-            case.seed = 1_000 + seed
-            yield case
-
-
-def whole_rollouts(console: Console, only: str, scale: float) -> list[dict[str, object]]:
-    """Scenarios in which nothing may happen, and one in which it must."""
-    table = Table("rollouts", "alarms", "may", "", title="whole rollouts, default policy")
-    lines = []
-    with console.status("") as status:
-        for scenario in scenarios():
-            if only not in scenario.name:
-                continue
-            status.update(scenario.name)
-            began = time.perf_counter()
-            alarms = scenario.alarms(scale)
-            share = sum(alarm is not None for alarm in alarms) / len(alarms)
-            may = f"<= {scenario.at_most:.1%}" if scenario.at_most is not None else "all"
-            ok = scenario.is_met(share)
-            table.add_row(scenario.name, f"{share:.2%}", may, "" if ok else "MISSED")
-            lines.append(
-                {
-                    "figure": scenario.name,
-                    "ok": ok,
-                    "value": round(share, 5),
-                    "unit": "share",
-                    "at_most": scenario.at_most,
-                    "at_least": scenario.at_least,
-                    "conditions": {
-                        "runs": len(alarms),
-                        "seconds": round(time.perf_counter() - began, 1),
-                    },
-                }
-            )
-    if lines:
-        console.print(table)
-    return lines
+    alarms, runs = sum(alarmed), len(alarmed)
+    below = f"{upper_bound(alarms, runs):.2%}" if scenario.below is not None else ""
+    reach = f"<= {scenario.below:.0%}, sure" if scenario.below is not None else "all"
+    mark = "" if scenario.is_met(alarms, runs) else "MISSED"
+    return scenario.name, f"{runs:,}", f"{alarms:,}", below, reach, mark
 
 
 def main() -> int:
@@ -128,40 +165,41 @@ def main() -> int:
     )
     parser.add_argument("--only", default="", help="cases whose name holds this word")
     asked = parser.parse_args()
-    scale, console = (QUICK if asked.quick else 1.0), Console(width=110)
-    table = Table("case", "found", "to reach", "", title="requests until the alarm, false alarms")
-    lines = []
-    with console.status("") as status:
-        for case in cases(asked.only):
-            if case.long and asked.quick:
-                continue
-            status.update(case.name)
-            result = simulate(case, scale, slack=LOOK if asked.quick else 0)
-            table.add_row(*said(result))
+    console, lines = Console(width=120), list[Line]()
+    sure = "at most (95 %)"
+    tests = Table("case", "runs", "found", sure, "to reach", "", title="requests, false alarms")
+    rollouts = Table("rollouts", "runs", "alarms", sure, "to reach", "", title="default policy")
+    with get_context("fork").Pool() as pool:
+        pending = whole_rollouts(pool, asked.only, quick=asked.quick)
+        for result in single_tests(pool, asked.only, quick=asked.quick):
+            tests.add_row(*said(result))
             lines.append(figure(result))
-    if lines:
-        console.print(table)
-    share_of_runs = QUICK_ROLLOUTS if asked.quick else 1.0
-    lines += whole_rollouts(console, asked.only, share_of_runs)
-    if not asked.only:
-        lines.append(beside_naive(console, 200 if asked.quick else 2_000))
+        for scenario, alarmed, seconds in pending:
+            rollouts.add_row(*told(scenario, alarmed))
+            lines.append(rollout_line(scenario, alarmed, seconds))
+        for table in (tests, rollouts):
+            if table.row_count:
+                console.print(table)
+        if not asked.only:
+            lines.append(beside_naive(pool, console, 200 if asked.quick else 2_000))
     for line in lines:
         print(json.dumps(line))
     return 0 if all(line["ok"] for line in lines) else 1
 
 
-def beside_naive(console: Console, runs: int) -> dict[str, object]:
+def beside_naive(pool: Pool, console: Console, runs: int) -> Line:
     """False rollbacks of healthy versions by rule."""
-    truths = (0.03, 0.04, 0.045, 0.05)
-    found = {truth: naive(truth, runs) for truth in truths}
-    table = Table("rule", *(f"{truth:.1%}" for truth in truths), title="false rollbacks, limit 5 %")
-    for rule in found[truths[0]]:
-        table.add_row(rule, *(f"{found[truth][rule]:.2%}" for truth in truths))
+    rules = pool.starmap(naive, [(truth, runs) for truth in TRUTHS])
+    found = dict(zip(TRUTHS, rules, strict=True))
+    title = f"false rollbacks of {runs:,} runs, limit 5 %"
+    table = Table("rule", *(f"{truth:.1%}" for truth in TRUTHS), title=title)
+    for rule in found[TRUTHS[0]]:
+        table.add_row(rule, *(f"{found[truth][rule]:.2%}" for truth in TRUTHS))
     console.print(table)
     return {
         "figure": "false rollbacks beside naive rules",
         "ok": found[0.05]["Headgate"] <= 0.01,
-        "value": {str(truth): rules for truth, rules in found.items()},
+        "value": {str(truth): shares for truth, shares in found.items()},
         "unit": "share",
         "conditions": {"runs": runs},
     }

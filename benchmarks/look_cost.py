@@ -1,8 +1,11 @@
 """What a look over all triggers of the default policy costs: `python benchmarks/look_cost.py`.
 
-Processor time of one look, from fresh cells to verdicts, as the fold takes it: with errors,
-latency, tokens and cost on every request, with ratings and judge verdicts on every one besides, and
-with nothing new. One JSON line each; `ok` says whether the limit is met.
+Processor time of one look, from fresh cells to verdicts and holds, as the fold takes it: with
+errors, latency, tokens and cost on every request, with ratings and judge verdicts on every one
+besides, and with nothing new. Every other second patient triggers (warnings, and whatever acts
+minutes later) look at all that came since; `mean_us` includes those looks and `all_us` is one.
+The best of several passes over the same looks counts, since other processes take their share.
+One JSON line each; `ok` says whether the limit is met by the look at which most decide (median).
 """
 
 from __future__ import annotations
@@ -17,12 +20,16 @@ from collections.abc import Callable
 import numpy as np
 
 from decision_rollouts import FAULTS, Rollout, Served, cell, healthy
+from headgate.judge.policy import Policy
 from headgate.judge.sequential.arms import Observed
-from headgate.judge.sequential.observing import observe
+from headgate.judge.sequential.holds import over, with_holds
+from headgate.judge.sequential.observing import PATIENT_EVERY_MS, observe
+from headgate.judge.sequential.state import Evidence
 from headgate.judge.sequential.verdicts import assess_sequential
 
 LIMIT_US = 200.0
-LOOKS, WARM_UP = 600, 100
+LOOKS, WARM_UP, PASSES = 400, 40, 7
+TICK_MS = 500
 Serve = Callable[[np.random.Generator, int], tuple[Served, Served]]
 
 
@@ -35,31 +42,45 @@ def measured_only(rng: np.random.Generator, _: int) -> tuple[Served, Served]:
 
 
 def looks_us(serve: Serve) -> list[float]:
-    """Microseconds of processor time of each look."""
+    """Microseconds of processor time of each look, the best of all passes."""
     rollout = Rollout(seed=1, serve=serve, ticks=0)
-    evidence, spent = rollout.evidence, []
+    seen = []
     for number in range(LOOKS):
-        arms = serve(rollout.rng, number)
-        names = (("v2", 1), ("v1", 1))
-        fresh = {name: cell(rollout.rng, served) for name, served in zip(names, arms, strict=True)}
-        rollout.now_ms += 500
-        seen = Observed(rollout.now_ms, fresh, "v2", "v1", FAULTS)
+        arms = zip((("v2", 1), ("v1", 1)), serve(rollout.rng, number), strict=True)
+        fresh = {name: cell(rollout.rng, served) for name, served in arms}
+        now_ms = rollout.now_ms + TICK_MS * (number + 1)
+        seen.append(Observed(now_ms, fresh, "v2", "v1", FAULTS))
+    passes = [one_pass(rollout, seen) for _ in range(PASSES)]
+    return [min(times) for times in zip(*passes, strict=True)][WARM_UP:]
+
+
+def one_pass(rollout: Rollout, seen: list[Observed]) -> list[float]:
+    """Microseconds of each look of a rollout from its beginning."""
+    evidence, spent = rollout.evidence, []
+    for fresh in seen:
         began = time.thread_time()
-        evidence = observe(rollout.policy, evidence, seen)
-        assess_sequential(rollout.policy, evidence, brief=True)
+        evidence = look(rollout.policy, evidence, fresh, rollout)
         spent.append((time.thread_time() - began) * 1e6)
-    return spent[WARM_UP:]
+    return spent
+
+
+def look(policy: Policy, evidence: Evidence, seen: Observed, rollout: Rollout) -> Evidence:
+    """One look and its verdicts."""
+    arms = rollout.arms()
+    assert not over(policy, evidence, arms)
+    evidence = with_holds(policy, observe(policy, evidence, seen), arms)
+    assess_sequential(policy, evidence, brief=True)
+    return evidence
 
 
 def idle_us() -> list[float]:
     """The same where no outcome came in."""
     rollout = Rollout(seed=1, serve=healthy, ticks=0)
-    seen = Observed(rollout.now_ms + 500, {}, "v2", "v1", FAULTS)
-    assess_sequential(rollout.policy, rollout.evidence, brief=True)
+    seen = Observed(rollout.now_ms + TICK_MS, {}, "v2", "v1", FAULTS)
+    look(rollout.policy, rollout.evidence, seen, rollout)
     began = time.thread_time()
     for _ in range(LOOKS):
-        evidence = observe(rollout.policy, rollout.evidence, seen)
-        assess_sequential(rollout.policy, evidence, brief=True)
+        look(rollout.policy, rollout.evidence, seen, rollout)
     return [(time.thread_time() - began) * 1e6 / LOOKS]
 
 
@@ -73,6 +94,7 @@ def main() -> None:
     for name, run in cases.items():
         spent = run()
         value = float(np.median(spent))
+        every = PATIENT_EVERY_MS // TICK_MS
         line = {
             "figure": f"look_over_all_triggers, {name}",
             "value": round(value, 1),
@@ -80,8 +102,10 @@ def main() -> None:
             "ok": value <= LIMIT_US,
             "ratios": {},
             "conditions": {
-                "p95_us": round(float(np.quantile(spent, 0.95)), 1),
+                "mean_us": round(float(np.mean(spent)), 1),
+                "all_us": round(float(np.median(spent[::every])), 1),
                 "limit_us": LIMIT_US,
+                "best_of": PASSES,
                 "python": platform.python_version(),
                 "cpus": os.cpu_count(),
             },

@@ -54,6 +54,8 @@ def test_the_settings_of_the_proof_are_told_as_promises(run: Run) -> None:
     assert "A healthy version is rolled back in at most 1.00% of phases" in words
     assert "planned for 100,000 candidate requests" in words
     assert "By threshold, without a proof: safety." in words
+    assert "held against the recorded performance of the previous one" in words
+    assert "2 safety violations of different requests within 10 min act" in words
 
 
 def test_a_bad_policy_is_refused_with_all_its_mistakes(run: Run, tmp_path: Path) -> None:

@@ -9,9 +9,15 @@ from rich.console import Console
 from headgate.cli import answers, phrases
 from headgate.cli.live import LiveScreen, PlainScreen
 from headgate.cli.view import model_view, plain_lines, split_bar
-from headgate.vocabulary import AlertState, Mode, Verdict
+from headgate.vocabulary import AlertKind, AlertState, Mode, Severity, Verdict
 from headgate.wire.control import Weight
-from headgate.wire.status import ModelStatus, TriggerStatus, VersionStatus, WindowRow
+from headgate.wire.status import (
+    ModelStatus,
+    TriggerStatus,
+    VersionStatus,
+    WatchStatus,
+    WindowRow,
+)
 from support.statuses import (
     ALERT_ID,
     AT_MS,
@@ -315,6 +321,21 @@ def test_windows_can_be_chosen() -> None:
     assert "54,321" not in capture.get()
 
 
+def test_without_a_rollout_it_says_what_production_is_held_against() -> None:
+    watch = WatchStatus(version="v2", against="v1", since_ms=AT_MS - 60_000)
+    alone = {"rollout": None, "previous": "v1", "production": "v2"}
+    weights = (Weight(version="v2", weight=10_000),)
+    status = canary(**alone, watch=watch, weights=weights)
+    lines = "\n".join(plain_lines(status))
+    assert "no rollout; v2 is watched against the recorded performance of v1" in lines
+    assert "yes: all 2 triggers are within their limits" in lines
+    assert "nothing until a rollout starts, while all is well" in lines
+    due = breached(**alone, watch=watch, weights=weights)
+    assert "rollback to v1 in 12 min unless rating falls back" in "\n".join(plain_lines(due))
+    nothing = canary(**alone, watch=structs.replace(watch, against=""), weights=weights)
+    assert "against the policy's own limits" in "\n".join(plain_lines(nothing))
+
+
 def test_a_low_terminal_leaves_out_what_is_well() -> None:
     console = Console(width=150, height=40, force_terminal=False)
     screen = LiveScreen("t", console)
@@ -323,3 +344,12 @@ def test_a_low_terminal_leaves_out_what_is_well() -> None:
         console.print(screen.view(AT_MS))
     assert "Mean rating 3.10" in capture.get()
     assert "About error_rate." not in capture.get()
+
+
+def test_a_rollout_that_waits_for_a_person_offers_the_ways_on() -> None:
+    waiting = alert(kind=AlertKind.ROLLOUT_WAITING, severity=Severity.WARNING, deadline_ms=None)
+    waits = rollout(waits="not proven good within 2 w: " + LACKS, next="Nothing until a person.")
+    text = plain(canary(alerts=(structs.replace(waiting, commands=()),), rollout=waits))
+    assert f"headgate rollout skip {MODEL} --reason '...'" in text
+    assert "waits for a person: not proven good within 2 w" in text
+    assert "25 % now (waits for a person)" in text

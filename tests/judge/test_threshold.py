@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pytest
@@ -123,18 +122,6 @@ def test_calm_that_lasts_clears_the_evidence() -> None:
 def test_without_a_stable_arm_a_relative_trigger_has_no_baseline() -> None:
     (seen,) = over_time(COST, look(served(100, cost_microusd=900)))
     assert (seen.verdict, seen.reason) == (Verdict.UNKNOWN, Reason.NO_BASELINE)
-
-
-def test_without_a_stable_arm_the_recorded_performance_is_the_baseline() -> None:
-    recorded = {"cost_mean_usd": 0.0001}
-    alone = dataclasses.replace(look(served(100, cost_microusd=900)), recorded=recorded)
-    (seen,) = over_time(COST, alone)
-    assert seen.verdict in {Verdict.SUSPECT, Verdict.BREACH}
-    assert "recorded of stable" in seen.sentence
-    assert seen.evidence["stable"] == 0.0001
-    live = look(served(100, cost_microusd=900), served(100, cost_microusd=900))
-    (seen,) = over_time(COST, dataclasses.replace(live, recorded=recorded))
-    assert seen.verdict is Verdict.OK
 
 
 def test_with_too_few_stable_samples_a_relative_trigger_is_unknown() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from headgate.release.measuring import recorded
+from headgate.release.standards import recorded_of
 from headgate.vocabulary import Status, Topic
 from headgate.wire.audit import AuditRecord
 from headgate.wire.registry import (
@@ -230,9 +230,9 @@ def test_what_was_measured_comes_before_what_was_declared_as_a_baseline() -> Non
     catalogue = replace(
         bench.model.catalogue, measured={"v1.0.0": Performance(latency_p95_ms=1830)}
     )
-    known = recorded(replace(bench.model, catalogue=catalogue), "v1.0.0")
-    assert known == {"latency_p95_ms": 1830, "success_rate": 0.9}
-    assert recorded(bench.model, "v1") == {}
+    known = dict(recorded_of(replace(bench.model, catalogue=catalogue), "v1.0.0"))
+    assert (known["latency_p95_ms"], known["success_rate"]) == (1830, 0.9)
+    assert recorded_of(bench.model, "v1") == ()
 
 
 def test_a_token_alert_names_what_differs_in_prompt_and_parameters() -> None:

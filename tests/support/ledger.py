@@ -63,6 +63,7 @@ class Traffic:
     rating: float | None = None
     hallucination_rate: float | None = None
     safety_violations: int = 0
+    unsafe_request: str = ""  # who violated safety; by default another request each time
     tokens: int | None = None
     cost_usd: float | None = None
     buckets: tuple[int, int] | None = None  # from, to
@@ -296,7 +297,8 @@ class LedgerBench:
             _total(pane, "bucket", int(buckets.sum()), count)
         if traffic.safety_violations:
             _label(pane, "safety_violation", count, traffic.safety_violations)
-            pane.unsafe.append(f"request-{self.outcome_offset}")
+            name = traffic.unsafe_request or f"request-{self.outcome_offset}"
+            pane.unsafe = list(dict.fromkeys([*pane.unsafe, name]))
         if traffic.tokens is not None:
             _total(pane, "tokens", traffic.tokens * count, count)
             pane.tokens[bucket_index_of(traffic.tokens)] += count

@@ -88,8 +88,9 @@ class Row:
                 if name != "safety_violation":
                     self.slotted(got, "labelled", name)
                     self.slotted(got, "flagged", name, int(got[name]))
-        if got.get("safety_violation") and len(self.safety_request_ids) < 8:
-            self.safety_request_ids.append(got["request_id"])
+        named, unsafe = self.safety_request_ids, got.get("safety_violation")
+        if unsafe and len(named) < 8 and got["request_id"] not in named:
+            named.append(got["request_id"])
 
     def amount(self, got: dict[str, Any], name: str, value: int) -> None:
         self.value(name, value)

@@ -6,9 +6,9 @@ import shlex
 from math import log
 
 from headgate.cli.moments import countdown, when
-from headgate.cli.phrases import by_urgency, split_words, trigger_name
+from headgate.cli.phrases import by_urgency, split_words, trigger_name, watch_words
 from headgate.judge.durations import say_duration
-from headgate.vocabulary import AlertState, Mode, Verdict
+from headgate.vocabulary import AlertState, Mode, Severity, Verdict
 from headgate.wire.alerts import Alert
 from headgate.wire.status import ModelStatus, RolloutStatus, TriggerStatus
 
@@ -22,16 +22,16 @@ def runs_now(status: ModelStatus) -> str:
         return "nothing yet: no version is adopted"
     words, rollout = split_words(status.weights), status.rollout
     if rollout is None:
-        return f"{words}; no rollout"
+        return f"{words}; {watch_words(status)}"
     place = f": {rollout.place}" if rollout.place else ""
     return f"{words}; {rollout.kind.replace('_', '-')} of {rollout.candidate}{place}"
 
 
 def good_so_far(status: ModelStatus) -> str:
-    """One sentence about the candidate's verdicts."""
+    """One sentence about the verdicts on the candidate, or on the version in production."""
     if not status.fresh:
         return "not known: telemetry is stale or lagging, so nothing is decided"
-    if status.rollout is None:
+    if status.rollout is None and status.watch is None:
         return "nothing is being compared"
     rows = by_urgency(status.triggers)
     return _verdict_words(status, rows) if rows else "not known yet"
@@ -79,12 +79,13 @@ def _nearness(row: TriggerStatus) -> float:
 def happens_next(status: ModelStatus, now_ms: int) -> str:
     """What Headgate will do by itself, and when."""
     due = [alert for alert in status.alerts if alert.deadline_ms is not None and not acted(alert)]
-    if due and status.rollout is not None:
+    if due:
+        back_to = status.rollout.stable if status.rollout is not None else status.previous
         first = min(due, key=lambda alert: alert.deadline_ms or 0)
         left = countdown(first.deadline_ms or 0, now_ms)
         if status.mode is Mode.OBSERVE:
             return f"nothing: in observe mode; it would roll back {left} ({first.trigger})"
-        return f"rollback to {status.rollout.stable} {left} unless {first.trigger} falls back"
+        return f"rollback to {back_to} {left} unless {first.trigger} falls back"
     if status.recovering:
         return routers_wanted(status)
     return _without_a_deadline(status, now_ms)
@@ -92,16 +93,16 @@ def happens_next(status: ModelStatus, now_ms: int) -> str:
 
 def _without_a_deadline(status: ModelStatus, now_ms: int) -> str:
     doubtful = _critical(status, Verdict.SUSPECT)
-    if status.rollout is None:
-        words = "nothing until a rollout starts"
-    elif status.rollout.holding:
+    if status.rollout is None and not (status.watch and doubtful):
+        words = "nothing until a rollout starts" + (", while all is well" if status.watch else "")
+    elif status.rollout is not None and status.rollout.holding:
         words = "nothing: the rollout holds until both versions are well again"
     elif status.mode is Mode.OBSERVE:
         words = "nothing by itself: in observe mode Headgate judges and does not act"
     elif doubtful:
         words = f"if it lasts, {' and '.join(doubtful)} becomes a breach, and Headgate acts"
     else:
-        words = _on_its_course(status.rollout, now_ms)
+        words = _on_its_course(status.rollout, now_ms) if status.rollout is not None else ""
     return words
 
 
@@ -140,7 +141,7 @@ def acted(alert: Alert) -> bool:
 def can_do(status: ModelStatus) -> list[str]:
     """Commands to paste: the alerts' own first, then what the rollout admits now.
 
-    Nothing that means more traffic while an alert is open or a critical trigger is in doubt.
+    Nothing that means more traffic while a critical alert is open or trigger in doubt.
     """
     commands = [
         command
@@ -150,7 +151,8 @@ def can_do(status: ModelStatus) -> list[str]:
     ]
     known = {_verb(command) for command in commands}
     usual = [command for command in status.can if _verb(command) not in known]
-    if status.alerts or _critical(status, Verdict.SUSPECT, Verdict.BREACH):
+    alarmed = any(alert.severity is Severity.CRITICAL for alert in status.alerts)
+    if alarmed or _critical(status, Verdict.SUSPECT, Verdict.BREACH):
         usual = [command for command in usual if _verb(command) not in _MORE_TRAFFIC]
     commands += usual
     if status.mode is Mode.OBSERVE:

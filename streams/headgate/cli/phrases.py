@@ -39,6 +39,15 @@ def percent(value: float | None) -> str:
     return f"{value * 100:.1f} %" if value < 0.0995 else f"{value * 100:.0f} %"
 
 
+def watch_words(status: ModelStatus) -> str:
+    """What the version in production is held against, where no rollout runs."""
+    if status.watch is None:
+        return "no rollout"
+    against = f"against the recorded performance of {status.watch.against}"
+    held = against if status.watch.against else "against the policy's own limits"
+    return f"no rollout; {status.watch.version} is watched {held}"
+
+
 def by_urgency(triggers: Iterable[TriggerStatus]) -> list[TriggerStatus]:
     """Breaches first, critical before warnings."""
     return sorted(

@@ -11,6 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from headgate.cli.course_rules import course_lines
 from headgate.cli.failures import ExitCode
 from headgate.cli.options import AsJson, examples, print_json
 from headgate.cli.pace import Pace, TriggerPace, pace_lines, paced, weights_table
@@ -170,6 +171,7 @@ def _check_json(
         "policy": policy.name,
         "digest": digest,
         "weight": weight,
+        "rollouts": course_lines(policy),
         "proof": {"words": proof_lines(policy), **policy.proof.model_dump()},
         "triggers": [
             {

@@ -10,13 +10,22 @@ from pydantic import BaseModel
 
 from headgate.config import load_policy_document
 from headgate.contract import contract_file
-from headgate.judge.permits import Approvals, CompatibilitySettings
+from headgate.judge.calendar import BusinessHours, Calendar, Freeze
+from headgate.judge.courses import (
+    AbSettings,
+    BlueGreenSettings,
+    CanarySettings,
+    CriterionSettings,
+    StepSettings,
+)
+from headgate.judge.permits import Approvals, CompatibilitySettings, ProductionWatch
 from headgate.judge.policy import (
     BesideStable,
     CallerFaultRules,
     Limit,
     Policy,
     PolicyError,
+    ProofSettings,
     Trigger,
     parse_policy,
 )
@@ -29,7 +38,17 @@ _PARTS: dict[object, type[BaseModel]] = {
     "beside_stable": BesideStable,
     "caller_faults": CallerFaultRules,
     "compatibility": CompatibilitySettings,
+    "production": ProductionWatch,
     "approvals": Approvals,
+    "proof": ProofSettings,
+    "canary": CanarySettings,
+    "steps": StepSettings,
+    "ab": AbSettings,
+    "criteria": CriterionSettings,
+    "blue_green": BlueGreenSettings,
+    "calendar": Calendar,
+    "business_hours": BusinessHours,
+    "freezes": Freeze,
 }
 
 

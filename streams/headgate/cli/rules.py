@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headgate.cli.course_rules import course_lines
 from headgate.cli.phrases import share
 from headgate.judge.durations import say_duration
 from headgate.judge.policy import Policy, Trigger
@@ -23,7 +24,30 @@ def policy_lines(policy: Policy) -> list[str]:
     about = f": {policy.description}" if policy.description else ""
     lines = [f"Policy {policy.name}{about}", ""]
     lines += [f"  {trigger_line(policy, trigger)}" for trigger in policy.triggers]
-    return [*lines, "", _compatibility(policy), "", *proof_lines(policy)]
+    return [
+        *lines,
+        "",
+        *course_lines(policy),
+        "",
+        _production(policy),
+        _compatibility(policy),
+        "",
+        *proof_lines(policy),
+    ]
+
+
+def _production(policy: Policy) -> str:
+    rule = policy.production
+    if not rule.watch:
+        return "While no rollout runs, the version in production is not watched."
+    times = "One safety violation acts"
+    if rule.violations > 1:
+        within = say_duration(rule.within)
+        times = f"{rule.violations} safety violations of different requests within {within} act"
+    return (
+        "While no rollout runs, the version in production is held against the recorded performance "
+        f"of the previous one, and a breach goes back to that. {times}; choices are not compared."
+    )
 
 
 def _compatibility(policy: Policy) -> str:

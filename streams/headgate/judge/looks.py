@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from headgate.measure.cells import Cell
@@ -39,8 +38,7 @@ class Look:
 
     `blind` tells why nothing that the tables say can be trusted now (stale or lagging telemetry),
     `answered` how many of the candidate's last choices have outcomes, where routers report;
-    `brief` spares words that nobody will be told. `recorded` is what the registry has of the stable
-    version by metric, for where its arm is not live.
+    `brief` spares words that nobody will be told.
     """
 
     now_ms: int
@@ -51,4 +49,3 @@ class Look:
     blind_because_lagging: bool = False
     answered: Answered | None = None
     brief: bool = False
-    recorded: Mapping[str, float] = field(default_factory=dict)

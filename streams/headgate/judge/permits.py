@@ -10,6 +10,8 @@ from headgate.judge.durations import DurationMs
 from headgate.wire.requests import AnyRequest, ApplyKeys, Approve
 
 MAX_WAIT_MS = 86_400_000
+MAX_WINDOW_MS = 3_600_000
+MAX_VIOLATIONS = 7  # of more at once not every request is named
 APPROVABLE = frozenset(
     str(kind.__struct_config__.tag)
     for kind in get_args(AnyRequest)
@@ -44,6 +46,24 @@ class CompatibilitySettings(Strict):
     def allows_unknown(self, *, registered: bool) -> bool:
         """Whether a version may serve of which it is not known that it fits."""
         return not registered if self.allow_unknown is None else self.allow_unknown
+
+
+class ProductionWatch(Strict):
+    """How the version in production is watched while no rollout runs.
+
+    `violations` of safety by distinct requests `within` that time act; one alone proves too little
+    over months.
+    """
+
+    watch: bool = True
+    violations: Annotated[int, Field(ge=1, le=MAX_VIOLATIONS)] = 2
+    within: DurationMs = 600_000
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if not 0 < self.within <= MAX_WINDOW_MS:
+            raise ValueError("within must be above 0 and at most 1h")
+        return self
 
 
 class Approvals(Strict):

@@ -20,7 +20,12 @@ from pydantic import (
 from headgate.judge.calendar import Calendar
 from headgate.judge.courses import AbSettings, BlueGreenSettings, CanarySettings
 from headgate.judge.durations import DurationMs
-from headgate.judge.permits import Approvals, CompatibilitySettings, Strict
+from headgate.judge.permits import (
+    Approvals,
+    CompatibilitySettings,
+    ProductionWatch,
+    Strict,
+)
 from headgate.judge.sequential.budget import MIN_PLANNED
 from headgate.judge.sequential.plan import plan_of
 from headgate.measure.metrics import ANSWERED, METRICS, CallerFaults
@@ -156,7 +161,7 @@ class ProofSettings(Strict):
 
 
 class Policy(Strict):
-    """Everything that decides about a model's rollouts."""
+    """Everything that decides about a model's rollouts, and about its production version."""
 
     name: Annotated[str, Field(min_length=1, max_length=64)]
     description: str = ""
@@ -164,6 +169,7 @@ class Policy(Strict):
     recovered_within: DurationMs = 60_000
     proof: ProofSettings = ProofSettings()
     compatibility: CompatibilitySettings = CompatibilitySettings()
+    production: ProductionWatch = ProductionWatch()
     approvals: Approvals | None = None
     calendar: Calendar = Calendar()
     canary: CanarySettings = CanarySettings()

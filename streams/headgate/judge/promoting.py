@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil, log
+from math import ceil, inf, log
 
 from headgate.judge.policy import Policy, Trigger
 from headgate.judge.sequential.combining import combine, e_value, log_good, weights_of
@@ -14,6 +14,7 @@ from headgate.measure.metrics import METRICS
 from headgate.vocabulary import Verdict
 
 SAFETY = "safety_violations"
+MAX_MORE = 10**9  # beyond that nothing points towards a proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,8 @@ def _not_good(
         return Lacking(trigger.name, f"no {unit} to prove it by yet")
     words = f"evidence {e_value(good):.3g} of {e_value(needed):.3g}"
     # Evidence grows in proportion to samples while nothing changes.
-    more = ceil(samples * (needed - good) / good) if good > 0 else None
-    return Lacking(trigger.name, words, more, unit)
+    more = samples * (needed - good) / good if good > 0 else inf
+    return Lacking(trigger.name, words, ceil(more) if more <= MAX_MORE else None, unit)
 
 
 def _leaning(policy: Policy, evidence: Evidence) -> list[Lacking | None]:

@@ -6,13 +6,13 @@ available per trigger; a sequential proof can take its place without the rest no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from headgate.judge.durations import say_duration
 from headgate.judge.looks import Look, Reader
 from headgate.judge.policy import Trigger
+from headgate.judge.recorded import origin_of, subject_of, unrecorded
 from headgate.judge.verdicts import Assessment, Memory
 from headgate.measure.metrics import METRICS, Reading
 from headgate.vocabulary import Reason, Verdict
@@ -53,13 +53,16 @@ def _compare(trigger: Trigger, look: Look) -> _Comparison:
     read = partial(_read, trigger, look)
     relative = trigger.limit.beside_stable
     candidate = read(look.candidate.same_split if relative else look.candidate.window)
+    missing = _few(trigger, candidate)
+    if look.brief and not relative and (missing or not _is_crossed(trigger, candidate)):
+        return _Comparison(candidate, None, _absolute_limit(trigger), missing=missing)
     stable = read(look.stable.same_split) if look.stable else None
-    if candidate.value is None or candidate.samples < trigger.min_samples:
-        return _Comparison(candidate, stable, None, missing=Reason.TOO_FEW_SAMPLES)
+    if missing is not None:
+        return _Comparison(candidate, stable, None, missing=missing)
     if relative:
-        return _compare_with_baseline(trigger, candidate, stable, look.recorded)
-    limit = trigger.limit.above if trigger.limit.above is not None else trigger.limit.below
-    if limit is None or not _beyond_limit(trigger, candidate.value):
+        return _compare_with_baseline(trigger, candidate, stable)
+    limit = _absolute_limit(trigger)
+    if limit is None or not _is_crossed(trigger, candidate):
         return _Comparison(candidate, stable, limit)
     if trigger.beside_stable is None or look.stable is None:
         return _Comparison(candidate, stable, limit, crossed=True)
@@ -73,15 +76,11 @@ def _read(trigger: Trigger, look: Look, arm: Reader) -> Reading:
 
 
 def _compare_with_baseline(
-    trigger: Trigger, candidate: Reading, stable: Reading | None, recorded: Mapping[str, float]
+    trigger: Trigger, candidate: Reading, stable: Reading | None
 ) -> _Comparison:
-    """Beside the live stable arm; beside what the registry has recorded where none is live."""
-    known = recorded.get(trigger.metric)
-    if stable is None and known is None:
+    if stable is None:
         return _Comparison(candidate, None, None, missing=Reason.NO_BASELINE)
-    few = stable is not None and stable.samples < trigger.min_stable_samples
-    stable = stable or Reading(known, 0)
-    if stable.value is None or few:
+    if stable.value is None or stable.samples < trigger.min_stable_samples:
         return _Comparison(candidate, stable, None, missing=Reason.TOO_FEW_STABLE_SAMPLES)
     value = candidate.value if candidate.value is not None else stable.value
     if trigger.limit.below_stable_by is not None:
@@ -93,7 +92,20 @@ def _compare_with_baseline(
     return _Comparison(candidate, stable, limit, crossed=crossed)
 
 
-def _beyond_limit(trigger: Trigger, value: float) -> bool:
+def _few(trigger: Trigger, candidate: Reading) -> Reason | None:
+    few = candidate.value is None or candidate.samples < trigger.min_samples
+    return Reason.TOO_FEW_SAMPLES if few else None
+
+
+def _absolute_limit(trigger: Trigger) -> float | None:
+    return trigger.limit.above if trigger.limit.above is not None else trigger.limit.below
+
+
+def _is_crossed(trigger: Trigger, candidate: Reading) -> bool:
+    """Whether it lies beyond an absolute limit."""
+    value = candidate.value
+    if value is None:
+        return False
     if trigger.limit.above is not None:
         return value > trigger.limit.above
     return trigger.limit.below is not None and value < trigger.limit.below
@@ -157,12 +169,12 @@ def _within(trigger: Trigger, seen: _Comparison, cleared: bool) -> Assessment:
 
 def _unknown(trigger: Trigger, seen: _Comparison) -> Assessment:
     row = METRICS[trigger.metric]
-    have, need, whose = seen.candidate.samples, trigger.min_samples, "the candidate"
+    have, need, whose = seen.candidate.samples, trigger.min_samples, subject_of(trigger)
     if seen.missing is Reason.TOO_FEW_STABLE_SAMPLES:
         have = seen.stable.samples if seen.stable else 0
         need, whose = trigger.min_stable_samples, "stable"
     if seen.missing is Reason.NO_BASELINE:
-        sentence = f"The {row.noun} has no baseline: no stable arm is live, and none recorded."
+        sentence = f"The {row.noun} has no baseline: {unrecorded(trigger)}."
     else:
         window = say_duration(trigger.window)
         sentence = (
@@ -197,11 +209,11 @@ def _words(trigger: Trigger, seen: _Comparison) -> str:
     if trigger.metric == "safety_violations":
         count = seen.candidate.hits or 0
         noun = "safety violation" if count == 1 else "safety violations"
-        return f"{count} {noun} of the candidate in {say_duration(trigger.window)}"
+        return f"{count} {noun} of {subject_of(trigger)} in {say_duration(trigger.window)}"
     words = f"{row.noun} {row.say(seen.candidate.value)} is {side} the limit {row.say(seen.limit)}"
+    words += origin_of(trigger)
     if seen.stable is not None and seen.stable.value is not None:
-        whose = "stable" if seen.stable.samples else "recorded of stable"
-        words += f" ({whose}: {row.say(seen.stable.value)})"
+        words += f" (stable: {row.say(seen.stable.value)})"
     words += f" over {seen.candidate.samples:,} {row.unit_samples}"
     return words[0].upper() + words[1:]
 

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from headgate.measure.cells import Cell
+from headgate.measure.measures import MAX_SAFETY_IDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,10 @@ def _task_failures(cell: Cell, _: CallerFaults) -> Reading:
 
 
 def _safety_violations(cell: Cell, _: CallerFaults) -> Reading:
-    hits = cell.flagged.get("safety_violation", 0)
+    """Requests that violated safety: one that is said twice counts once, while all are named."""
+    hits, named = cell.flagged.get("safety_violation", 0), len(cell.safety_request_ids)
+    if 0 < named < MAX_SAFETY_IDS:
+        hits = min(hits, named)
     samples = cell.labelled.get("safety_violation", 0)
     return Reading(float(hits), samples, hits, cell.safety_request_ids)
 

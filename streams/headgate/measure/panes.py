@@ -166,9 +166,9 @@ class Pane:
     def _keep_safety_ids(self, rows: Sequence[int], outcomes: Sequence[Outcome]) -> None:
         flagged = [place for place, o in enumerate(outcomes) if o.safety_violation is True]
         for place in flagged:
-            kept = self._safety_ids[rows[place]]
-            if len(kept) < MAX_SAFETY_IDS:
-                kept.append(outcomes[place].request_id)
+            kept, name = self._safety_ids[rows[place]], outcomes[place].request_id
+            if len(kept) < MAX_SAFETY_IDS and name not in kept:
+                kept.append(name)
 
     def _snapshot(self, row: int, final: bool) -> Snapshot:
         model, version, revision = self._keys[row]

@@ -13,7 +13,8 @@ from headgate.release.changed import changed
 from headgate.release.compatible import NoTargetError, Target, choose_target, page
 from headgate.release.courses.experiment import without_arm
 from headgate.release.reasons import because
-from headgate.release.rollouts import drop, policy_of, roll_back
+from headgate.release.reversing import drop, roll_back
+from headgate.release.rollouts import policy_of
 from headgate.release.splits import decision_id, next_revision, whole
 from headgate.release.state import Incident, ModelState, Watched
 from headgate.release.turn import Turn
@@ -40,7 +41,8 @@ def act(
     if not due:
         return state
     try:
-        target = choose_target(state, watched.version, watched.beside)
+        usual = watched.beside if state.rollout else state.previous
+        target = choose_target(state, watched.version, usual)
     except NoTargetError as error:
         return page(turn, state, due[0][0].name, error, seen=due[0][2], version=watched.version)
     return _response_to(state)(turn, state, watched, due, target)
@@ -99,8 +101,11 @@ def _roll_back(
 
 
 def _is_ended(incident: Incident) -> bool:
-    """A rollback ends what is open about the rollout; who signs commands is another matter."""
-    return not incident.acted and incident.kind is not AlertKind.COMMANDS_REFUSED
+    """A rollback ends what is open about the rollout; who signs commands, or that its target must
+    be started, is another matter.
+    """
+    stays = {AlertKind.COMMANDS_REFUSED, AlertKind.COLD_ROLLBACK}
+    return not incident.acted and incident.kind not in stays
 
 
 def _drop(

@@ -42,13 +42,17 @@ class NoTargetError(RefusedError):
     """Nothing is fit to go back to: the split stays, and on-call is paged."""
 
     def __init__(self, bad: str, usual: str, why: str, model: str) -> None:
+        usually = f"{usual} cannot" if usual else "Nothing can"
         super().__init__(
-            f"{usual} cannot take all traffic back from {bad}: {why} No earlier version is "
+            f"{usually} take all traffic back from {bad}: {why} No earlier version is "
             "known to be compatible: Headgate leaves the split alone.",
             f"Register {usual} or an earlier version as compatible, or make an embedding live "
-            f"that it fits; then headgate rollout rollback {shlex.quote(model)}",
+            f"that it fits; then headgate rollout rollback {shlex.quote(model)}"
+            if usual
+            else f"headgate rollout start {shlex.quote(model)} --stable {shlex.quote(bad)} "
+            "--candidate VERSION --weight 500",
         )
-        self.versions = (bad, usual)
+        self.versions = (bad, usual) if usual else (bad,)
 
 
 def check_candidate(state: ModelState, candidate: str) -> None:
@@ -99,6 +103,8 @@ def choose_target(state: ModelState, bad: str, usual: str, *, by_hand: bool = Fa
     Raises `NoTargetError`.
     """
     settings = _settings(state)
+    if not usual:
+        raise NoTargetError(bad, usual, "no previous version is known.", state.model)
     answer = _answer(state, usual, settings)
     why = _against(state, answer, settings, by_hand=by_hand)
     if not why:

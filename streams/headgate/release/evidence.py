@@ -14,7 +14,7 @@ from headgate.judge.sequential.blocks import with_block, with_references
 from headgate.judge.sequential.budget import MIN_PLANNED
 from headgate.judge.sequential.holds import over, with_holds
 from headgate.judge.sequential.observing import observe
-from headgate.judge.sequential.state import Evidence, Split, WarmUp
+from headgate.judge.sequential.state import Evidence, Split, WarmUp, without_stable
 from headgate.measure.windows import (
     MINUTE_MS,
     covered_ms,
@@ -22,8 +22,9 @@ from headgate.measure.windows import (
     recent_requests,
 )
 from headgate.release.splits import weight_of
+from headgate.release.standards import standard_of
 from headgate.release.state import ModelState, Watched
-from headgate.release.watched import each
+from headgate.release.watched import each, weight_beside
 from headgate.vocabulary import BASIS_POINTS
 
 MAX_IN_FLIGHT_MS = 60_000
@@ -33,13 +34,25 @@ UNHEARD_MS = 60_000
 MAX_SPLITS = 64
 
 
-def begin(state: ModelState, watched: Watched, policy: Policy, now_ms: int) -> Watched:
-    """A new phase: no evidence yet, beside stable as it was until now."""
-    planned = planned_requests(state, watched, policy, now_ms)
-    evidence = Evidence(started_ms=now_ms, planned=planned, observed_ms=now_ms)
-    recent = recent_requests(state.tables, watched.beside, REFERENCE_REQUESTS)
+def begin(
+    state: ModelState, watched: Watched, policy: Policy, now_ms: int, *, forever: int = 0
+) -> Watched:
+    """A new phase: no evidence yet, beside stable as it was until now. Outcomes count from here, so
+    choices do too.
+
+    Outcomes count from here, so choices do too. `forever` makes it a watch without an end, and
+    is how many requests it has in 30 days.
+    """
+    evidence = Evidence(
+        started_ms=now_ms,
+        planned=forever or planned_requests(state, watched, policy, now_ms),
+        forever=forever > 0,
+        observed_ms=now_ms,
+    )
+    recent = recent_requests(state.tables, _measure(state, watched), REFERENCE_REQUESTS)
     evidence = with_references(policy, evidence, recent)
-    told = _resplit(state, replace(watched, evidence=evidence), now_ms)
+    begun = replace(watched, evidence=evidence, routing=(_chosen(state, watched, now_ms),))
+    told = _resplit(state, begun, now_ms)
     return replace(told, evidence=_with_blocks(state, told, policy, told.evidence or evidence))
 
 
@@ -48,7 +61,7 @@ def planned_requests(state: ModelState, watched: Watched, policy: Policy, now_ms
     holds for a time and the rate is known, else what the policy says.
     """
     course = state.rollout.course if state.rollout is not None else None
-    rate = _requests_per_s(state, watched, now_ms)
+    rate = requests_per_s(state, watched, now_ms)
     if course is None or course.stay is None or not rate:
         return policy.proof.planned_requests
     weight = weight_of(state, watched.version)
@@ -60,6 +73,7 @@ def _with_blocks(
     state: ModelState, watched: Watched, policy: Policy, evidence: Evidence
 ) -> Evidence:
     """With what the blocks that have closed by now tell of the looks to come."""
+    measure = _measure(state, watched)
     return with_block(
         policy,
         evidence,
@@ -67,13 +81,20 @@ def _with_blocks(
         partial(
             recent_requests,
             state.tables,
-            watched.beside,
+            measure,
             REFERENCE_REQUESTS,
             REFERENCE_QUANTILES,
         ),
-        stable=watched.beside,
+        stable=measure,
         faults=policy.caller_faults.rules(),
     )
+
+
+def _measure(state: ModelState, watched: Watched) -> str:
+    """Whose traffic tells how bursty outcomes are and how long they take: stable's while it is
+    live, else the version's own until now.
+    """
+    return watched.beside if weight_beside(state, watched) else watched.version
 
 
 def resplit(state: ModelState, now_ms: int) -> ModelState:
@@ -86,9 +107,11 @@ def _resplit(state: ModelState, watched: Watched, now_ms: int) -> Watched:
     if evidence is None:
         return watched
     split = split_of(state, watched, now_ms)
+    if evidence.splits and evidence.splits[-1].stable and not split.stable:
+        evidence = without_stable(evidence)
     warm_up = evidence.warm_up
     if not evidence.splits or split.candidate > evidence.splits[-1].candidate:
-        rate = _requests_per_s(state, watched, now_ms)
+        rate = requests_per_s(state, watched, now_ms)
         warm_up = WarmUp(
             since_ms=now_ms,
             until_ms=now_ms + in_flight_ms(evidence),
@@ -111,17 +134,24 @@ def split_of(state: ModelState, watched: Watched, now_ms: int) -> Split:
         revision=state.command.revision if state.command else 0,
         since_ms=now_ms,
         candidate=weight_of(state, watched.version),
-        stable=weight_of(state, watched.beside),
+        stable=weight_beside(state, watched),
         first=first,
     )
 
 
-def new_phase(state: ModelState, policy: Policy, now_ms: int) -> ModelState:
-    """Under another policy: what was proven against other limits proves nothing now."""
-    return each(state, lambda watched: _new_phase(state, watched, policy, now_ms))
+def new_phase(state: ModelState, now_ms: int) -> ModelState:
+    """Under another policy: what was proven against other limits proves nothing now. The watch over
+    production begins anew by itself.
+    """
+    if state.rollout is None:
+        return replace(state, watched={}) if state.watched else state
+    return each(state, lambda watched: _new_phase(state, watched, now_ms))
 
 
-def _new_phase(state: ModelState, watched: Watched, policy: Policy, now_ms: int) -> Watched:
+def _new_phase(state: ModelState, watched: Watched, now_ms: int) -> Watched:
+    policy = standard_of(state, watched)
+    if policy is None:
+        return watched
     known = {trigger.name for trigger in policy.triggers}
     memories = {name: kept for name, kept in watched.memories.items() if name in known}
     watched = replace(watched, memories=memories)
@@ -141,8 +171,13 @@ def _new_phase(state: ModelState, watched: Watched, policy: Policy, now_ms: int)
         references={},
     )
     evidence = _with_blocks(state, watched, policy, evidence)
-    chosen = [state.choices.get(name, 0) for name in (watched.version, watched.beside)]
-    return replace(watched, evidence=evidence, routing=(Point(now_ms, *chosen),))
+    return replace(watched, evidence=evidence, routing=(_chosen(state, watched, now_ms),))
+
+
+def _chosen(state: ModelState, watched: Watched, now_ms: int) -> Point:
+    """What routers have chosen of both arms by now, of which no outcome counts."""
+    chosen = (state.choices.get(name, 0) for name in (watched.version, watched.beside))
+    return Point(now_ms, *chosen)
 
 
 def forget_evidence(
@@ -181,15 +216,17 @@ def _measured(evidence: Evidence, now_ms: int) -> Evidence:
     return replace(evidence, warm_up=replace(warm_up, until_ms=now_ms, measured=True))
 
 
-def _requests_per_s(state: ModelState, watched: Watched, now_ms: int) -> float:
-    """The model's rate of the last minute, over all arms of its split."""
+def requests_per_s(
+    state: ModelState, watched: Watched, now_ms: int, *, window_ms: int = MINUTE_MS
+) -> float:
+    """The model's rate of the last minute or so, over all arms of its split."""
     weights = state.command.weights if state.command else ()
     arms = {row.version for row in weights} | {watched.version, watched.beside, *state.watched}
     total = 0.0
     for version in sorted(arms):
-        heard_ms = covered_ms(state.tables, version, now_ms=now_ms, window_ms=MINUTE_MS)
+        heard_ms = covered_ms(state.tables, version, now_ms=now_ms, window_ms=window_ms)
         if heard_ms:
-            cell = read_window(state.tables, version, now_ms=now_ms, window_ms=MINUTE_MS)
+            cell = read_window(state.tables, version, now_ms=now_ms, window_ms=window_ms)
             total += cell.requests / (heard_ms / 1000)
     return total
 

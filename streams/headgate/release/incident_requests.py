@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from headgate.release import incidents, rollouts
 from headgate.release.evidence import forget_evidence
 from headgate.release.refusals import RefusedError
+from headgate.release.standards import standard_of
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
 from headgate.release.watched import keep
@@ -55,8 +56,9 @@ def end_hold(turn: Turn, state: ModelState, request: EndHold) -> tuple[ModelStat
     names = frozenset(kept.trigger for kept in ended)
     for version, watched in state.watched.items():
         held_for = frozenset(kept.trigger for kept in ended if kept.version == version)
-        if held_for:
-            state = keep(state, forget_evidence(watched, policy, held_for, turn.now_ms))
+        standard = standard_of(state, watched)
+        if held_for and standard is not None:
+            state = keep(state, forget_evidence(watched, standard, held_for, turn.now_ms))
     state = incidents.resolve_all(turn, state, ended, f"The hold was ended by {request.operator}.")
     return state, f"Ended the hold of {', '.join(sorted(names))}; evidence is gathered anew."
 

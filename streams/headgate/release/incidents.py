@@ -210,10 +210,18 @@ def _commands(state: ModelState, incident: Incident) -> tuple[str, ...]:
     model = shlex.quote(state.model)
     commands = [f"headgate status {model}"]
     if incident.acted:
-        return (*commands, "headgate tail audit --from-beginning --exit")
+        return (
+            *commands,
+            f"headgate explain {incident.acted}",
+            f"headgate rollout history {model}",
+        )
+    if state.rollout is not None and incident.kind is AlertKind.ROLLOUT_WAITING:
+        commands.append(f"headgate rollout resume {model}")
+        commands.append(f"headgate rollout skip {model} --reason '...'")
+        commands.append(f"headgate rollout rollback {model} --reason 'alert {incident.alert_id}'")
     if state.rollout is not None and incident.kind is AlertKind.OUTAGE_HOLD:
         commands.append(f"headgate rollout end-hold {model} --reason '...'")
-    if state.rollout is not None and incident.kind is AlertKind.BREACH:
+    if incident.kind is AlertKind.BREACH and _can_go_back(state):
         commands.append(f"headgate rollout rollback {model} --reason 'alert {incident.alert_id}'")
         puts_off = incident.deadline_ms is not None and incident.deadline_ms > incident.opened_ms
         if puts_off and not incident.deferred:
@@ -223,8 +231,14 @@ def _commands(state: ModelState, incident: Incident) -> tuple[str, ...]:
     return tuple(commands)
 
 
+def _can_go_back(state: ModelState) -> bool:
+    """Whether a rollback by hand has somewhere to go: from a candidate always."""
+    record = state.versions.get(state.previous)
+    return state.rollout is not None or (record is not None and not record.rolled_back)
+
+
 def _versions(watched: Watched) -> tuple[str, ...]:
-    return tuple(name for name in (watched.version, watched.beside) if name)
+    return tuple(dict.fromkeys(name for name in (watched.version, watched.beside) if name))
 
 
 def _keep(state: ModelState, incident: Incident) -> ModelState:

@@ -15,19 +15,18 @@ from headgate.judge.proofs import Remembered, assess
 from headgate.judge.verdicts import Assessment, Memory
 from headgate.measure.cells import Cell
 from headgate.measure.windows import read_window, without_fresh
-from headgate.release import incidents, misroutes, shares
+from headgate.release import incidents, misroutes, production, shares
 from headgate.release.acting import act
 from headgate.release.courses import following as courses
 from headgate.release.courses.comparing import count_fresh
 from headgate.release.evidence import begin, settle_unheard, take_fresh
 from headgate.release.freshness import Blindness
-from headgate.release.measuring import recorded
 from headgate.release.rollouts import policy_of
 from headgate.release.routing import answered_now, follow
-from headgate.release.splits import weight_of
+from headgate.release.standards import standard_of
 from headgate.release.state import Incident, ModelState, Watched
 from headgate.release.turn import Turn
-from headgate.release.watched import keep
+from headgate.release.watched import keep, weight_beside
 from headgate.vocabulary import AlertKind, Verdict
 
 
@@ -35,6 +34,7 @@ from headgate.vocabulary import AlertKind, Verdict
 class Judged:
     """The verdicts on one version by trigger, and what thresholds remember for the next look."""
 
+    policy: Policy
     assessments: Mapping[str, Assessment]
     memories: dict[str, Memory]
 
@@ -43,7 +43,7 @@ def look_of(
     state: ModelState, watched: Watched, policy: Policy, now_ms: int, blind: Blindness
 ) -> Look:
     """What the proofs may see of a version now."""
-    stable_is_live = weight_of(state, watched.beside) > 0
+    stable_is_live = weight_beside(state, watched) > 0
     return Look(
         now_ms=now_ms,
         candidate=_arm(state, watched, watched.version, now_ms),
@@ -51,8 +51,7 @@ def look_of(
         faults=policy.caller_faults.rules(),
         blind=blind.sentence,
         blind_because_lagging=blind.lagging,
-        answered=answered_now(state, watched, now_ms),
-        recorded={} if stable_is_live else recorded(state, watched.beside),
+        answered=answered_now(state, watched, now_ms) if state.rollout else None,
     )
 
 
@@ -79,14 +78,14 @@ def judge(
     state: ModelState, now_ms: int, blind: Blindness, *, brief: bool = False
 ) -> dict[str, Judged]:
     """What is to be said of each version under judgement, and what to remember."""
-    policy = policy_of(state)
-    if policy is None:
-        return {}
     judged = {}
     for version, watched in state.watched.items():
-        seen = look_of(state, watched, policy, now_ms, blind)
-        known = Remembered(watched.memories, watched.evidence)
-        judged[version] = Judged(*assess(policy, dataclasses.replace(seen, brief=brief), known))
+        policy = standard_of(state, watched)
+        if policy is not None:
+            seen = look_of(state, watched, policy, now_ms, blind)
+            seen = dataclasses.replace(seen, brief=brief)
+            known = Remembered(watched.memories, watched.evidence)
+            judged[version] = Judged(policy, *assess(policy, seen, known))
     return judged
 
 
@@ -95,17 +94,20 @@ def look(turn: Turn, state: ModelState, blind: Blindness) -> ModelState:
     policy = policy_of(state)
     if policy is None:
         return _without_fresh(state)
+    state = production.follow(turn, state, policy)
+    if not state.watched or production.is_idle(state):
+        return courses.follow(turn, _without_fresh(state), policy, {})
     state = misroutes.follow(turn, state, state.tables.fresh)
     for version in state.watched:
-        state = _take(turn, state, version, policy, blind)
+        state = _take(turn, state, version, blind)
     state = _without_fresh(count_fresh(state))
     judged = judge(state, turn.now_ms, blind, brief=not state.incidents)
     for version, seen in judged.items():
-        state = _follow_all(turn, state, version, policy, seen)
+        state = _follow_all(turn, state, version, seen)
     for version, seen in judged.items():
         watched = state.watched.get(version)  # gone where the first action ended them all
         if watched is not None:
-            state = act(turn, state, watched, policy, seen.assessments)
+            state = act(turn, state, watched, seen.policy, seen.assessments)
     return courses.follow(turn, state, policy, _of_candidate(state, judged))
 
 
@@ -114,19 +116,25 @@ def _of_candidate(state: ModelState, judged: Mapping[str, Judged]) -> Mapping[st
     return seen.assessments if seen is not None else {}
 
 
-def _take(
-    turn: Turn, state: ModelState, version: str, policy: Policy, blind: Blindness
-) -> ModelState:
-    """What came in goes into the evidence and the counts of one version."""
+def _take(turn: Turn, state: ModelState, version: str, blind: Blindness) -> ModelState:
+    """What came in goes into the evidence and the counts of one version. In production nobody's
+    share or choices are compared.
+    """
     watched = state.watched[version]
+    policy = standard_of(state, watched)
+    if policy is None:
+        return state
     if watched.evidence is None:
         watched = begin(state, watched, policy, turn.now_ms)
     watched = settle_unheard(state, watched, turn.now_ms)
-    state = shares.follow(turn, keep(state, watched), watched, state.tables.fresh)
-    watched = state.watched[version]
+    state = keep(state, watched)
+    if state.rollout is not None:
+        state = shares.follow(turn, state, watched, state.tables.fresh)
+        watched = state.watched[version]
     seen = look_of(state, watched, policy, turn.now_ms, blind)
     watched = take_fresh(state, watched, policy, seen)
-    return follow(turn, keep(state, watched), watched)
+    state = keep(state, watched)
+    return follow(turn, state, watched) if state.rollout is not None else state
 
 
 def _without_fresh(state: ModelState) -> ModelState:
@@ -134,17 +142,15 @@ def _without_fresh(state: ModelState) -> ModelState:
     return state if tables is state.tables else replace(state, tables=tables)
 
 
-def _follow_all(
-    turn: Turn, state: ModelState, version: str, policy: Policy, seen: Judged
-) -> ModelState:
+def _follow_all(turn: Turn, state: ModelState, version: str, seen: Judged) -> ModelState:
     """Remember what thresholds are to know, and let the version's incidents follow its verdicts."""
-    watched = state.watched[version]
+    before, watched = state, state.watched[version]
     if seen.memories != watched.memories:
         watched = replace(watched, memories=seen.memories)
         state = keep(state, watched)
-    for trigger in policy.triggers:
+    for trigger in seen.policy.triggers:
         state = _follow(turn, state, watched, trigger, seen.assessments[trigger.name])
-    return state
+    return state if state.rollout else production.after_alarms(turn, before, state, seen.policy)
 
 
 def _follow(
@@ -155,7 +161,8 @@ def _follow(
     if seen.verdict is Verdict.BREACH and not open_now:
         state = incidents.open_breach(turn, state, watched, trigger, seen)
     elif seen.cleared:
-        for incident in open_now:
+        page = incidents.find(state, AlertKind.NO_ROLLBACK_TARGET, trigger.name, watched.version)
+        for incident in (*open_now, *((page,) if page else ())):
             state = incidents.resolve(turn, state, incident, f"Over: {seen.sentence}")
     hold = incidents.find(state, AlertKind.OUTAGE_HOLD, trigger.name, watched.version)
     if seen.hold and hold is None:

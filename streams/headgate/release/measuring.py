@@ -11,6 +11,7 @@ from headgate.release.state import ModelState
 from headgate.wire.registry import Performance
 
 DECIMALS = 6
+ENOUGH = 50  # samples of a metric, to be held against later
 
 # Field of a performance -> the metric that it is.
 MEASURED_AS = {
@@ -26,37 +27,27 @@ MEASURED_AS = {
 }
 
 
-def record(state: ModelState, version: str) -> ModelState:
-    """The state with what `version` is counted to have done; unchanged where nothing is known."""
-    performance = measured(state, version)
-    if performance == Performance():
-        return state
+def record(state: ModelState, version: str, *, least: int = 1) -> ModelState:
+    """The state with what `version` is counted to have done; unchanged where no metric has `least`
+    samples.
+    """
+    performance = measured(state, version, least=least)
     catalogue = state.catalogue
+    if performance in (Performance(), catalogue.measured.get(version)):
+        return state
     known = {**catalogue.measured, version: performance}
     return replace(state, catalogue=replace(catalogue, measured=known))
 
 
-def recorded(state: ModelState, version: str) -> dict[str, float]:
-    """What the registry has of a version by metric: measured, else as its owners declared it."""
-    catalogue = state.catalogue
-    spec, found = catalogue.specs.get(version), catalogue.measured.get(version)
-    rows = (found or Performance(), (spec.performance if spec else None) or Performance())
-    named = {
-        metric: next((v for row in rows if (v := getattr(row, field)) is not None), None)
-        for field, metric in MEASURED_AS.items()
-    }
-    return {metric: value for metric, value in named.items() if value is not None}
-
-
-def measured(state: ModelState, version: str) -> Performance:
-    """Every metric of a version over all that is counted of it; none where it has no samples."""
+def measured(state: ModelState, version: str, *, least: int = 1) -> Performance:
+    """Every metric of a version over all that is counted of it; none below `least` samples."""
     cell = state.tables.totals.get(version, NOTHING)
     faults = _faults(state)
-    readings = {
-        field: METRICS[metric].read(cell, faults).value for field, metric in MEASURED_AS.items()
-    }
+    readings = {field: METRICS[metric].read(cell, faults) for field, metric in MEASURED_AS.items()}
     rounded = {
-        field: round(value, DECIMALS) for field, value in readings.items() if value is not None
+        field: round(reading.value, DECIMALS)
+        for field, reading in readings.items()
+        if reading.value is not None and reading.samples >= least
     }
     return Performance(**rounded)
 

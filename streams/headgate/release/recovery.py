@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from headgate.judge.durations import say_duration
 from headgate.release import distrust, incidents
-from headgate.release.evidence import settle
+from headgate.release.evidence import resplit, settle
 from headgate.release.routing import count_choices, known_choices
 from headgate.release.splits import Change, give_split, republish
 from headgate.release.state import LIVE_ROUTER_MS, ModelState, Recovery, RouterState
@@ -71,7 +71,7 @@ def _mend(turn: Turn, state: ModelState, ack: Ack) -> ModelState:
             salt=command.salt,
             reasons=command.reasons,
         )
-        return give_split(turn, state, command.weights, change)
+        return resplit(give_split(turn, state, command.weights, change), turn.now_ms)
     return state
 
 

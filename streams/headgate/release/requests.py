@@ -133,7 +133,7 @@ def _apply_policy(turn: Turn, state: ModelState, request: ApplyPolicy) -> tuple[
     known = {trigger.name for trigger in parse_policy(record.content).triggers}
     gone = [kept for kept in state.incidents.values() if _is_gone(kept, known)]
     state = incidents.resolve_all(turn, state, gone, f"Policy {record.name} has no such trigger.")
-    state = new_phase(replace(state, policy=record), parse_policy(record.content), turn.now_ms)
+    state = new_phase(replace(state, policy=record), turn.now_ms)
     return state, (f"Policy {record.name} ({record.digest}) is in force for {state.model}.")
 
 

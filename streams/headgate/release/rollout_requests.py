@@ -6,12 +6,13 @@ from msgspec.structs import replace
 
 from headgate.release import rollouts
 from headgate.release.compatible import check_candidate, choose_target
-from headgate.release.courses import canary
+from headgate.release.courses import blue_green, canary
 from headgate.release.courses.brakes import check_nothing_forbids, check_revision, running
 from headgate.release.courses.course import BlueGreen, Experiment
 from headgate.release.courses.going_on import end_incidents, share
 from headgate.release.courses.starting import Asked, plan_of
 from headgate.release.refusals import RefusedError
+from headgate.release.reversing import roll_back
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
 from headgate.wire.requests import Promote, Rollback, SetWeight, StartRollout, StopTest
@@ -126,8 +127,14 @@ def promote(turn: Turn, state: ModelState, request: Promote) -> tuple[ModelState
             f"headgate ab stop {state.model} --winner VERSION",
         )
     check_candidate(state, rollout.candidate)
-    state = rollouts.promote(turn, state, rollout, request.operator)
-    state = end_incidents(turn, state, f"{rollout.candidate} was promoted by {request.operator}.")
+    policy, course = rollouts.policy_of(state), rollout.course
+    if policy is not None and isinstance(course, BlueGreen):
+        who, why = request.operator, f"{request.operator} asked for it"
+        state = blue_green.go_on(turn, state, policy, course, operator=who, why=why)
+    else:
+        state = rollouts.promote(turn, state, rollout, request.operator)
+        ended = f"{rollout.candidate} was promoted by {request.operator}."
+        state = end_incidents(turn, state, ended)
     return state, (
         f"Promoted {rollout.candidate} to production of {state.model}; "
         f"{rollout.stable} is its previous version."
@@ -154,7 +161,7 @@ def rollback(turn: Turn, state: ModelState, request: Rollback) -> tuple[ModelSta
             f"headgate lifecycle plan {state.model}, and start a rollout of another version",
         )
     target = choose_target(state, bad, usual, by_hand=True)
-    state = rollouts.roll_back(
+    state = roll_back(
         turn,
         state,
         bad=bad,

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from headgate.judge.recorded import Recorded
 from headgate.judge.routing import History
 from headgate.judge.sequential.shares import Shares
 from headgate.judge.sequential.state import Evidence
@@ -82,13 +83,16 @@ class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Watched(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A version under judgement, and what its proofs remember.
 
-    `beside` is the arm that it is compared with. Windows reach back to `since_ms`, and to outcomes
-    of `first_revision` on. `routing` keeps how the choices and outcomes of both arms grew, and
-    `shares` tests the version's share where no outcome can tell.
+    `beside` is the arm that it is compared with; while that serves nothing (and always in
+    production) what is `recorded` of it is compared instead, by metric, as it was at the beginning.
+    Windows reach back to `since_ms`, and to outcomes of `first_revision` on. `routing` keeps how
+    the choices and outcomes of both arms grew, and `shares` tests the version's share where no
+    outcome can tell.
     """
 
     version: str
     beside: str = ""
+    recorded: Recorded = ()
     since_ms: int = 0
     first_revision: int = 0
     evidence: Evidence | None = None

@@ -28,6 +28,7 @@ from headgate.wire.status import (
     RouterStatus,
     TriggerStatus,
     VersionStatus,
+    WatchStatus,
     WindowRow,
 )
 
@@ -68,6 +69,7 @@ def model_status(state: PartitionState, model: ModelState) -> ModelStatus:
         weights=command.weights if command else (),
         rollout=rollout,
         can=rollout.can if rollout is not None else what_can_be_done(model),
+        watch=_watch(model),
         versions=_versions(state, model),
         triggers=_triggers(model, judged),
         alerts=tuple(
@@ -145,13 +147,10 @@ def _rollout(model: ModelState, judged: Mapping[str, Judged], now_ms: int) -> Ro
 
 
 def _triggers(model: ModelState, judged: Mapping[str, Judged]) -> tuple[TriggerStatus, ...]:
-    policy = policy_of(model)
-    if policy is None:
-        return ()
     return tuple(
         _trigger(model, version, trigger, seen)
         for version, seen in judged.items()
-        for trigger in policy.triggers
+        for trigger in seen.policy.triggers
     )
 
 
@@ -167,6 +166,19 @@ def _trigger(model: ModelState, version: str, trigger: Trigger, seen: Judged) ->
         since_ms=memory.crossed_since_ms,
         deadline_ms=incident.deadline_ms if incident else None,
         deferred=incident.deferred if incident else False,
+    )
+
+
+def _watch(model: ModelState) -> WatchStatus | None:
+    watched = model.watched.get(model.production) if model.rollout is None else None
+    if watched is None or watched.evidence is None:
+        return None
+    return WatchStatus(
+        version=watched.version,
+        against=watched.beside if watched.recorded else "",
+        since_ms=watched.since_ms,
+        requests=watched.evidence.requests,
+        month_requests=watched.evidence.planned,
     )
 
 

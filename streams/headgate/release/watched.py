@@ -28,3 +28,11 @@ def each(state: ModelState, change: Callable[[Watched], Watched]) -> ModelState:
     for watched in tuple(state.watched.values()):
         state = keep(state, change(watched))
     return state
+
+
+def weight_beside(state: ModelState, watched: Watched) -> int:
+    """The basis points of the live arm that a version is compared with; 0 where there is none."""
+    if watched.beside == watched.version:
+        return 0
+    weights = state.command.weights if state.command else ()
+    return sum(row.weight for row in weights if row.version == watched.beside)

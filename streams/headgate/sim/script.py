@@ -9,9 +9,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self, get_args
 
-from msgspec import convert
+from msgspec import convert, to_builtins
 from pydantic import Field, TypeAdapter, field_validator, model_validator
 
+from headgate.judge.courses import StepSettings
 from headgate.judge.durations import DurationMs
 from headgate.judge.permits import Strict
 from headgate.sim.arms import Behaviour, Positive, Share
@@ -85,7 +86,9 @@ class Fault(During):
 
 
 class Script(Strict):
-    """A whole scenario. `requests` are requests as on the wire, each with `at`."""
+    """A whole scenario. `requests` are requests as on the wire, each with `at`, and with `every`
+    and `until` where it is sent again and again.
+    """
 
     name: Name
     story: str = ""
@@ -123,33 +126,52 @@ class Script(Strict):
         return self.arms.get(version) or Behaviour()
 
     def asked(self) -> list[tuple[int, AnyRequest]]:
-        """The requests in order of time."""
-        rows = [_request(number, row, self.starts_ms) for number, row in enumerate(self.requests)]
-        return sorted(rows, key=lambda row: row[0])
+        """The requests in order of time, each as often as it is sent."""
+        found = []
+        for number, row in enumerate(self.requests):
+            times = times_of(row, self.lasts)
+            for again, at_ms in enumerate(times):
+                name = f"{number + 1}-{again + 1}" if len(times) > 1 else f"{number + 1}"
+                whole = filled_in(row, name, self.starts_ms + at_ms)
+                found.append((at_ms, convert(whole, AnyRequest)))
+        return sorted(found, key=lambda asked: asked[0])
 
 
-_DURATION: TypeAdapter[int] = TypeAdapter(DurationMs)
+class Asking(Strict):
+    """When a request is sent: once, or again and again."""
+
+    at: DurationMs = 0
+    every: Annotated[DurationMs, Field(gt=0)] | None = None
+    until: DurationMs | None = None
 
 
-def _request(number: int, row: dict[str, Any], starts_ms: int) -> tuple[int, AnyRequest]:
-    at_ms = at_of(row)
-    whole = filled_in(row, number, starts_ms + at_ms)
-    request: AnyRequest = convert(whole, AnyRequest)
-    return at_ms, request
+def times_of(row: dict[str, Any], lasts_ms: int) -> list[int]:
+    """The moments at which a request is sent. Raises pydantic's `ValidationError`."""
+    when = Asking.model_validate({name: row[name] for name in Asking.model_fields if name in row})
+    if when.every is None:
+        return [when.at]
+    return list(range(when.at, lasts_ms if when.until is None else when.until, when.every))
 
 
-def at_of(row: dict[str, Any]) -> int:
-    """When a request is sent. Raises pydantic's `ValidationError`."""
-    return _DURATION.validate_python(row.get("at", 0))
+def filled_in(row: dict[str, Any], name: str, at_ms: int) -> dict[str, Any]:
+    """A script's request as on the wire, with what it leaves to the simulation.
 
-
-def filled_in(row: dict[str, Any], number: int, at_ms: int) -> dict[str, Any]:
-    """A script's request with what it leaves to the simulation."""
-    said = {name: value for name, value in row.items() if name != "at"}
+    A canary's steps may be written as in a policy. Raises pydantic's `ValidationError`.
+    """
+    said = {key: value for key, value in row.items() if key not in Asking.model_fields}
+    steps = said.get("steps")
+    if isinstance(steps, list):
+        said["steps"] = [_step(step) for step in steps]
     return {
-        "request_id": f"request-{number + 1}",
+        "request_id": f"request-{name}",
         "model": MODEL,
         "operator": OPERATOR,
         "issued_at_ms": at_ms,
         **said,
     }
+
+
+def _step(step: object) -> object:
+    if isinstance(step, dict) and "hold" in step:
+        return to_builtins(StepSettings.model_validate(step).step())
+    return step

@@ -22,8 +22,8 @@ from headgate.sim.script import (
     RouterSettings,
     Script,
     Users,
-    at_of,
     filled_in,
+    times_of,
 )
 
 Steps = tuple[str | int, ...]
@@ -145,19 +145,17 @@ def _in_request(request: dict[str, Any], number: int, versions: set[str]) -> Ite
         remedy = did_you_mean(str(request.get("type")), REQUESTS)
         yield Mistake((*path, "type"), request.get("type"), "is no request", remedy)
         return
-    said = {name: value for name, value in filled_in(request, number, 0).items() if name != "type"}
-    for row in mistakes(said, kind):
-        yield Mistake(
-            (*path, *row.path),
-            row.value,
-            row.rule,
-            row.remedy.replace("config/registry.yaml shows a sound file.", _SHOWN),
-        )
     try:
-        at_of(request)
+        times_of(request, 1)
+        said = filled_in(request, "1", 0)
     except ValidationError as error:
-        rule = error.errors()[0]["msg"].removeprefix("Value error, ")
-        yield Mistake((*path, "at"), request.get("at"), rule, _SHOWN)
+        for row in error.errors():
+            yield from _mistake({}, (*path, *row["loc"]), row["msg"])
+        return
+    del said["type"]
+    for found in mistakes(said, kind):
+        remedy = found.remedy.replace("config/registry.yaml shows a sound file.", _SHOWN)
+        yield Mistake((*path, *found.path), found.value, found.rule, remedy)
     named = [str(request[name]) for name in _VERSIONS_OF if name in request]
     yield from _unknown(named, path, versions, "version")
 

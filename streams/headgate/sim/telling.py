@@ -87,6 +87,8 @@ class Telling:
         """Take in what the fold publishes."""
         if isinstance(message, AuditRecord):
             self.note(self._since(message.at_ms), message.event, message.sentence)
+            asked = message.event == "accepted" and message.request_type == "start_rollout"
+            self._started |= asked
         elif isinstance(message, Alert) and message.model == ANY_MODEL:
             ends = message.state is AlertState.RESOLVED
             event = "incident_resolved" if ends else "incident_opened"
@@ -97,10 +99,10 @@ class Telling:
     def _command(self, command: Command) -> None:
         at_ms = self._since(command.issued_at_ms)
         self.weights.append((at_ms, {arm.version: arm.weight for arm in command.weights}))
-        self._started |= command.action is Action.SET_WEIGHTS
         ending: Any = _ENDS.get(command.action)
         if ending:
-            trigger = command.reasons[0].trigger if command.reasons else ""
+            because = command.reasons if command.action is Action.ROLLBACK else ()
+            trigger = because[0].trigger if because else ""
             self._end = (ending, at_ms, trigger)
 
     def served(self, table: SplitTable, arm: int, requests: int, failures: int, at_ms: int) -> None:
@@ -134,7 +136,9 @@ class Telling:
 
     def _ending(self, model: ModelState | None, at_ms: int) -> tuple[Ending, int, str]:
         if model is not None and model.rollout is not None:
-            return "running", at_ms, ""
+            course = model.rollout.course
+            waits = course is not None and course.stay is not None and course.stay.waits
+            return "waiting" if waits or model.rollout.paused else "running", at_ms, ""
         if self._started and self._end is not None:
             return self._end
         return "not_started", at_ms, ""

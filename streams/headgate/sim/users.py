@@ -27,14 +27,19 @@ class Users:
         asked = np.exp(spread * rng.standard_normal(count)) if spread else np.ones(count)
         self.count = count
         self.shares: Floats = asked / asked.sum()
-        self._keys = [f"user-{seed}-{number}" for number in range(count)]
+        self.keys = [f"user-{seed}-{number}" for number in range(count)]
         self._placed: dict[int, Placed] = {}
+        self._shares: dict[int, list[float]] = {}
 
     def arms(self, table: SplitTable) -> list[float]:
         """Each arm's share of all requests."""
-        below, _ = self._place(table)
-        ends = [0, *table.bounds]
-        return [float(below[end] - below[start]) for start, end in pairwise(ends)]
+        known = self._shares.get(table.revision)
+        if known is None:
+            below, _ = self._place(table)
+            ends = [0, *table.bounds]
+            known = [float(below[end] - below[start]) for start, end in pairwise(ends)]
+            self._shares[table.revision] = known
+        return known
 
     def of_arm(self, table: SplitTable, arm: int) -> npt.NDArray[np.bool_]:
         """Which users an arm serves."""
@@ -55,7 +60,7 @@ class Users:
     def _place(self, table: SplitTable) -> Placed:
         known = self._placed.get(table.revision)
         if known is None:
-            buckets = np.array([table.bucket(key) for key in self._keys])
+            buckets = np.array([table.bucket(key) for key in self.keys])
             shares = np.bincount(buckets, self.shares, BASIS_POINTS)
             known = self._placed[table.revision] = np.append(0.0, np.cumsum(shares)), buckets
         return known

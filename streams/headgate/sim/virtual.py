@@ -82,8 +82,7 @@ class Simulation:
         self._plan()
         end_ms = self._start_ms + self.script.lasts
         begun_ms, span_ms = self.now_ms, end_ms - self.now_ms
-        starts = [at for at, request in self.script.asked() if isinstance(request, StartRollout)]
-        last_start_ms = max(starts, default=0)
+        last_start_ms = self._last_start_ms()
         while self.now_ms < end_ms:
             self._go_to(self.now_ms + self._look_ms)
             self._look()
@@ -115,6 +114,10 @@ class Simulation:
                     self._at(self._start_ms + moment_ms, self._follow_faults)
         for line in turns(self.script):
             self._at(self._start_ms + line.at_ms, partial(self.telling.lines.append, line))
+
+    def _last_start_ms(self) -> int:
+        asked = self.script.asked()
+        return max([at for at, request in asked if isinstance(request, StartRollout)], default=0)
 
     def _at(self, at_ms: int, action: Callable[[], None]) -> None:
         heapq.heappush(self._due, (at_ms, next(self._numbers), action))
@@ -225,7 +228,8 @@ class Simulation:
         return int(sum(counts))
 
     def _draw(self, row: Row, requests: int, at_ms: int, heard: dict[Row, list[Cell]]) -> int:
-        served = draw(self._rng, self.world.behaviour(row[0], at_ms), requests)
+        behaviour = self.world.behaviour(row[0], at_ms - self._look_ms)  # as they were sent
+        served = draw(self._rng, behaviour, requests)
         later_ms = self.script.labels_after // self._look_ms * self._look_ms
         if later_ms:
             self._labels[self.now_ms + later_ms][row].append(served.labels)
@@ -233,11 +237,13 @@ class Simulation:
         return served.failed
 
     def _is_over(self) -> bool:
-        """No rollout runs, every router obeys, and a minute has passed."""
+        """No rollout runs, every router obeys, a minute has passed, and nothing turns later."""
         model = self.model
         if model is None or model.rollout is not None or model.recovery is not None:
             return False
         command = model.command
         if command is None or self.now_ms - command.issued_at_ms <= LINGER_MS:
+            return False
+        if any(self._start_ms + change.at > command.issued_at_ms for change in self.script.changes):
             return False
         return all(table.revision >= command.revision for table in self.routers.in_use())

@@ -118,6 +118,20 @@ class RolloutStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     can: tuple[str, ...] = ()
 
 
+class WatchStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The watch over production, `against` what is recorded of a version ("" where nothing is).
+
+    `requests` were judged since it began; its chance of a false rollback is that of 30 days with
+    `month_requests`.
+    """
+
+    version: str
+    against: str = ""
+    since_ms: TimestampMs
+    requests: Count = 0
+    month_requests: Count = 0
+
+
 class ModelStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything a person asks about one model at ledger time `at_ms`."""
 
@@ -134,6 +148,7 @@ class ModelStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     weights: tuple[Weight, ...] = ()
     rollout: RolloutStatus | None = None
     can: tuple[str, ...] = ()
+    watch: WatchStatus | None = None
     versions: tuple[VersionStatus, ...] = ()
     triggers: tuple[TriggerStatus, ...] = ()
     alerts: tuple[Alert, ...] = ()

@@ -78,11 +78,11 @@ MUTATIONS = [
     ("correlation", "squares - rate * hits", "squares"),
     ("correlation", "variance = rate * (1 - rate)", "variance = rate"),
     ("correlation", "np.maximum(blocks - 1, 0)", "np.maximum(blocks, 0)"),
-    ("effect", "> 0:\n        high *= 2", "> 1:\n        high *= 2"),
+    ("effect", "> _NO_MORE", "> 1"),
     ("effect", "on_hit / effect", "on_hit / effect**1.5"),
     ("effect", "factor = samples * ", "factor = "),
     ("effect", "spread = (1 - rho) / rho", "spread = 1 / rho**2"),
-    ("effect", "log_p[:, None] + on_hit / effect", "log_p[:, None]"),
+    ("effect", "p * np.exp(on_hit / effect)", "p"),
 ]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from headgate.release.courses.comparing import of_rollout
-from headgate.vocabulary import AbVerdict, AlertKind, Status
+from headgate.vocabulary import AbVerdict, AlertKind, Mode, Status
 from headgate.wire.reports import TestReport
-from headgate.wire.requests import Promote, SetWeight, StopTest
+from headgate.wire.requests import Promote, SetMode, SetWeight, StopTest
 from support.courses import RATING, adopted, start_ab, start_canary, weights
 from support.ledger import LedgerBench, Traffic
 
@@ -126,6 +126,16 @@ def test_the_review_of_a_canary_that_is_worse_waits_for_a_person() -> None:
     assert "its review speaks against it" in waiting[0]
     assert "latency" in waiting[0]
     assert [row.event for row in bench.audit].count("reviewed") == 1
+
+
+def test_in_observe_mode_a_review_is_not_written_again_and_again() -> None:
+    steps = [{"weight": 5000, "hold": "2m", "review": True}, {"weight": 9000, "hold": "1m"}]
+    bench = adopted(canary={"steps": steps})
+    start_canary(bench)
+    bench.request(SetMode, mode=Mode.OBSERVE)
+    bench.serve(180, v1=RATED, v2=RATED)
+    told = [row.event for row in bench.audit]
+    assert (told.count("reviewed"), told.count("decision")) == (0, 1)
 
 
 def test_a_test_replays_to_the_same_bytes() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from headgate.release.status import model_status
+from headgate.vocabulary import AlertKind, AlertState
 from headgate.wire.codec import encode
 from headgate.wire.messages import AUDIT
 from headgate.wire.requests import Advance, Pause, ReportCheck, Skip
 from support.courses import BAD, GOOD, adopted, start_blue_green, start_canary
-from support.ledger import LedgerBench
+from support.ledger import LedgerBench, Traffic
 
 SLOW = {"steps": [{"weight": 1000, "hold": "1w"}, {"weight": 5000, "hold": "1w"}]}
 
@@ -74,3 +75,24 @@ def test_every_audit_record_of_a_blue_green_rollout_can_be_read_back() -> None:
     bench.serve(130, v2=GOOD)
     assert "scale_down" in {row.event for row in bench.audit}
     assert [AUDIT.decode(encode(row)) for row in bench.audit] == bench.audit
+
+
+def test_an_alert_for_a_rollout_that_waits_has_the_ways_on_to_paste() -> None:
+    bench = adopted()
+    start_canary(bench)
+    bench.serve(125, v1=GOOD, v2=Traffic(requests=3, error_rate=0.02))
+    (waiting,) = [row for row in bench.alerts if row.kind is AlertKind.ROLLOUT_WAITING]
+    assert "headgate rollout resume support" in waiting.commands
+    assert "headgate rollout skip support --reason '...'" in waiting.commands
+
+
+def test_an_alert_that_was_acted_upon_leads_to_the_decision() -> None:
+    bench = adopted()
+    start_canary(bench)
+    bench.serve(120, v1=GOOD, v2=BAD)
+    acted = next(row for row in bench.alerts if row.state is AlertState.ESCALATED)
+    decision = bench.commands[-1].decision_id
+    assert acted.commands[1:] == (
+        f"headgate explain {decision}",
+        "headgate rollout history support",
+    )

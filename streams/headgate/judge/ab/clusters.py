@@ -2,39 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import numpy as np
+import numpy.typing as npt
 
-from headgate.judge.ab.samples import Spread
+from headgate.judge.ab.special import Floats
 
 LEAST_SLOTTED = 0.5  # of the samples: with fewer of them in slots nothing is known of users
 
 
-def design_effect(arms: Sequence[Spread]) -> float:
+def design_effect(
+    samples: npt.ArrayLike, totals: npt.ArrayLike, variances: npt.ArrayLike
+) -> Floats:
     """D, at least 1: how many times the variance of independent samples the arms' means have.
 
-    A user's requests lie in one slot. Where they are alike, slot means m_j spread more than
-    s^2/n_j, and the variance of the arm's mean is J/(J-1) sum (n_j/n)^2 (m_j - m)^2 (ratio
-    estimator over J clusters); D is what that is times s^2/n, averaged over the arms. One D serves
-    both arms of a comparison: users are dealt to them by chance, so that their requests are alike
-    in both, and counts divided by two different D would be no ratio of rates any more.
+    `samples` and `totals` (sums of a quantity) by slot have shape (..., arms, 32), `variances` of
+    single samples (..., arms); D has shape (...).
 
-    Source: Kish, "Survey sampling" (1965), sections 6.4 and 8.2; Deng, Knoblich, Lu, "Applying the
-    delta method in metric analytics" (2018).
+    A user's requests lie in one slot. Where they are alike, leaving a slot out moves the mean more
+    than it would independent samples. The delete-one jackknife over the J slots, (J-1)/J sum
+    (m without j - m)^2, is the variance of an arm's mean, heavy users included; D is that divided
+    by s^2/n, averaged over the arms by J-1. One D serves both arms of a comparison: users are dealt
+    to them by chance, so that their requests are alike in both, and counts divided by two different
+    D would be no ratio of rates any more.
+
+    Source: Kish, "Survey sampling" (1965), section 8.2; Wolter, "Introduction to variance
+    estimation" (2007), section 4.2 (ratio estimators).
     """
-    found, weights = 0.0, 0.0
-    for arm in arms:
-        filled = arm.samples > 0
-        n, slots = float(arm.samples.sum()), int(filled.sum())
-        if slots < 2 or arm.variance <= 0:
-            continue
-        away = arm.totals - arm.samples * (arm.totals.sum() / n)
-        found += slots * float(away @ away) / (n * arm.variance)
-        weights += slots - 1
-    return max(1.0, found / weights) if weights else 1.0
+    n_j, t_j = np.asarray(samples, np.float64), np.asarray(totals, np.float64)
+    n, slots = n_j.sum(-1), np.count_nonzero(n_j, axis=-1)
+    expected = n * np.asarray(variances, np.float64)
+    known = (slots > 1) & (expected > 0)
+    left = np.where(n_j < n[..., None], n[..., None] - n_j, 1)  # samples outside of a slot
+    away = (t_j - n_j * (t_j.sum(-1) / np.maximum(n, 1))[..., None]) / left
+    jackknife = (slots - 1) ** 2 / np.maximum(slots, 1) * (away**2).sum(-1)
+    found = np.where(known, n**2 * jackknife / np.where(known, expected, 1), 0).sum(-1)
+    weights = np.where(known, slots - 1, 0).sum(-1)
+    effect: Floats = np.maximum(found / np.maximum(weights, 1), 1)
+    return effect
 
 
-def is_slotted(arms: Sequence[Spread], samples: Sequence[int]) -> bool:
-    """Whether most samples carry a bucket."""
-    return all(
-        float(arm.samples.sum()) >= LEAST_SLOTTED * n for arm, n in zip(arms, samples, strict=True)
-    )
+def is_slotted(samples: npt.ArrayLike, n: int) -> bool:
+    """Whether most of an arm's `n` samples carry a bucket."""
+    return float(np.sum(samples)) >= LEAST_SLOTTED * n

@@ -8,6 +8,7 @@ import numpy as np
 
 from headgate.judge.ab import means, ranks, rates
 from headgate.judge.ab.samples import Compared, Kind, Sample
+from headgate.judge.ab.special import Floats
 from headgate.measure.sketch import Sketch
 
 MOST = 10**9
@@ -15,6 +16,7 @@ LEAST_KNOWN = 100  # samples of stable's record: with fewer of them nothing is f
 POWER = 1.29  # standard errors: 90 % of the tests find the difference by then
 SLACK = 1.15  # for what is estimated: design effects that chance raises, shares of traffic
 _ROUNDS = 20
+_GRID = 100
 
 
 def samples_needed(
@@ -63,28 +65,27 @@ def _for_quantiles(
     share: float, matters: float, alpha: float, parts: tuple[float, float], known: Sketch
 ) -> float | None:
     """The fewest samples whose interval on the recorded distribution is narrow enough: its
-    half-width at most half of ln(1 + 2 delta).
+    half-width at most half of ln(1 + 2 delta). To about 1 %.
     """
-    wanted = log(1 + 2 * matters)
-    low, high = 1, MOST
-    if _width(high, share, alpha, parts, known) > wanted:
-        return None
-    while high - low > max(low // 100, 1):
-        middle = int((low * high) ** 0.5) if high > 2 * low else (low + high) // 2
-        narrow = _width(middle, share, alpha, parts, known) <= wanted
-        low, high = (low, middle) if narrow else (middle, high)
-    return float(high)
+    low, high = 1.0, float(MOST)
+    for _ in range(2):
+        tried = np.geomspace(low, high, _GRID)
+        narrow = _widths(tried, share, alpha, parts, known) <= log(1 + 2 * matters)
+        if not narrow[-1]:
+            return None
+        place = _GRID - int(np.logical_and.accumulate(narrow[::-1]).sum())
+        low, high = float(tried[max(place - 1, 0)]), float(tried[place])
+    return float(ceil(high))
 
 
-def _width(
-    samples: int, share: float, alpha: float, parts: tuple[float, float], known: Sketch
-) -> float:
-    """ln of highest over lowest ratio, both arms being distributed as `known`."""
-    n = np.array([ceil(samples * part) for part in parts])
-    low, high = ranks.rank_interval(n, np.ones(len(n)), share, alpha)
-    if (low <= 0).any() or (high >= n).any():
-        return float("inf")
-    edges = ranks.edges(known, low / n * known.total, (high + 1) / n * known.total)
-    if (edges[0] <= 0).any():
-        return float("inf")
-    return float(np.log(edges[1] / edges[0]).sum())
+def _widths(
+    samples: Floats, share: float, alpha: float, parts: tuple[float, float], known: Sketch
+) -> Floats:
+    """ln of highest over lowest ratio after `samples` of both arms, both distributed as `known`."""
+    n = np.ceil(samples[:, None] * np.array(parts))
+    low, high = ranks.rank_interval(n, 1.0, share, alpha)
+    lower, upper = ranks.edges(known, low / n * known.total, (high + 1) / n * known.total)
+    told = (low > 0) & (high < n) & (lower > 0)
+    widths = np.where(told, np.log(np.maximum(upper, 1) / np.maximum(lower, 1)), np.inf)
+    found: Floats = widths.sum(1)
+    return found

@@ -47,12 +47,15 @@ class Bank:
 
     By a test's number, shape (tests, 8): `on_hit` and `on_other`, what its bets win on a hit and on
     another outcome, and, beside stable, `excess` (see `bets.on_any_hit`); 0 where it counts no
-    hits. `ratios` is what a rate may be beside stable's.
+    hits. `ratios` is what a rate may be beside stable's. `urgent` marks the triggers that act at
+    once and look at every tick; nobody waits half a second for a warning, or where a rollback waits
+    for minutes.
     """
 
     triggers: tuple[Trigger, ...]
     plans: tuple[Plan, ...]
     row_of: dict[str, int]
+    urgent: tuple[bool, ...]
     on_hit: Floats
     on_other: Floats
     excess: Floats
@@ -76,7 +79,7 @@ class Bank:
         return kept if len(kept) == len(self) else [[NOTHING] * KINDS] * len(self)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=2048)
 def bank_of(policy: Policy) -> Bank:
     """The bank of a policy."""
     triggers = tuple(row for row in policy.triggers if row.proof == "sequential")
@@ -87,6 +90,7 @@ def bank_of(policy: Policy) -> Bank:
         triggers=triggers,
         plans=plans,
         row_of={trigger.name: row for row, trigger in enumerate(triggers)},
+        urgent=tuple(row.can_roll_back and not row.act_within for row in triggers),
         on_hit=on_hit.copy(),
         on_other=on_other.copy(),
         excess=excess.copy(),

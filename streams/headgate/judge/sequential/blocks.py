@@ -4,25 +4,38 @@ quantiles and means that relative looks are measured by. Nothing here looks at t
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from headgate.judge.policy import Policy
-from headgate.judge.sequential.bank import bank_of
+from headgate.judge.sequential.bank import Kind, bank_of
 from headgate.judge.sequential.bets import BREACH
 from headgate.judge.sequential.bursts import BLOCKS, block_sizes, correlations, effect_of, round_up
-from headgate.judge.sequential.counting import Block, Take, count_blocks
+from headgate.judge.sequential.counting import Block, Counts, Take, count_blocks
 from headgate.judge.sequential.samples import SAMPLED, Family, Sampled
 from headgate.judge.sequential.state import Evidence
 from headgate.measure.cells import Cell
 from headgate.measure.metrics import CallerFaults
-from headgate.vocabulary import BASIS_POINTS
+from headgate.vocabulary import BASIS_POINTS, PANE_MS
 
 Blocks = Mapping[int, Block]  # by its start in ms
 ENOUGH = 50
+OWN_AGE_MS = 300_000
+ESTIMATED_BY = 60  # blocks: with an hour of them, what they tell is estimated every minute
 _EXPECTED_OF = 6  # blocks: a minute
+_ODD = 9.0  # variances from its mean
 _LEAST_LIMIT, _HIGHEST_LIMIT = 1e-4, 0.5
+
+
+class Closed(NamedTuple):
+    """Closed blocks: those that tell how bursty outcomes are, and the last ones, how many come."""
+
+    telling: Sequence[Block]
+    last: Sequence[Block]
 
 
 def with_block(
@@ -36,18 +49,67 @@ def with_block(
 ) -> Evidence:
     """The evidence with what the blocks that have closed tell; it holds for the looks to come.
 
+    An hour of blocks tells much the same after one more, so that the more there are the more may
+    close between two estimates; one that is unlike the others is heeded at once.
+
     `recent` reads stable's last requests, about 2,000 of them where there are so many.
     """
     open_ms = max(blocks, default=-1)
     if open_ms <= evidence.block_ms or not evidence.splits:
         return evidence
-    usable = sorted(at for at in blocks if evidence.blocks_from_ms <= at < open_ms)
-    closed = [blocks[start] for start in usable[-BLOCKS:]]
+    starts = sorted(blocks)
+    usable = starts[bisect_left(starts, evidence.blocks_from_ms) : bisect_left(starts, open_ms)]
+    last = [blocks[at] for at in usable[-_EXPECTED_OF:]]
+    telling = usable if evidence.splits[-1].stable else _own(evidence, usable, open_ms)
+    closed = Closed([blocks[at] for at in telling[-BLOCKS:]], last)
+    counts = count_blocks(closed.telling, _takes(policy), stable, faults)
+    waited = (open_ms - evidence.estimated_ms) // PANE_MS
+    soon = waited * ESTIMATED_BY < len(closed.telling)
+    if evidence.block_ms >= 0 and soon and not is_odd(counts):
+        return replace(evidence, block_ms=open_ms)
+    effects = _effects(policy, evidence, closed, counts, faults) if telling else {}
     return replace(
         with_references(policy, evidence, recent()),
-        effects=_effects(policy, evidence, closed, stable, faults),
+        effects={**evidence.effects, **effects, **_leaning(policy, evidence)},
         block_ms=open_ms,
+        estimated_ms=open_ms,
     )
+
+
+def _own(evidence: Evidence, usable: list[int], open_ms: int) -> list[int]:
+    """The blocks that say how bursty a version's own outcomes are: without the last five minutes.
+
+    A version that turns bad would seem bursty, and hide itself. Until there are enough older ones,
+    what was known at the beginning holds.
+    """
+    older = [at for at in usable if at < open_ms - OWN_AGE_MS]
+    if len(older) >= _EXPECTED_OF:
+        return older
+    return [] if evidence.effects else usable
+
+
+def _leaning(policy: Policy, evidence: Evidence) -> dict[str, tuple[float, float]]:
+    """For the same reason, the effects that stay as they are: where nobody else's blocks tell, and
+    the evidence leans towards a breach.
+    """
+    bank = bank_of(policy)
+    if evidence.splits[-1].stable or len(evidence.log_e) != len(bank):
+        return {}
+    return {
+        name: evidence.effects[name]
+        for name, row in bank.row_of.items()
+        if name in evidence.effects and evidence.log_e[row][Kind.ABSOLUTE] >= 0
+    }
+
+
+def is_odd(counts: Counts) -> bool:
+    """Whether the newest block is unlike those before it: bursts are heeded at once."""
+    newest, totals = counts[..., -1].tolist(), counts.sum(-1).tolist()
+    for n, s, total, hits in zip(*newest, *totals, strict=True):
+        rate = hits / max(total, 1)
+        if (s - n * rate) ** 2 > _ODD * n * rate * (1 - rate):
+            return True
+    return False
 
 
 def with_references(policy: Policy, evidence: Evidence, stable: Cell) -> Evidence:
@@ -79,40 +141,40 @@ def reference(sampled: Sampled, cell: Cell) -> float | None:
 def _effects(
     policy: Policy,
     evidence: Evidence,
-    closed: Sequence[Block],
-    stable: str,
+    closed: Closed,
+    counts: Counts,
     faults: CallerFaults,
 ) -> dict[str, tuple[float, float]]:
     bank, split = bank_of(policy), evidence.splits[-1]
     shares = (split.candidate / BASIS_POINTS, split.stable / BASIS_POINTS)
-    rates = [
-        (trigger.name, plan)
-        for trigger, plan in zip(bank.triggers, bank.plans, strict=True)
-        if plan.sampled.family is Family.RATE
-    ]
-    takes = tuple(dict.fromkeys(plan.sampled.take for _, plan in rates))
-    if not takes:
-        return {}
-    counts = count_blocks(closed, takes, stable, faults)
-    found = dict(zip(takes, correlations(*counts), strict=True))
+    takes = _takes(policy)
+    found = dict(zip(takes, correlations(*counts), strict=True)) if takes else {}
     totals = {take: counts[:, row].sum(-1) for row, take in enumerate(takes)}
     sizes = {}
     for take in takes:
-        expected = _expected(closed, take, faults)
+        expected = _expected(closed.last, take, faults)
         sizes[take] = [block_sizes(expected * share) for share in shares]
     effects = {}
-    for name, plan in rates:
+    for trigger, plan in zip(bank.triggers, bank.plans, strict=True):
         take = plan.sampled.take
+        if take not in found:
+            continue
         samples, hits = totals[take]
         rate = plan.limit if plan.limit is not None else round_up(hits / max(samples, 1))
         limit = min(max(rate, _LEAST_LIMIT), _HIGHEST_LIMIT)
         mine, other = (effect_of(found[take], size, limit, BREACH) for size in sizes[take])
-        effects[name] = (mine, other)
+        effects[trigger.name] = (mine, other)
     return effects
 
 
-def _expected(closed: Sequence[Block], take: Take, faults: CallerFaults) -> float:
+@lru_cache(maxsize=256)
+def _takes(policy: Policy) -> tuple[Take, ...]:
+    """The rates that the policy's triggers are about, each once."""
+    rates = (plan.sampled for plan in bank_of(policy).plans if plan.sampled.family is Family.RATE)
+    return tuple(dict.fromkeys(sampled.take for sampled in rates))
+
+
+def _expected(last: Sequence[Block], take: Take, faults: CallerFaults) -> float:
     """How many samples of all versions a block of the last minute had."""
-    last = closed[-_EXPECTED_OF:]
     total = sum(take(cell, faults).n for block in last for cell in block.values())
     return total / len(last) if last else 0.0

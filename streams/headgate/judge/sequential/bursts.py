@@ -12,13 +12,16 @@ from math import ceil, log
 import numpy as np
 import numpy.typing as npt
 
-from headgate.judge.sequential.bets import BREACH, Floats, rate_stakes
+from headgate.judge.sequential.bets import BETS, BREACH, Floats, rate_stakes
 
+Bets = npt.NDArray[np.bool_]
 FLOOR = 0.001
 BLOCKS = 360  # an hour of panes
 MERGES = (1, 2, 4, 8, 16)
 _LOG_STEP = log(1.1)
-_GRID, _END, _NEGLIGIBLE = 2_001, 30.0, 200.0  # points; logits; logarithms below the peak
+_ALL_BETS = np.ones(BETS, bool)
+_NO_MORE = 1e-9  # above 1, as a logarithm, is no more than rounding
+_GRID, _END, _NEGLIGIBLE = 1_001, 30.0, 200.0  # points; logits; logarithms below the peak
 
 
 def correlation(
@@ -98,53 +101,60 @@ def block_sizes(arm_samples: float) -> tuple[float, ...]:
     return tuple(round_up(max(arm_samples, 1.0) * by) for by in MERGES)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16_384)
 def effect_of(rhos: tuple[float, ...], sizes: tuple[float, ...], limit: float, side: int) -> float:
     """D of an arm with blocks of such sizes under such correlations; there may be fewer of them."""
     effects = [sound_effect(n, limit, rho, side) for n, rho in zip(sizes, rhos, strict=False)]
     return max(1.0, *effects)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=65_536)
 def sound_effect(samples: float, limit: float, rho: float, side: int = BREACH) -> float:
     """The smallest D >= 1 + (n-1) rho under which every bet on `limit` has a factor <= 1.
 
     Null hypothesis: blocks of `samples` are beta-binomial with mean `limit` and correlation `rho`.
     """
     low = 1 + (samples - 1) * rho
-    if samples <= 1 or rho >= 1 or _largest_factor(samples, limit, rho, side, low) <= 0:
+    if samples <= 1 or rho >= 1:
+        return low
+    # A bet that cannot be expected to win cannot under any larger effect either.
+    winning = _winning(samples, limit, rho, side, effect=low, among=_ALL_BETS)
+    if not winning.any():
         return low
     high = 2 * low
-    while _largest_factor(samples, limit, rho, side, high) > 0:
-        high *= 2
+    while (left := _winning(samples, limit, rho, side, effect=high, among=winning)).any():
+        high, winning = 2 * high, left
     while high / low > 1.005:
         middle = (low * high) ** 0.5
-        if _largest_factor(samples, limit, rho, side, middle) > 0:
-            low = middle
+        left = _winning(samples, limit, rho, side, effect=middle, among=winning)
+        if left.any():
+            low, winning = middle, left
         else:
             high = middle
     return high
 
 
-def _largest_factor(samples: float, limit: float, rho: float, side: int, effect: float) -> float:
-    """The logarithm of the largest expected factor of a block, over the bets.
+def _winning(
+    samples: float, limit: float, rho: float, side: int, *, effect: float, among: Bets
+) -> Bets:
+    """Which bets have an expected factor of a block above 1.
 
     Given the block's rate p a bet's factor is (p e^h + (1-p) e^m)^n, for what it wins on a hit and
     on a miss; the beta distribution of p is integrated over a grid.
     """
-    on_hit, on_miss = rate_stakes(limit, side)
-    log_p, log_q, log_weights = _beta_grid(limit, rho)
-    factor = samples * np.logaddexp(
-        log_p[:, None] + on_hit / effect, log_q[:, None] + on_miss / effect
-    )
-    exponents = log_weights[:, None] + factor
-    top = exponents.max(0)
-    return float((top + np.log(np.exp(exponents - top).sum(0))).max()) - 1e-9
+    on_hit, on_miss = (stakes[among, None] for stakes in rate_stakes(limit, side))
+    p, q, log_weights = _beta_grid(limit, rho)
+    factor = samples * np.log(p * np.exp(on_hit / effect) + q * np.exp(on_miss / effect))
+    exponents = log_weights + factor
+    top = exponents.max(-1)
+    found = among.copy()
+    found[among] = top + np.log(np.exp(exponents - top[:, None]).sum(-1)) > _NO_MORE
+    return found
 
 
 @lru_cache(maxsize=512)
 def _beta_grid(mean: float, rho: float) -> tuple[Floats, Floats, Floats]:
-    """ln p, ln (1-p) and the logarithms of weights that sum to 1, of a beta distribution.
+    """p, 1 - p and the logarithms of weights that sum to 1, of a beta distribution.
 
     Equal steps of the logit; what lies beyond the ends, where p is as good as 0 or 1, is put there.
     """
@@ -160,8 +170,8 @@ def _beta_grid(mean: float, rho: float) -> tuple[Floats, Floats, Floats]:
     density[0] += np.log1p(1 / (alpha * step))
     density[-1] += np.log1p(1 / (beta * step))
     density -= density.max()
-    log_p, log_q = -np.logaddexp(0, -logits), -np.logaddexp(0, logits)
-    return log_p, log_q, density - np.log(np.exp(density).sum())
+    p, q = np.exp(-np.logaddexp(0, -logits)), np.exp(-np.logaddexp(0, logits))
+    return p, q, density - np.log(np.exp(density).sum())
 
 
 def _log_density(logits: Floats, alpha: float, beta: float) -> Floats:

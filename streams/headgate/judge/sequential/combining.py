@@ -28,7 +28,7 @@ def is_beside(evidence: Evidence) -> bool:
     return bool(evidence.splits) and evidence.splits[-1].stable > 0
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=2048)
 def weights_of(policy: Policy) -> dict[str, float]:
     """The critical sequential triggers' weights; they sum to 1, with or without data."""
     rows = [t for t in policy.triggers if t.proof == "sequential" and t.can_roll_back]
@@ -83,7 +83,7 @@ def log_e_values(policy: Policy, evidence: Evidence) -> dict[str, list[float]]:
     return dict(zip(bank.row_of, bank.log_e(evidence.log_e), strict=True))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=2048)
 def evidence_needed(policy: Policy) -> dict[str, float]:
     """The e-value at which each sequential trigger is enough alone."""
     weights, needed = weights_of(policy), {}

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import log
 
 from msgspec.structs import replace
 
 from headgate.judge.looks import Look
 from headgate.judge.policy import Policy, Trigger
-from headgate.judge.sequential.bank import Kind
+from headgate.judge.sequential.bank import Kind, bank_of
 from headgate.judge.sequential.combining import log_e_values
-from headgate.judge.sequential.plan import plan_of
 from headgate.judge.sequential.state import Evidence, TriggerEvidence
 from headgate.measure.metrics import METRICS
 
@@ -51,13 +51,15 @@ def over(policy: Policy, evidence: Evidence, look: Look) -> frozenset[str]:
 
 
 def _pairs(policy: Policy, evidence: Evidence) -> list[tuple[Trigger, TriggerEvidence]]:
-    return [
-        (trigger, evidence.triggers[trigger.name])
-        for trigger in policy.triggers
-        if trigger.proof == "sequential"
-        and trigger.name in evidence.triggers
-        and plan_of(trigger).needs_both
-    ]
+    known = evidence.triggers
+    return [(row, known[row.name]) for row in _needing_both(policy) if row.name in known]
+
+
+@lru_cache(maxsize=256)
+def _needing_both(policy: Policy) -> tuple[Trigger, ...]:
+    bank = bank_of(policy)
+    pairs = zip(bank.triggers, bank.plans, strict=True)
+    return tuple(trigger for trigger, plan in pairs if plan.needs_both)
 
 
 def _is_beyond(trigger: Trigger, look: Look, window_ms: int) -> bool | None:

@@ -26,7 +26,7 @@ from headgate.judge.sequential.state import (
 from headgate.judge.sequential.table import LookTable, after_look, emptied
 from headgate.measure.metrics import CallerFaults
 
-WARNINGS_EVERY_MS = 2_000  # nobody waits for them
+PATIENT_EVERY_MS = 2_000  # triggers that must not act at once (see `Bank`)
 
 
 def observe(policy: Policy, evidence: Evidence, seen: Observed) -> Evidence:
@@ -35,13 +35,12 @@ def observe(policy: Policy, evidence: Evidence, seen: Observed) -> Evidence:
         return evidence
     bank = bank_of(policy)
     later = (*evidence.later, dict(seen.fresh)) if seen.fresh else evidence.later
-    warns = seen.now_ms - evidence.warned_ms >= WARNINGS_EVERY_MS
+    all_look = seen.now_ms - evidence.patient_ms >= PATIENT_EVERY_MS
     arms = arms_of(evidence, seen, (seen.fresh,))
-    wide = arms_of(evidence, seen, later) if warns else None
+    wide = arms_of(evidence, seen, later) if all_look else None
     tick = _Tick(bank, evidence, _moment(evidence, seen.now_ms), LookTable(bank), seen.faults)
     gathered = [
-        tick.gather(row, arms if trigger.can_roll_back else wide)
-        for row, trigger in enumerate(bank.triggers)
+        tick.gather(row, arms if urgent else wide) for row, urgent in enumerate(bank.urgent)
     ]
     requests = evidence.requests + sum(cell.requests for cell in arms.candidate)
     wealth, log_e, triggers = tick.looked(gathered, requests, seen.ended)
@@ -51,8 +50,8 @@ def observe(policy: Policy, evidence: Evidence, seen: Observed) -> Evidence:
         stable_requests=evidence.stable_requests
         + sum(cell.requests for (version, _), cell in seen.fresh.items() if version == seen.stable),
         observed_ms=seen.now_ms,
-        later=() if warns else later,
-        warned_ms=seen.now_ms if warns else evidence.warned_ms,
+        later=() if all_look else later,
+        patient_ms=seen.now_ms if all_look else evidence.patient_ms,
         wealth=wealth,
         log_e=log_e,
         blocks_from_ms=seen.now_ms if seen.ended else evidence.blocks_from_ms,
@@ -63,10 +62,10 @@ def observe(policy: Policy, evidence: Evidence, seen: Observed) -> Evidence:
 
 
 def _is_due(evidence: Evidence, now_ms: int) -> bool:
-    """Whether warnings have something to look at, or an open look has both arms and its minute is
-    over.
+    """Whether patient triggers have something to look at, or an open look has both arms and its
+    minute is over.
     """
-    if evidence.later and now_ms - evidence.warned_ms >= WARNINGS_EVERY_MS:
+    if evidence.later and now_ms - evidence.patient_ms >= PATIENT_EVERY_MS:
         return True
     return any(
         now_ms - look.opened_ms >= LOOK_MS and look.candidate.n and look.stable.n
@@ -150,7 +149,9 @@ class _Tick(Struct, frozen=True):
             wealth, log_e[row] = emptied(wealth, row), [NOTHING, NOTHING, *log_e[row][2:]]
             triggers[name] = replace(triggers[name], building=NOT_COUNTED, holding_since_ms=None)
         spent = [known.spent for known in triggers.values()]
-        wealth, found = self.table.after(wealth, spent, requests, evidence.planned)
+        wealth, found = self.table.after(
+            wealth, spent, requests, evidence.planned, forever=evidence.forever
+        )
         split = moment.splits.get(moment.current)
         beside = split is not None and split.stable > 0
         for (name, row), samples in zip(bank.row_of.items(), gathered, strict=True):

@@ -47,7 +47,7 @@ class Plan:
         return self.sampled.family is not Family.MEAN
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=32_768)
 def plan_of(trigger: Trigger) -> Plan:
     """The tests of a trigger whose proof is sequential; raises `ValueError` where none fits."""
     sampled = SAMPLED.get(trigger.metric)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from headgate.measure.cells import Cell
 from headgate.measure.hdr import IntArray
@@ -143,22 +144,24 @@ class WarmUp(Struct, frozen=True):
 class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     """All that is known about a candidate in this phase of its rollout.
 
-    `planned` is the budget's measure in candidate requests, frozen at the start; `wealth` holds the
-    logarithms of every bet and `log_e` ln E of every test (see `Bank`). Warnings look every other
-    second, last at `warned_ms`; `later` is what they have yet to look at. When a block of stable's
-    traffic closes (at `block_ms`), `effects` (design effects of both arms by trigger) and
-    `references` (stable's quantiles and means by trigger, in wire units) are taken anew, with
+    `planned` is the budget's measure in candidate requests, frozen at the start; where a watch goes
+    on `forever`, those of 30 days. `wealth` holds the logarithms of every bet and `log_e` ln E of
+    every test (see `Bank`). What nobody waits for looks every other second, last at `patient_ms`;
+    `later` is what it has yet to look at. When a block of stable's traffic closes (at `block_ms`),
+    or after some of them (at `estimated_ms`), `effects` (design effects of both arms by trigger)
+    and `references` (stable's quantiles and means by trigger, in wire units) are taken anew, with
     `p99_ms`, stable's p99 latency. Blocks before `blocks_from_ms` tell of an outage that is over
     and not of how bursty outcomes are.
     """
 
     started_ms: int
     planned: int
+    forever: bool = False
     requests: int = 0
     stable_requests: int = 0
     observed_ms: int = 0
     later: tuple[dict[Row, Cell], ...] = ()
-    warned_ms: int = 0
+    patient_ms: int = 0
     wealth: bytes = b""
     log_e: list[list[float]] = []
     triggers: dict[str, TriggerEvidence] = {}
@@ -167,7 +170,23 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     settled_ms: int | None = None
     label_delay_ms: int = 0
     block_ms: int = -1
+    estimated_ms: int = -1
     blocks_from_ms: int = 0
     effects: dict[str, tuple[float, float]] = {}
     references: dict[str, float] = {}
     p99_ms: int | None = None
+
+
+def without_stable(evidence: Evidence) -> Evidence:
+    """The evidence once stable serves nothing more: limits beside it become limits of their own.
+
+    Open looks are void. Where a comparison has begun, its test goes on from the budget that was
+    left, so that both together spend no more than one.
+    """
+    triggers = {}
+    for name, known in evidence.triggers.items():
+        absolute, relative, *good = known.spent
+        began = max(absolute, relative) if absolute < 0 else absolute
+        spent = (began, relative, good[0], good[1])
+        triggers[name] = replace(known, looks={}, spent=spent)
+    return replace(evidence, triggers=triggers)

@@ -9,7 +9,12 @@ import numpy as np
 from headgate.judge.sequential import bets
 from headgate.judge.sequential.bank import KINDS, Bank, Kind
 from headgate.judge.sequential.bets import Floats
-from headgate.judge.sequential.budget import FIRST, later_budget, proof_budget
+from headgate.judge.sequential.budget import (
+    FIRST,
+    later_budget,
+    production_budget,
+    proof_budget,
+)
 from headgate.judge.sequential.process import NOTHING, advance, log_e_value
 from headgate.judge.sequential.state import Spent
 
@@ -64,21 +69,27 @@ class LookTable:
         for test, increment in self._others:
             tests.append(test)
             worth.append(increment[None])
-        return _by_test(tests, np.concatenate(worth))
+        return _by_test(tests, np.concatenate(worth) if len(worth) > 1 else worth[0])
 
     def after(
-        self, wealth: Floats, spent: Sequence[Spent], requests: int, planned: int
+        self,
+        wealth: Floats,
+        spent: Sequence[Spent],
+        requests: int,
+        planned: int,
+        *,
+        forever: bool = False,
     ) -> tuple[Floats, dict[int, float]]:
         """The wealth after the look, shape (tests, 8), and ln E of those that looked, by number.
 
-        `spent` has four per trigger, -1 before a first look.
+        `spent` has four per trigger, -1 before a first look. `forever`: `planned` is what comes in
+        30 days of a watch that does not end.
         """
         if not self._rates and not self._ratios and not self._others:
             return wealth, {}
         tests, increments = self.increments()
-        grown = advance(
-            wealth.take(tests, 0), increments, _budgets(tests, spent, requests, planned)
-        )
+        breach = _Watch(requests, planned) if forever else _Phase(requests, planned)
+        grown = advance(wealth.take(tests, 0), increments, _budgets(tests, spent, breach))
         after = wealth.copy()
         after[tests] = grown
         return after, dict(zip(tests, log_e_value(grown).tolist(), strict=True))
@@ -94,21 +105,38 @@ def _by_test(tests: list[int], worth: Floats) -> tuple[list[int], Floats]:
     return list(total), np.array(list(total.values()))
 
 
-def _budgets(
-    tests: Sequence[int], spent: Sequence[Spent], requests: int, planned: int
-) -> list[float]:
+class _Phase(dict[int, float]):
+    """What a breach test of a phase may spend, by up to which requests it has spent before."""
+
+    def __init__(self, requests: int, planned: int) -> None:
+        super().__init__({-1: FIRST})
+        self.requests, self.planned = requests, planned
+
+    def __missing__(self, before: int) -> float:
+        budget = self[before] = later_budget(self.planned, before, self.requests)
+        return budget
+
+
+class _Watch(_Phase):
+    """The same in a watch that does not end; its first look is like any other."""
+
+    def __init__(self, requests: int, planned: int) -> None:
+        super().__init__(requests, planned)
+        self.clear()
+
+    def __missing__(self, before: int) -> float:
+        budget = float(production_budget(self.planned, max(before, 0), self.requests))
+        self[before] = budget
+        return budget
+
+
+def _budgets(tests: Sequence[int], spent: Sequence[Spent], breach: _Phase) -> list[float]:
     """What each test may spend in this look."""
-    breach: dict[int, float] = {-1: FIRST}
     budgets = []
     for test in tests:
         row, kind = divmod(test, KINDS)
         before = spent[row][kind]
-        if kind >= _GOOD_FROM:
-            budgets.append(_GOOD[before < 0])
-            continue
-        if before not in breach:
-            breach[before] = later_budget(planned, before, requests)
-        budgets.append(breach[before])
+        budgets.append(_GOOD[before < 0] if kind >= _GOOD_FROM else breach[before])
     return budgets
 
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 from math import log
 from typing import Any
 
-from msgspec import Struct
+from msgspec.structs import replace
 
 from headgate.judge.policy import Policy, Trigger
 from headgate.judge.sequential import words
@@ -20,7 +20,6 @@ from headgate.judge.sequential.combining import (
 )
 from headgate.judge.sequential.holds import is_hold
 from headgate.judge.sequential.plan import Plan, plan_of
-from headgate.judge.sequential.process import NOTHING
 from headgate.judge.sequential.state import UNTESTED, Evidence, TriggerEvidence
 from headgate.judge.verdicts import Assessment
 from headgate.vocabulary import Reason, Verdict
@@ -35,17 +34,26 @@ def assess_sequential(
     `brief` leaves out the words and numbers of what nobody will be told.
     """
     combined, bank = combine(policy, evidence), bank_of(policy)
-    beside = is_beside(evidence)
-    found = {}
+    beside, found = is_beside(evidence), {}
     for trigger, plan in zip(bank.triggers, bank.plans, strict=True):
-        known = evidence.triggers.get(trigger.name, UNTESTED)
-        standing = _standing(policy, trigger, plan, known, combined, beside=beside)
-        quiet = brief and not standing.proven and not standing.held
-        found[trigger.name] = (
-            _in_brief(trigger, standing)
-            if quiet
-            else _in_full(policy, trigger, standing, evidence, combined)
+        name = trigger.name
+        known = evidence.triggers.get(name, UNTESTED)
+        log_e, proven = combined.log_e[name], name in combined.proven
+        held = known.holding_since_ms is not None and is_hold(policy, combined.tests[name])
+        reason = _missing(plan, known, beside=beside) or _reason(log_e, proven=proven, held=held)
+        verdict = _VERDICTS.get(reason, Verdict.UNKNOWN)
+        seen = Assessment(
+            trigger=name,
+            verdict=verdict,
+            reason=reason,
+            sentence="",
+            hold=held and reason is Reason.NOT_WORSE_THAN_STABLE,
+            cleared=log_e < 0 and not held and verdict is not Verdict.UNKNOWN,
         )
+        if brief and not proven and not held:
+            found[name] = seen
+        else:
+            found[name] = _in_full(policy, trigger, evidence, combined, seen)
     loud = {name for name, seen in found.items() if seen.verdict is Verdict.BREACH or seen.hold}
     for trigger in policy.triggers if loud else ():
         if trigger.name in found and loud.intersection(trigger.quiet_when):
@@ -53,77 +61,35 @@ def assess_sequential(
     return found
 
 
-class _Standing(Struct, frozen=True):
-    """Where a trigger's evidence stands; `log_e` is ln E of a breach, if that is known."""
-
-    verdict: Verdict
-    reason: Reason
-    log_e: float = NOTHING
-    proven: bool = False
-    held: bool = False
-
-    @property
-    def cleared(self) -> bool:
-        """Whether what was proven is not any more."""
-        return self.log_e < 0 and not self.held and self.verdict is not Verdict.UNKNOWN
+_VERDICTS = {
+    Reason.PROVEN: Verdict.BREACH,
+    Reason.NOT_WORSE_THAN_STABLE: Verdict.SUSPECT,
+    Reason.NOT_PROVEN: Verdict.SUSPECT,
+    Reason.WITHIN_LIMIT: Verdict.OK,
+}
 
 
-def _standing(
-    policy: Policy,
-    trigger: Trigger,
-    plan: Plan,
-    known: TriggerEvidence,
-    combined: Combined,
-    *,
-    beside: bool,
-) -> _Standing:
-    missing = _missing(plan, known, beside=beside)
-    if missing is not None:
-        return _Standing(Verdict.UNKNOWN, missing)
-    name = trigger.name
-    log_e, proven = combined.log_e[name], name in combined.proven
-    held = known.holding_since_ms is not None and is_hold(policy, combined.tests[name])
+def _reason(log_e: float, *, proven: bool, held: bool) -> Reason:
     if proven:
-        return _Standing(Verdict.BREACH, Reason.PROVEN, log_e, proven, held)
+        return Reason.PROVEN
     if held:
-        return _Standing(Verdict.SUSPECT, Reason.NOT_WORSE_THAN_STABLE, log_e, proven, held)
-    if log_e >= 0:
-        return _Standing(Verdict.SUSPECT, Reason.NOT_PROVEN, log_e)
-    return _Standing(Verdict.OK, Reason.WITHIN_LIMIT, log_e)
-
-
-def _in_brief(trigger: Trigger, standing: _Standing) -> Assessment:
-    return Assessment(
-        trigger=trigger.name,
-        verdict=standing.verdict,
-        reason=standing.reason,
-        sentence="",
-        cleared=standing.cleared,
-    )
+        return Reason.NOT_WORSE_THAN_STABLE
+    return Reason.NOT_PROVEN if log_e >= 0 else Reason.WITHIN_LIMIT
 
 
 def _in_full(
-    policy: Policy, trigger: Trigger, standing: _Standing, evidence: Evidence, combined: Combined
+    policy: Policy, trigger: Trigger, evidence: Evidence, combined: Combined, seen: Assessment
 ) -> Assessment:
-    plan = plan_of(trigger)
-    known, reason = evidence.triggers.get(trigger.name, UNTESTED), standing.reason
-    if standing.verdict is Verdict.UNKNOWN:
-        return Assessment(
-            trigger=trigger.name,
-            verdict=standing.verdict,
-            reason=reason,
-            sentence=words.unknown(trigger, plan, known, reason),
-        )
+    """The assessment with its words and numbers."""
+    plan, known = plan_of(trigger), evidence.triggers.get(trigger.name, UNTESTED)
+    if seen.verdict is Verdict.UNKNOWN:
+        return replace(seen, sentence=words.unknown(trigger, plan, known, seen.reason))
     good = log_good(policy, trigger, evidence)
     numbers = _numbers(policy, trigger, evidence, combined, good)
-    return Assessment(
-        trigger=trigger.name,
-        verdict=standing.verdict,
-        reason=reason,
-        sentence=words.sentence(trigger, plan, known, reason, numbers),
+    return replace(
+        seen,
+        sentence=words.sentence(trigger, plan, known, seen.reason, numbers),
         evidence=numbers,
-        hold=standing.held and not standing.proven,
-        cleared=standing.cleared,
         proven_good=None if good is None else good >= log(1 / policy.proof.false_promotion),
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from headgate.judge.durations import say_duration
 from headgate.judge.policy import Trigger
+from headgate.judge.recorded import origin_of, subject_of, unrecorded
 from headgate.judge.sequential.plan import Plan
 from headgate.judge.sequential.samples import Family
 from headgate.judge.sequential.state import Counted, TriggerEvidence
@@ -72,16 +73,18 @@ def _seen(trigger: Trigger, plan: Plan, numbers: dict[str, Any]) -> str:
     if plan.sampled.family is Family.QUANTILE:
         share, stable = numbers.get("candidate"), numbers.get("stable")
         times = f"{plan.relative:g} times stable's {row.noun}, " if plan.relative else ""
+        origin = origin_of(trigger)
         beside = f" (stable: {stable:.1%} over it)" if stable is not None and plan.relative else ""
         slower = f"{share:.1%}" if share is not None else "None"
         return (
-            f"{slower} of {count} took longer than {times}{row.say(numbers.get('limit'))}{beside}"
+            f"{slower} of {count} took longer than {times}{row.say(numbers.get('limit'))}"
+            f"{origin}{beside}"
         )
     stable = numbers.get("stable")
     beside = f" (stable: {row.say(stable)})" if stable is not None else ""
     side = _side(trigger, numbers)
     words = f"{row.noun} {row.say(numbers.get('candidate'))}{beside} over {count}"
-    words += f" is {side} the limit {row.say(numbers.get('limit'))}"
+    words += f" is {side} the limit {row.say(numbers.get('limit'))}{origin_of(trigger)}"
     return words[0].upper() + words[1:]
 
 
@@ -105,9 +108,9 @@ def unknown(trigger: Trigger, plan: Plan, known: TriggerEvidence, missing: Reaso
     """What a verdict lacks."""
     row = METRICS[trigger.metric]
     if missing is Reason.NO_BASELINE:
-        return f"The {row.noun} has no baseline: no stable arm is live to compare with."
+        return f"The {row.noun} has no baseline: {unrecorded(trigger)}."
     if missing is Reason.TOO_FEW_SAMPLES:
-        return f"No {row.unit_samples} of the candidate to judge by yet."
+        return f"No {row.unit_samples} of {subject_of(trigger)} to judge by yet."
     have = known.total
     return (
         f"{have.candidate} {row.unit_samples} of the candidate and {have.stable} of stable are too "

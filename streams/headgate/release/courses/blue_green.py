@@ -11,6 +11,7 @@ from headgate.judge.durations import say_duration
 from headgate.judge.policy import Policy
 from headgate.measure.windows import covered_ms, read_window
 from headgate.release import measuring
+from headgate.release.courses.cold import scale_down
 from headgate.release.courses.course import BlueGreen, Check, Standby, Stay
 from headgate.release.courses.going_on import complete, widen
 from headgate.release.refusals import RefusedError
@@ -128,5 +129,6 @@ def go_on(
         return widen(turn, state, policy, there, operator=operator, why=why)
     blue = state.rollout.stable if state.rollout else ""
     state = complete(turn, state, policy, operator=operator, why=why)
+    state = scale_down(turn, state, f"{blue} takes its place on standby")
     until_ms = course.stay.since_ms + policy.blue_green.keep_blue
     return replace(state, standby=Standby(version=blue, until_ms=until_ms, ready=course.blue_ready))

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from headgate.release import incidents
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
-from headgate.vocabulary import AlertKind, Severity
+from headgate.vocabulary import AlertKind, Mode, Severity
 
 
 def warn_if_cold(turn: Turn, state: ModelState, target: str) -> ModelState:
@@ -28,3 +28,28 @@ def warn_if_cold(turn: Turn, state: ModelState, target: str) -> ModelState:
         versions=(target,),
         numbers={},
     )
+
+
+def scale_down(turn: Turn, state: ModelState, why: str) -> ModelState:
+    """Order that the version on standby is scaled down; Headgate stops nothing itself."""
+    standby = state.standby
+    if standby is None or standby.scaled_down:
+        return state
+    turn.audit(
+        state.model,
+        "scale_down",
+        f"Scale {standby.version} of {state.model} down: {why}.",
+        would_have=state.mode is Mode.OBSERVE,
+        details={"version": standby.version},
+        before={"standby": standby.version},
+        after={"standby": "scaled down"},
+    )
+    return replace(state, standby=replace(standby, scaled_down=True))
+
+
+def follow(turn: Turn, state: ModelState, served: bool) -> ModelState:
+    """The page is over once the version that was started serves."""
+    cold = incidents.find(state, AlertKind.COLD_ROLLBACK, "rollback")
+    if cold is None or not served:
+        return state
+    return incidents.resolve(turn, state, cold, f"Over: {state.production} serves.")

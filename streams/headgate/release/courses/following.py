@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +18,7 @@ from headgate.release.courses.course import BlueGreen, Canary, Paused, Stay
 from headgate.release.courses.going_on import with_course
 from headgate.release.courses.reviewing import reviewed
 from headgate.release.courses.safety import remarked
-from headgate.release.courses.stays import Assessments, Outlook, look_at
+from headgate.release.courses.stays import Assessments, look_at
 from headgate.release.refusals import RefusedError
 from headgate.release.state import ModelState, Rollout
 from headgate.release.turn import Turn
@@ -67,17 +66,23 @@ def _follow_stay(
     if seen.stay is not course.stay:
         state = with_course(state, replace(course, stay=seen.stay))
     if seen.unknown:
-        return pause(turn, state, HEADGATE, f"{seen.unknown}")
+        return pause(turn, state, HEADGATE, seen.unknown)
     if seen.waits:
-        return _wait(turn, state, seen)
-    if not seen.ended:
-        return state
+        return _wait(turn, state, seen.waits)
+    return _end_stay(turn, state, policy, rollout) if seen.ended else state
+
+
+def _end_stay(turn: Turn, state: ModelState, policy: Policy, rollout: Rollout) -> ModelState:
+    """Everything is proven and the hold has passed; what else may speak against going on?"""
+    why = "everything required is proven good"
+    if state.mode is Mode.OBSERVE:
+        return _would_have(turn, state, rollout, why)
     objection = _unfit(state, rollout.candidate)
     if not objection:
         state, objection = reviewed(turn, state, policy)
     if objection:
-        return _wait(turn, state, dataclasses.replace(seen, waits=objection))
-    return _go_on(turn, state, policy, "everything required is proven good")
+        return _wait(turn, state, objection)
+    return _go_on(turn, state, policy, why)
 
 
 def _unfit(state: ModelState, candidate: str) -> str:
@@ -91,10 +96,8 @@ def _unfit(state: ModelState, candidate: str) -> str:
 
 def _go_on(turn: Turn, state: ModelState, policy: Policy, why: str) -> ModelState:
     rollout = state.rollout
-    if rollout is None or rollout.course is None:
+    if rollout is None or rollout.course is None or state.mode is Mode.OBSERVE:
         return state
-    if state.mode is Mode.OBSERVE:
-        return _would_have(turn, state, rollout, why)
     before = state
     state = WAYS[type(rollout.course)].go_on(turn, state, policy, rollout.course, why=why)
     publish_versions(turn, before, state)
@@ -117,7 +120,7 @@ def _cut_over_if_due(turn: Turn, state: ModelState, policy: Policy, rollout: Rol
 
 def _would_have(turn: Turn, state: ModelState, rollout: Rollout, why: str) -> ModelState:
     """Told of once for each stay: in observe mode nothing goes on by itself."""
-    course = rollout.course
+    course = state.rollout.course if state.rollout is not None else None
     if course is None or course.stay is None or course.stay.would_have:
         return state
     turn.audit(
@@ -148,15 +151,15 @@ def pause(turn: Turn, state: ModelState, by: str, why: str) -> ModelState:
     return _ask_a_person(turn, state, rollout, sentence)
 
 
-def _wait(turn: Turn, state: ModelState, seen: Outlook) -> ModelState:
+def _wait(turn: Turn, state: ModelState, why: str) -> ModelState:
     rollout = state.rollout
     if rollout is None or rollout.course is None:
         return state
     stay = rollout.course.stay
     if stay is None:
         return state
-    state = with_course(state, replace(rollout.course, stay=replace(stay, waits=seen.waits)))
-    sentence = f"The rollout of {rollout.candidate} waits for a person: {seen.waits}."
+    state = with_course(state, replace(rollout.course, stay=replace(stay, waits=why)))
+    sentence = f"The rollout of {rollout.candidate} waits for a person: {why}."
     return _ask_a_person(turn, state, rollout, sentence)
 
 

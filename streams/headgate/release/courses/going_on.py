@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from msgspec.structs import replace
 
 from headgate.judge.policy import Policy
@@ -13,6 +11,7 @@ from headgate.release.changed import changed
 from headgate.release.courses.course import Course
 from headgate.release.evidence import begin
 from headgate.release.reasons import because
+from headgate.release.standards import standard_of_candidate
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
 from headgate.release.watched import each, evidence_of
@@ -38,7 +37,7 @@ def reasons_for(state: ModelState, policy: Policy) -> tuple[Because, ...]:
     evidence = evidence_of(state)
     if evidence is None:
         return ()
-    found = assess_sequential(policy, evidence)
+    found = assess_sequential(standard_of_candidate(state) or policy, evidence)
     return tuple(because(seen) for seen in found.values() if seen.proven_good is not None)
 
 
@@ -59,12 +58,13 @@ def widen(
     weight = max(stay.step.weight, before)
     state = rollouts.reweigh(turn, state, rollout, weight, operator, reasons=reasons)
     state = with_course(state, course)
-    state = each(state, lambda watched: begin(state, watched, policy, turn.now_ms))
+    standard = standard_of_candidate(state) or policy
+    state = each(state, lambda watched: begin(state, watched, standard, turn.now_ms))
     state = end_waiting(turn, state, f"{rollout.candidate} went on.")
     sentence = (
         f"{rollout.candidate} of {state.model} went from {share(before)} to {share(weight)}: {why}."
     )
-    _audit(turn, state, sentence, reasons, changed(was, state))
+    _audit(turn, was, state, sentence, reasons)
     return state
 
 
@@ -80,7 +80,7 @@ def complete(
     ended = f"{rollout.candidate} was promoted by {operator or 'Headgate'}."
     state = end_incidents(turn, state, ended)
     sentence = f"Promoted {rollout.candidate} to production of {state.model}: {why}."
-    _audit(turn, state, sentence, reasons, changed(was, state))
+    _audit(turn, was, state, sentence, reasons)
     return state
 
 
@@ -111,10 +111,10 @@ def end_waiting(turn: Turn, state: ModelState, sentence: str) -> ModelState:
 
 def _audit(
     turn: Turn,
+    before: ModelState,
     state: ModelState,
     sentence: str,
     reasons: tuple[Because, ...],
-    told: dict[str, dict[str, Any]],
 ) -> None:
     """A decision of Headgate's own; a person's is told of by the answer to the request."""
     if state.command is None or state.command.operator:
@@ -126,5 +126,5 @@ def _audit(
         decision_id=state.command.decision_id,
         revision=state.command.revision,
         reasons=reasons,
-        **told,
+        **changed(before, state),
     )

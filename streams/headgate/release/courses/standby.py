@@ -5,15 +5,15 @@ Headgate orders the scale-down on audit; it stops nothing itself.
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from headgate.judge.policy import Policy
+from headgate.measure.windows import covered_ms
 from headgate.release import incidents
+from headgate.release.courses import cold
 from headgate.release.courses.blue_green import blue_unready
 from headgate.release.courses.course import BlueGreen, Check
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
-from headgate.vocabulary import AlertKind, Mode, Severity
+from headgate.vocabulary import AlertKind, Severity
 
 _SUBJECT = "standby"
 
@@ -21,8 +21,9 @@ _SUBJECT = "standby"
 def follow(turn: Turn, state: ModelState, policy: Policy) -> ModelState:
     """Alert while blue is not ready, and order its scale-down once its time has come."""
     standby = state.standby
-    if standby is not None and not standby.scaled_down and turn.now_ms >= standby.until_ms:
-        state = _scale_down(turn, state)
+    if standby is not None and turn.now_ms >= standby.until_ms:
+        state = cold.scale_down(turn, state, "it was kept ready for as long as the policy says")
+    state = cold.follow(turn, state, served=_serves(state, policy, turn.now_ms))
     watched = _watched(state)
     known = incidents.find(state, AlertKind.STANDBY_NOT_READY, _SUBJECT)
     if watched is None:
@@ -38,6 +39,13 @@ def follow(turn: Turn, state: ModelState, policy: Policy) -> ModelState:
     if not why and known is not None:
         return incidents.resolve(turn, state, known, f"Over: {version} is ready.")
     return state
+
+
+def _serves(state: ModelState, policy: Policy, now_ms: int) -> bool:
+    """Whether production was heard since the split in force was given."""
+    since_ms = state.command.issued_at_ms if state.command is not None else now_ms
+    window_ms = min(now_ms - since_ms, policy.blue_green.ready_last)
+    return covered_ms(state.tables, state.production, now_ms=now_ms, window_ms=window_ms) > 0
 
 
 def _watched(state: ModelState) -> tuple[str, Check | None] | None:
@@ -63,19 +71,3 @@ def _open(turn: Turn, state: ModelState, policy: Policy, version: str, why: str)
         versions=(version,),
         numbers={},
     )
-
-
-def _scale_down(turn: Turn, state: ModelState) -> ModelState:
-    standby = state.standby
-    if standby is None:
-        return state
-    observing = state.mode is Mode.OBSERVE
-    turn.audit(
-        state.model,
-        "scale_down",
-        f"Scale {standby.version} of {state.model} down: it was kept ready beside the version that "
-        "replaced it for as long as the policy says.",
-        would_have=observing,
-        details={"version": standby.version, "before": "standby", "after": "scaled_down"},
-    )
-    return replace(state, standby=replace(standby, scaled_down=True))

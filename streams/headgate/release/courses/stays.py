@@ -20,6 +20,7 @@ from headgate.judge.verdicts import Assessment
 from headgate.release.courses.brakes import forbidding
 from headgate.release.courses.course import Stay
 from headgate.release.courses.safety import safely_checked
+from headgate.release.standards import standard_of_candidate
 from headgate.release.state import ModelState
 from headgate.vocabulary import Verdict
 
@@ -45,8 +46,8 @@ def proof_of(
     state: ModelState, policy: Policy, evidence: Evidence, judged: Assessments
 ) -> Promotion:
     """Whether everything that the policy requires of the candidate is proven good now."""
-    checked = safely_checked(state)
-    return promotion(policy, evidence, safety_checked=checked, assessments=judged)
+    checked, standard = safely_checked(state), standard_of_candidate(state) or policy
+    return promotion(standard, evidence, safety_checked=checked, assessments=judged)
 
 
 def look_at(
@@ -60,11 +61,12 @@ def look_at(
     now_ms: int,
 ) -> Outlook:
     """One look at a stay that is not paused."""
-    stay = _with_unknown(policy, stay, evidence, judged, now_ms)
+    standard = standard_of_candidate(state) or policy
+    stay = _with_unknown(standard, stay, evidence, judged, now_ms)
     elapsed_ms = now_ms - stay.since_ms
     if stay.waits:
         return Outlook(stay)
-    unknown = _unknown_for_too_long(policy, stay, evidence, judged, now_ms)
+    unknown = _unknown_for_too_long(standard, stay, evidence, judged, now_ms)
     if unknown:
         return Outlook(stay, unknown=unknown)
     if elapsed_ms < stay.step.hold_ms and not early:
