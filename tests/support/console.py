@@ -43,7 +43,8 @@ class Done:
 class Console:
     """Runs commands against one installation; key files lie in `folder`."""
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
+    def __init__(self, settings: Settings, folder: Path, **more: str) -> None:
+        """`more` are further environment variables."""
         self.folder = folder
         known = {name: value for name, value in os.environ.items() if "HEADGATE" not in name}
         self._env = {
@@ -52,12 +53,14 @@ class Console:
             "HEADGATE_TOPIC_PREFIX": settings.topic_prefix,
             "HEADGATE_GROUP_PREFIX": settings.group_prefix,
             "COLUMNS": "200",
+            **more,
         }
 
     def run(self, *words: str, key: str = "") -> Done:
         """One command, signed with the key file of that name if it is given."""
         run = subprocess.run(
             _command(words),
+            cwd=self.folder,
             env=self._with(key),
             capture_output=True,
             text=True,

@@ -97,6 +97,8 @@ class Installation:
         groups = [f"{self.settings.group_prefix}{agent}" for agent in AGENTS]
         try:
             found = [told.result(10) for told in admin.describe_consumer_groups(groups).values()]
+        except TimeoutError:
+            return False
         except KafkaException as error:
             if error.args[0].code() not in STARTING:
                 raise

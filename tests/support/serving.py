@@ -45,9 +45,12 @@ class Obeyed:
 class Serving:
     """Two workers and three routers on a real broker. A context manager that stops all of them."""
 
-    def __init__(self, bootstrap_servers: str, topic_prefix: str, folder: Path) -> None:
+    def __init__(
+        self, bootstrap_servers: str, topic_prefix: str, folder: Path, **environment: str
+    ) -> None:
         self.here = Installation(bootstrap_servers, topic_prefix, with_topics=False)
-        self.console, self._folder = Console(self.here.settings, folder), folder
+        self.console = Console(self.here.settings, folder, **environment)
+        self._folder = folder
         self._undo = ExitStack()
         self._fleet: subprocess.Popen[bytes] | None = None
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from headgate.judge.durations import say_duration
 from headgate.judge.permits import Approvals
 from headgate.registry.operators import Keys, may_person, needed_role
-from headgate.release.course_requests import is_early
+from headgate.release.course_requests import completes, is_early
 from headgate.release.everywhere import who_asks
 from headgate.release.refusals import RefusedError
 from headgate.release.requests import answer
@@ -61,7 +61,7 @@ def _rule_for(state: ModelState, request: AnyRequest, now_ms: int) -> Approvals 
         return rule
     winner = request.winner if isinstance(request, StopTest) else ""
     promotes = isinstance(request, Promote) or winner not in {"", state.production}
-    if promotes and is_early(state, policy, winner, now_ms):
+    if (promotes or completes(state, request)) and is_early(state, policy, winner, now_ms):
         return rule or EARLY_PROMOTION
     return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from headgate.judge.policy import Policy
-from headgate.release.courses import blue_green, stays
+from headgate.release.courses import blue_green, canary, stays
 from headgate.release.courses.brakes import check_may_go_on, check_revision, running
 from headgate.release.courses.course import BlueGreen, Canary, Course, Experiment
 from headgate.release.courses.following import WAYS, pause
@@ -18,6 +18,7 @@ from headgate.release.watched import evidence_of
 from headgate.vocabulary import AbVerdict
 from headgate.wire.requests import (
     Advance,
+    AnyRequest,
     Pause,
     ReportCheck,
     Resume,
@@ -120,6 +121,14 @@ def report_check(turn: Turn, state: ModelState, request: ReportCheck) -> tuple[M
     if policy is None:
         raise RefusedError(f"{state.model} has no policy.", f"headgate adopt {state.model} ...")
     return blue_green.report(turn, state, policy, request)
+
+
+def completes(state: ModelState, request: AnyRequest) -> bool:
+    """Whether a request to go on would promote a canary, because it is at its last step."""
+    course = state.rollout.course if state.rollout is not None else None
+    if not isinstance(course, Canary) or not isinstance(request, Advance | Skip):
+        return False
+    return canary.next_step(course) is None
 
 
 def is_early(state: ModelState, policy: Policy, winner: str, now_ms: int) -> bool:

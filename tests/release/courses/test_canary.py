@@ -94,8 +94,17 @@ def test_advance_needs_the_proof_but_not_the_hold_and_skip_needs_neither() -> No
     assert bench.request(Advance).event == "accepted"
     assert weights(bench)[-1] == {"v2": 5_000, "v1": 5_000}
     assert bench.request(Skip).event == "refused"  # without a reason
-    assert bench.request(Skip, reason="we know").event == "accepted"
-    assert bench.model.production == "v2"
+    assert bench.request(Skip, reason="we know").event == "waiting"  # it would promote
+    assert bench.model.production == "v1"
+
+
+def test_the_last_step_is_ended_early_by_two_people_whichever_way_is_asked() -> None:
+    for kind in (Promote, Advance, Skip):
+        bench = adopted(canary={"steps": [{"weight": 5000, "hold": "1w"}]})
+        start_canary(bench)
+        bench.serve(200, v1=GOOD, v2=GOOD)
+        assert bench.request(kind, reason="in a hurry").event == "waiting"
+        assert bench.model.production == "v1"
 
 
 def test_a_bad_canary_is_rolled_back_and_never_goes_on() -> None:
