@@ -8,9 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from headgate.local.embedded import EmbeddedBroker
 from headgate.local.kafka import KafkaUnavailableError, RealKafka, missing_tools
+
+settings.register_profile("headgate", deadline=None)  # shared machines are slow at times
+settings.load_profile("headgate")
 
 ROOT = Path(__file__).resolve().parents[1]
 IN_CI = os.environ.get("CI", "").lower() == "true"

@@ -73,11 +73,13 @@ def _fields(bench: LedgerBench, chance: random.Random, kind: type, number: int) 
     young = [name for name in known if state.versions[name].status in ADOPTABLE] or known
     version = chance.choice(known)
     template = PromptTemplate(compatible_models=chance.choice((("gpt-4o",), ("gpt-*",))))
+    candidate = chance.choice((f"n{number}", version, *chance.choices(young, k=3)))
     fields: dict[type, dict[str, Any]] = {
         StartRollout: {
             "stable": state.production,
-            "candidate": chance.choice((f"n{number}", version, *chance.choices(young, k=3))),
+            "candidate": candidate,
             "weight": 500,
+            "overrides": state.rolled_back_by.get(candidate, ""),
         },
         SetWeight: {"weight": chance.choice((0, 100, 5_000))},
         RegisterVersion: {"spec": _spec(chance, number, known)},

@@ -95,6 +95,20 @@ def _refuse(answer: Answer) -> NoReturn:
     raise RefusedError(answer.sentence, remedy)
 
 
+def check_stable(state: ModelState, stable: str) -> None:
+    """Raises `RefusedError` where a rollout's stable version may not be given more of the traffic:
+    what rules it out as a target of a rollback.
+    """
+    settings = _settings(state)
+    why = _against(state, _answer(state, stable, settings), settings, by_hand=True)
+    if why:
+        raise RefusedError(
+            f"{stable} can take no more traffic: {why}",
+            f"headgate rollout rollback {shlex.quote(state.model)} finds an earlier version that "
+            "fits, or make an embedding live that it fits",
+        )
+
+
 def choose_target(state: ModelState, bad: str, usual: str, *, by_hand: bool = False) -> Target:
     """The `usual` target if it fits, else the newest compatible earlier version.
 

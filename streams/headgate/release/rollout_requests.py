@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from headgate.release import rollouts
-from headgate.release.compatible import check_candidate, choose_target
+from headgate.release.compatible import check_candidate, check_stable, choose_target
 from headgate.release.courses import blue_green, canary
 from headgate.release.courses.brakes import check_nothing_forbids, check_revision, running
 from headgate.release.courses.course import BlueGreen, Experiment
@@ -100,6 +100,8 @@ def set_weight(turn: Turn, state: ModelState, request: SetWeight) -> tuple[Model
     if request.weight > rollout.weight:
         check_nothing_forbids(state)
         check_candidate(state, rollout.candidate)
+    else:
+        check_stable(state, rollout.stable)
     policy = rollouts.policy_of(state)
     if policy is not None:
         state = canary.with_new_review(state, policy, request.weight, turn.now_ms)
@@ -186,6 +188,7 @@ def stop_test(turn: Turn, state: ModelState, request: StopTest) -> tuple[ModelSt
     said = f" It had said: {verdict.sentence}" if verdict is not None else ""
     ended = f"The A/B test was stopped by {request.operator}."
     if request.winner in {"", rollout.stable}:
+        check_stable(state, rollout.stable)
         state = rollouts.stop(turn, state, rollout, request.operator)
         state = end_incidents(turn, state, ended)
         return state, f"Stopped the A/B test: {rollout.stable} serves everything again.{said}"
