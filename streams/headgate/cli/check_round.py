@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from headgate.checks.asking import Result, ask_all
 from headgate.checks.calls import Call
 from headgate.cli.asking import answer_lines
 from headgate.cli.options import print_json
@@ -17,6 +16,9 @@ from headgate.cli.registry_tables import print_table
 from headgate.cli.requests import Answer, ask, request_fields
 from headgate.config import Settings
 from headgate.wire.requests import ReportCheck
+
+if TYPE_CHECKING:
+    from headgate.checks.asking import Result
 
 MAX_DETAIL = 1024
 COLUMNS = ("check", "outcome", "attempts", "status", "ms", "says")
@@ -92,6 +94,8 @@ class Round:
 
 def run_once(calls: Sequence[Call], reporter: Reporter | None) -> Round:
     """Send every request and, with a reporter, tell Headgate what came of it."""
+    from headgate.checks.asking import ask_all  # noqa: PLC0415 - aiohttp takes long to load
+
     results = asyncio.run(ask_all(calls))
     reports = [reporter.report(row) for row in results] if reporter is not None else []
     return Round(results, reports)
