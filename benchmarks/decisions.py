@@ -4,7 +4,7 @@
 
 Single tests (`decision_cases.py`) and whole rollouts (`decision_scenarios.py`), fed look by look
 through Headgate's own code, beside the rules that other tools use, in one run. Every row says how
-many runs it rests on. Prints a table and one JSON line per figure; ends with 1 if one is missed.
+many runs it rests on. Prints one JSON line per figure, then tables; ends with 1 if one is missed.
 """
 
 from __future__ import annotations
