@@ -4,7 +4,7 @@
 
 Single tests (`decision_cases.py`) and whole rollouts (`decision_scenarios.py`), fed look by look
 through Headgate's own code, beside the rules that other tools use, in one run. Every row says how
-many runs it rests on. Prints a table and one JSON line per figure; ends with 1 if one is missed.
+many runs it rests on. Prints one JSON line per figure, then tables; ends with 1 if one is missed.
 """
 
 from __future__ import annotations
@@ -169,25 +169,32 @@ def main() -> int:
     sure = "at most (95 %)"
     tests = Table("case", "runs", "found", sure, "to reach", "", title="requests, false alarms")
     rollouts = Table("rollouts", "runs", "alarms", sure, "to reach", "", title="default policy")
+    tables = [tests, rollouts]
     with get_context("fork").Pool() as pool:
         pending = whole_rollouts(pool, asked.only, quick=asked.quick)
         for result in single_tests(pool, asked.only, quick=asked.quick):
             tests.add_row(*said(result))
-            lines.append(figure(result))
+            lines.append(printed(figure(result)))
         for scenario, alarmed, seconds in pending:
             rollouts.add_row(*told(scenario, alarmed))
-            lines.append(rollout_line(scenario, alarmed, seconds))
-        for table in (tests, rollouts):
-            if table.row_count:
-                console.print(table)
+            lines.append(printed(rollout_line(scenario, alarmed, seconds)))
         if not asked.only:
-            lines.append(beside_naive(pool, console, 200 if asked.quick else 2_000))
-    for line in lines:
-        print(json.dumps(line))
+            line, naive_rules = beside_naive(pool, 200 if asked.quick else 2_000)
+            lines.append(printed(line))
+            tables.append(naive_rules)
+    for table in tables:
+        if table.row_count:
+            console.print(table)
     return 0 if all(line["ok"] for line in lines) else 1
 
 
-def beside_naive(pool: Pool, console: Console, runs: int) -> Line:
+def printed(line: Line) -> Line:
+    """The line, once it is known: a full run takes a while."""
+    print(json.dumps(line), flush=True)
+    return line
+
+
+def beside_naive(pool: Pool, runs: int) -> tuple[Line, Table]:
     """False rollbacks of healthy versions by rule."""
     rules = pool.starmap(naive, [(truth, runs) for truth in TRUTHS])
     found = dict(zip(TRUTHS, rules, strict=True))
@@ -195,14 +202,13 @@ def beside_naive(pool: Pool, console: Console, runs: int) -> Line:
     table = Table("rule", *(f"{truth:.1%}" for truth in TRUTHS), title=title)
     for rule in found[TRUTHS[0]]:
         table.add_row(rule, *(f"{found[truth][rule]:.2%}" for truth in TRUTHS))
-    console.print(table)
     return {
         "figure": "false rollbacks beside naive rules",
         "ok": found[0.05]["Headgate"] <= 0.01,
         "value": {str(truth): shares for truth, shares in found.items()},
         "unit": "share",
         "conditions": {"runs": runs},
-    }
+    }, table
 
 
 if __name__ == "__main__":

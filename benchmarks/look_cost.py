@@ -20,6 +20,7 @@ from collections.abc import Callable
 import numpy as np
 
 from decision_rollouts import FAULTS, Rollout, Served, cell, healthy
+from headgate.judge.looks import Look
 from headgate.judge.policy import Policy
 from headgate.judge.sequential.arms import Observed
 from headgate.judge.sequential.holds import over, with_holds
@@ -56,17 +57,16 @@ def looks_us(serve: Serve) -> list[float]:
 
 def one_pass(rollout: Rollout, seen: list[Observed]) -> list[float]:
     """Microseconds of each look of a rollout from its beginning."""
-    evidence, spent = rollout.evidence, []
+    evidence, arms, spent = rollout.evidence, rollout.arms(), list[float]()
     for fresh in seen:
         began = time.thread_time()
-        evidence = look(rollout.policy, evidence, fresh, rollout)
+        evidence = look(rollout.policy, evidence, fresh, arms)
         spent.append((time.thread_time() - began) * 1e6)
     return spent
 
 
-def look(policy: Policy, evidence: Evidence, seen: Observed, rollout: Rollout) -> Evidence:
+def look(policy: Policy, evidence: Evidence, seen: Observed, arms: Look) -> Evidence:
     """One look and its verdicts."""
-    arms = rollout.arms()
     assert not over(policy, evidence, arms)
     evidence = with_holds(policy, observe(policy, evidence, seen), arms)
     assess_sequential(policy, evidence, brief=True)
@@ -77,10 +77,11 @@ def idle_us() -> list[float]:
     """The same where no outcome came in."""
     rollout = Rollout(seed=1, serve=healthy, ticks=0)
     seen = Observed(rollout.now_ms + TICK_MS, {}, "v2", "v1", FAULTS)
-    look(rollout.policy, rollout.evidence, seen, rollout)
+    arms = rollout.arms()
+    look(rollout.policy, rollout.evidence, seen, arms)
     began = time.thread_time()
     for _ in range(LOOKS):
-        look(rollout.policy, rollout.evidence, seen, rollout)
+        look(rollout.policy, rollout.evidence, seen, arms)
     return [(time.thread_time() - began) * 1e6 / LOOKS]
 
 
