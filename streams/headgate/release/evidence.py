@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from headgate.judge.looks import Look
 from headgate.judge.policy import Policy
-from headgate.judge.routing import Point
+from headgate.judge.routing import History, Point
 from headgate.judge.sequential.arms import Observed
 from headgate.judge.sequential.blocks import with_block, with_references
 from headgate.judge.sequential.budget import MIN_PLANNED
@@ -39,7 +39,8 @@ def begin(state: ModelState, watched: Watched, policy: Policy, now_ms: int) -> W
     evidence = Evidence(started_ms=now_ms, planned=planned, observed_ms=now_ms)
     recent = recent_requests(state.tables, watched.beside, REFERENCE_REQUESTS)
     evidence = with_references(policy, evidence, recent)
-    told = _resplit(state, replace(watched, evidence=evidence), now_ms)
+    watched = replace(watched, evidence=evidence, routing=_routing_anew(state, watched, now_ms))
+    told = _resplit(state, watched, now_ms)
     return replace(told, evidence=_with_blocks(state, told, policy, told.evidence or evidence))
 
 
@@ -141,8 +142,14 @@ def _new_phase(state: ModelState, watched: Watched, policy: Policy, now_ms: int)
         references={},
     )
     evidence = _with_blocks(state, watched, policy, evidence)
+    routing = _routing_anew(state, watched, now_ms)
+    return replace(watched, evidence=evidence, routing=routing)
+
+
+def _routing_anew(state: ModelState, watched: Watched, now_ms: int) -> History:
+    """Outcomes are counted anew in each phase, so choices are too."""
     chosen = [state.choices.get(name, 0) for name in (watched.version, watched.beside)]
-    return replace(watched, evidence=evidence, routing=(Point(now_ms, *chosen),))
+    return (Point(now_ms, *chosen),)
 
 
 def forget_evidence(
