@@ -16,7 +16,7 @@ from headgate.release.courses.going_on import complete, widen
 from headgate.release.refusals import RefusedError
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
-from headgate.vocabulary import BASIS_POINTS
+from headgate.vocabulary import BASIS_POINTS, Mode
 from headgate.wire.requests import ReportCheck, Step
 
 
@@ -109,6 +109,32 @@ def check_may_cut_over(state: ModelState, policy: Policy, course: BlueGreen, now
         )
 
 
+def on_standby(turn: Turn, state: ModelState, policy: Policy, course: BlueGreen) -> ModelState:
+    """Blue stays ready for a while after the cutover; what it replaced earlier does no longer."""
+    rollout, earlier = state.rollout, state.standby
+    if rollout is None or course.stay is None:
+        return state
+    if earlier is not None:
+        state = scale_down(turn, state, earlier)
+    until_ms = course.stay.since_ms + policy.blue_green.keep_blue
+    standby = Standby(version=rollout.stable, until_ms=until_ms, ready=course.blue_ready)
+    return replace(state, standby=standby)
+
+
+def scale_down(turn: Turn, state: ModelState, standby: Standby) -> ModelState:
+    """Order it, once. In observe mode nothing is ordered until Headgate enforces again."""
+    if standby.scaled_down or state.mode is Mode.OBSERVE:
+        return state
+    turn.audit(
+        state.model,
+        "scale_down",
+        f"Scale {standby.version} of {state.model} down: it was kept ready beside the version that "
+        "replaced it for as long as the policy says.",
+        details={"version": standby.version, "before": "standby", "after": "scaled_down"},
+    )
+    return replace(state, standby=replace(standby, scaled_down=True))
+
+
 def go_on(
     turn: Turn,
     state: ModelState,
@@ -126,7 +152,5 @@ def go_on(
         step = Step(weight=BASIS_POINTS, hold_ms=watch_ms, max_hold_ms=MAX_HOLD_TIMES * watch_ms)
         there = replace(course, stay=Stay(step=step, since_ms=turn.now_ms))
         return widen(turn, state, policy, there, operator=operator, why=why)
-    blue = state.rollout.stable if state.rollout else ""
-    state = complete(turn, state, policy, operator=operator, why=why)
-    until_ms = course.stay.since_ms + policy.blue_green.keep_blue
-    return replace(state, standby=Standby(version=blue, until_ms=until_ms, ready=course.blue_ready))
+    state = on_standby(turn, state, policy, course)
+    return complete(turn, state, policy, operator=operator, why=why)

@@ -5,15 +5,13 @@ Headgate orders the scale-down on audit; it stops nothing itself.
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from headgate.judge.policy import Policy
 from headgate.release import incidents
-from headgate.release.courses.blue_green import blue_unready
+from headgate.release.courses.blue_green import blue_unready, scale_down
 from headgate.release.courses.course import BlueGreen, Check
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
-from headgate.vocabulary import AlertKind, Mode, Severity
+from headgate.vocabulary import AlertKind, Severity
 
 _SUBJECT = "standby"
 
@@ -22,7 +20,8 @@ def follow(turn: Turn, state: ModelState, policy: Policy) -> ModelState:
     """Alert while blue is not ready, and order its scale-down once its time has come."""
     standby = state.standby
     if standby is not None and not standby.scaled_down and turn.now_ms >= standby.until_ms:
-        state = _scale_down(turn, state)
+        state = scale_down(turn, state, standby)
+    state = _warmed(turn, state, policy)
     watched = _watched(state)
     known = incidents.find(state, AlertKind.STANDBY_NOT_READY, _SUBJECT)
     if watched is None:
@@ -40,14 +39,25 @@ def follow(turn: Turn, state: ModelState, policy: Policy) -> ModelState:
     return state
 
 
+def _warmed(turn: Turn, state: ModelState, policy: Policy) -> ModelState:
+    """Nobody need start what was gone back to once it serves."""
+    for kept in tuple(state.incidents.values()):
+        if kept.kind is not AlertKind.COLD_ROLLBACK:
+            continue
+        version = kept.versions[0]
+        if not blue_unready(state, policy.blue_green, version, None, turn.now_ms):
+            state = incidents.resolve(turn, state, kept, f"Over: {version} serves.")
+    return state
+
+
 def _watched(state: ModelState) -> tuple[str, Check | None] | None:
     """The version that must stay ready, and the newest report of it."""
-    if state.standby is not None and not state.standby.scaled_down:
-        return state.standby.version, state.standby.ready
-    rollout = state.rollout
-    if rollout is None or not isinstance(rollout.course, BlueGreen) or rollout.course.stay is None:
-        return None
-    return rollout.stable, rollout.course.blue_ready
+    rollout, standby = state.rollout, state.standby
+    if rollout is not None and isinstance(rollout.course, BlueGreen) and rollout.course.stay:
+        return rollout.stable, rollout.course.blue_ready
+    if standby is not None and not standby.scaled_down:
+        return standby.version, standby.ready
+    return None
 
 
 def _open(turn: Turn, state: ModelState, policy: Policy, version: str, why: str) -> ModelState:
@@ -63,19 +73,3 @@ def _open(turn: Turn, state: ModelState, policy: Policy, version: str, why: str)
         versions=(version,),
         numbers={},
     )
-
-
-def _scale_down(turn: Turn, state: ModelState) -> ModelState:
-    standby = state.standby
-    if standby is None:
-        return state
-    observing = state.mode is Mode.OBSERVE
-    turn.audit(
-        state.model,
-        "scale_down",
-        f"Scale {standby.version} of {state.model} down: it was kept ready beside the version that "
-        "replaced it for as long as the policy says.",
-        would_have=observing,
-        details={"version": standby.version, "before": "standby", "after": "scaled_down"},
-    )
-    return replace(state, standby=replace(standby, scaled_down=True))
