@@ -6,8 +6,8 @@ from msgspec.structs import replace
 
 from headgate.release import rollouts
 from headgate.release.compatible import check_candidate, choose_target
-from headgate.release.courses import canary
-from headgate.release.courses.brakes import check_nothing_forbids, check_revision, running
+from headgate.release.courses import blue_green, canary
+from headgate.release.courses.brakes import check_may_go_on, check_revision, running
 from headgate.release.courses.course import BlueGreen, Experiment
 from headgate.release.courses.going_on import end_incidents, share
 from headgate.release.courses.starting import Asked, plan_of
@@ -96,10 +96,10 @@ def set_weight(turn: Turn, state: ModelState, request: SetWeight) -> tuple[Model
             "The shares of an A/B test are fixed: what was counted before would count for nothing.",
             f"headgate ab stop {state.model}, and start another",
         )
-    if request.weight > rollout.weight:
-        check_nothing_forbids(state)
-        check_candidate(state, rollout.candidate)
     policy = rollouts.policy_of(state)
+    if request.weight > rollout.weight:
+        check_may_go_on(state, policy, turn.now_ms)
+        check_candidate(state, rollout.candidate)
     if policy is not None:
         state = canary.with_new_review(state, policy, request.weight, turn.now_ms)
         rollout = running(state)
@@ -112,9 +112,9 @@ def set_weight(turn: Turn, state: ModelState, request: SetWeight) -> tuple[Model
 
 def promote(turn: Turn, state: ModelState, request: Promote) -> tuple[ModelState, str]:
     """The candidate becomes the production version."""
-    rollout = running(state)
+    rollout, policy = running(state), rollouts.policy_of(state)
     check_revision(state, request)
-    check_nothing_forbids(state)
+    check_may_go_on(state, policy, turn.now_ms)
     if isinstance(rollout.course, BlueGreen) and rollout.course.stay is None:
         raise RefusedError(
             f"{rollout.candidate} has not taken over yet.",
@@ -126,6 +126,8 @@ def promote(turn: Turn, state: ModelState, request: Promote) -> tuple[ModelState
             f"headgate ab stop {state.model} --winner VERSION",
         )
     check_candidate(state, rollout.candidate)
+    if isinstance(rollout.course, BlueGreen) and policy is not None:
+        state = blue_green.on_standby(turn, state, policy, rollout.course)
     state = rollouts.promote(turn, state, rollout, request.operator)
     state = end_incidents(turn, state, f"{rollout.candidate} was promoted by {request.operator}.")
     return state, (
@@ -185,7 +187,8 @@ def stop_test(turn: Turn, state: ModelState, request: StopTest) -> tuple[ModelSt
     if request.winner not in state.watched:
         arms = ", ".join((*state.watched, rollout.stable))
         raise RefusedError(f"{request.winner} is no arm of the test.", f"Its arms are: {arms}.")
-    check_nothing_forbids(state)
+    check_may_go_on(state, rollouts.policy_of(state), turn.now_ms)
+    check_candidate(state, request.winner)
     won = replace(rollout, candidate=request.winner)
     state = rollouts.promote(turn, state, won, request.operator)
     state = end_incidents(turn, state, ended)

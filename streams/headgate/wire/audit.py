@@ -21,11 +21,11 @@ class AuditRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of history.
 
     `event` says what happened: a request's `accepted`, `refused` or, for a second person's
-    approval, `waiting`; a `decision` that sent (or,
-    `would_have`, would have sent) a command; an incident's `opened`, `deferred`, `resolved`; a
-    split `recovered` or `recovery_missed`; a version's `status_changed`; `scale_down`,
-    `archive_artifact` and `delete_artifact` are orders, which whoever runs the versions or keeps
-    the artifacts carries out.
+    approval, `waiting`; a `decision` that sent (or, `would_have`, would have sent) a command; a
+    canary's two arms `reviewed`, an A/B test `test_decided`; an incident's `opened`, `deferred`,
+    `resolved`; a split `recovered` or `recovery_missed`; a version's `status_changed`;
+    `scale_down`, `archive_artifact` and `delete_artifact` are orders, which whoever runs the
+    versions or keeps the artifacts carries out.
 
     `before` and `after` hold the facts that a decision, a request or a step of a lifecycle changed,
     by name (`production`, `weights`, `versions.v1.2.0`); a side leaves out what it does not have.
@@ -50,6 +50,8 @@ class AuditRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
         "recovery_missed",
         "republished",
         "safety_violation",
+        "reviewed",
+        "test_decided",
         "status_changed",
         "scale_down",
         "archive_artifact",
