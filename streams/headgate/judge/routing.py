@@ -53,7 +53,8 @@ class Answered:
 
 def answered(history: History, now: Point, latency_ms: int, enough: int) -> Answered | None:
     """The candidate's last `enough` choices or more that are older than `latency_ms` and a grace;
-    None while there are too few. Outcomes of earlier choices that came late count too.
+    None while there are too few. Outcomes of earlier choices that came late count too, and those
+    of choices that routers told of late: what stood still before them is part of their time.
     """
     ripe = [point for point in history if point.at_ms <= now.at_ms - latency_ms - GRACE_MS]
     if not ripe:
@@ -62,10 +63,11 @@ def answered(history: History, now: Point, latency_ms: int, enough: int) -> Answ
     for since in reversed(ripe):
         choices = until.candidate_choices - since.candidate_choices
         if choices >= enough:
+            still = next(p for p in history if p.candidate_choices == since.candidate_choices)
             return Answered(
                 choices,
-                now.candidate_outcomes - since.candidate_outcomes,
-                now.stable_outcomes - since.stable_outcomes,
+                now.candidate_outcomes - still.candidate_outcomes,
+                now.stable_outcomes - still.stable_outcomes,
             )
     return None
 

@@ -12,6 +12,7 @@ from headgate.release import incidents
 from headgate.release.changed import changed
 from headgate.release.compatible import NoTargetError, Target, choose_target, page
 from headgate.release.courses.experiment import without_arm
+from headgate.release.courses.going_on import end_waiting
 from headgate.release.reasons import because
 from headgate.release.reversing import drop, roll_back
 from headgate.release.rollouts import policy_of
@@ -101,11 +102,11 @@ def _roll_back(
 
 
 def _is_ended(incident: Incident) -> bool:
-    """A rollback ends what is open about the rollout; who signs commands, or that its target must
-    be started, is another matter.
+    """A rollback ends what is open about the rollout; who signs commands, or that a version must be
+    started, is another matter.
     """
-    stays = {AlertKind.COMMANDS_REFUSED, AlertKind.COLD_ROLLBACK}
-    return not incident.acted and incident.kind not in stays
+    lasts = {AlertKind.COMMANDS_REFUSED, AlertKind.COLD_ROLLBACK, AlertKind.STANDBY_NOT_READY}
+    return not incident.acted and incident.kind not in lasts
 
 
 def _drop(
@@ -120,6 +121,7 @@ def _drop(
     within_ms = min(trigger.recovered_within for trigger, _, _ in due)
     state = drop(turn, state, rollout, bad, reasons=reasons, recovered_within_ms=within_ms)
     state = without_arm(state, policy, turn.now_ms)
+    state = end_waiting(turn, state, f"{bad} was taken out; the others are compared anew.")
     decision = state.command.decision_id if state.command else ""
     sentence = (
         f"Took {bad} out of the A/B test of {state.model}, its share goes to {target.version}: "

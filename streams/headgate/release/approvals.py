@@ -26,13 +26,19 @@ from headgate.wire.requests import (
     AnyRequest,
     ApplyPolicy,
     Approve,
+    EndHold,
+    Pause,
     Promote,
+    Resume,
+    Rollback,
+    SplitRequest,
     StopTest,
     digest_of_request,
 )
 
 MAX_WAITING = 8
 EARLY_PROMOTION = Approvals(actions=("promote",))
+OF_WHAT_RUNS = (SplitRequest, Pause, Resume, Rollback, EndHold)  # none of them names a rollout
 
 
 def answer_or_wait(turn: Turn, keys: Keys, state: ModelState, request: AnyRequest) -> ModelState:
@@ -80,6 +86,7 @@ def _wait(turn: Turn, state: ModelState, request: AnyRequest, rule: Approvals) -
         digest=digest_of_request(request),
         until_ms=turn.now_ms + rule.within,
         key_id=turn.key_id,
+        about=_running(state),
     )
     kind = type(request).__struct_config__.tag
     turn.audit(
@@ -92,6 +99,10 @@ def _wait(turn: Turn, state: ModelState, request: AnyRequest, rule: Approvals) -
         **who_asks(request),
     )
     return replace(state, waiting={**state.waiting, request.request_id: waiting})
+
+
+def _running(state: ModelState) -> str:
+    return state.rollout.rollout_id if state.rollout is not None else state.production
 
 
 def _told(request: AnyRequest) -> dict[str, Any]:
@@ -110,6 +121,9 @@ def _approve(turn: Turn, keys: Keys, state: ModelState, request: Approve) -> Mod
         raise RefusedError(said, look)
     if request.operator == asked.operator:
         raise RefusedError(f"{asked.operator} asked for it and can't approve it too.", look)
+    if isinstance(asked, OF_WHAT_RUNS) and waiting.about != _running(state):
+        said = f"What runs now is not what {asked.operator} asked for: that was {waiting.about}."
+        raise RefusedError(said, "Ask anew for what runs now.")
     if keys and not may_person(keys, asked.operator, asked):
         said = f"{asked.operator} has no key any more that is {needed_role(asked)}'s."
         raise RefusedError(said, "Ask for it yourself, and let somebody else approve.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from headgate.judge.policy import Policy
+from headgate.release.compatible import check_candidate
 from headgate.release.courses import blue_green, canary, stays
 from headgate.release.courses.brakes import check_may_go_on, check_revision, running
 from headgate.release.courses.course import BlueGreen, Canary, Course, Experiment
@@ -66,6 +67,11 @@ def advance(turn: Turn, state: ModelState, request: Advance) -> tuple[ModelState
     """The next step before its time, if all that is required is proven good."""
     rollout, policy, course = _on_course(turn, state, request)
     evidence = evidence_of(state)
+    if course.stay is not None and course.stay.unknown_since_ms is not None:
+        raise RefusedError(
+            f"What {rollout.candidate} does is unknown now, so nothing is proven.",
+            f"Mend the telemetry, or headgate rollout skip {state.model} --reason '...'",
+        )
     if course.stay is not None and evidence is not None:
         proof = stays.proof_of(state, policy, evidence, {})
         if not proof.proven:
@@ -97,6 +103,7 @@ def _on_course(
             f"headgate rollout set-weight {state.model} BASIS_POINTS, or promote",
         )
     check_may_go_on(state, policy, turn.now_ms)
+    check_candidate(state, rollout.candidate)
     if isinstance(course, BlueGreen) and course.stay is None:
         blue_green.check_may_cut_over(state, policy, course, turn.now_ms)
     return rollout, policy, course
@@ -144,6 +151,7 @@ def is_early(state: ModelState, policy: Policy, winner: str, now_ms: int) -> boo
     if stay is None or (isinstance(course, Canary) and course.at + 1 < len(course.steps)):
         return True
     evidence = evidence_of(state)
-    if now_ms - stay.since_ms < stay.step.hold_ms or evidence is None:
+    if evidence is None or stay.unknown_since_ms is not None:
         return True
-    return not stays.proof_of(state, policy, evidence, {}).proven
+    held = now_ms - stay.since_ms >= stay.step.hold_ms
+    return not (held and stays.proof_of(state, policy, evidence, {}).proven)

@@ -13,6 +13,7 @@ from headgate.release.state import LIVE_ROUTER_MS, ModelState, Recovery, RouterS
 from headgate.release.turn import Turn
 from headgate.vocabulary import AlertKind, Severity
 from headgate.wire.acks import Ack
+from headgate.wire.control import Command
 
 FORGET_ROUTER_MS = 3_600_000
 
@@ -29,7 +30,7 @@ def live_routers(state: ModelState, now_ms: int) -> dict[str, RouterState]:
 def hear(turn: Turn, state: ModelState, ack: Ack) -> ModelState:
     """Take one acknowledgement in, and publish the split again where the router lacks it."""
     before = state.routers.get(ack.router_id)
-    state = count_choices(state, before, ack)
+    state = count_choices(state, before, ack, turn.now_ms)
     refused = distrust.newly_refused(before, ack)
     routers = {name: known for name, known in state.routers.items() if name != ack.router_id}
     if ack.state == "live":
@@ -63,16 +64,30 @@ def _mend(turn: Turn, state: ModelState, ack: Ack) -> ModelState:
             decision_id=command.decision_id,
             revision=command.revision,
         )
-        change = Change(
-            action=command.action,
-            from_version=command.from_version,
-            to_version=command.to_version,
-            rollout_id=command.rollout_id,
-            salt=command.salt,
-            reasons=command.reasons,
-        )
-        return resplit(give_split(turn, state, command.weights, change), turn.now_ms)
+        return _give_again(turn, state, command)
     return state
+
+
+def _give_again(turn: Turn, state: ModelState, command: Command) -> ModelState:
+    """The same split under the next revision; routers have no more time for it than they had."""
+    before = state.recovery
+    left_ms = None
+    if before is not None and before.recover_by_ms is not None:
+        left_ms = max(before.recover_by_ms - turn.now_ms, 0)
+    change = Change(
+        action=command.action,
+        from_version=command.from_version,
+        to_version=command.to_version,
+        rollout_id=command.rollout_id,
+        salt=command.salt,
+        reasons=command.reasons,
+        recovered_within_ms=left_ms,
+    )
+    state = resplit(give_split(turn, state, command.weights, change), turn.now_ms)
+    if before is None or state.recovery is None:
+        return state
+    pending = replace(state.recovery, issued_ms=before.issued_ms, missed=before.missed)
+    return replace(state, recovery=pending)
 
 
 def check(turn: Turn, state: ModelState) -> ModelState:

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from headgate.judge.policy import PolicyError, digest_of, parse_policy
+from headgate.judge.policy import Policy, PolicyError, digest_of, parse_policy
 from headgate.registry.lifecycle import TransitionError
 from headgate.release import (
     course_requests,
@@ -130,16 +130,24 @@ def _apply_policy(turn: Turn, state: ModelState, request: ApplyPolicy) -> tuple[
     record = _policy(request.policy)
     if state.policy is not None and state.policy.digest == record.digest:
         return state, f"Policy {record.name} ({record.digest}) is in force already."
-    known = {trigger.name for trigger in parse_policy(record.content).triggers}
-    gone = [kept for kept in state.incidents.values() if _is_gone(kept, known)]
-    state = incidents.resolve_all(turn, state, gone, f"Policy {record.name} has no such trigger.")
+    same = _same_triggers(state, parse_policy(record.content))
+    gone = [kept for kept in state.incidents.values() if _is_gone(kept, same)]
+    said = f"Policy {record.name} has no such trigger, or another one by that name."
+    state = incidents.resolve_all(turn, state, gone, said)
     state = new_phase(replace(state, policy=record), turn.now_ms)
     return state, (f"Policy {record.name} ({record.digest}) is in force for {state.model}.")
 
 
-def _is_gone(incident: Incident, known: set[str]) -> bool:
+def _same_triggers(state: ModelState, policy: Policy) -> set[str]:
+    before = rollouts.policy_of(state)
+    rows = {row.name: row.model_dump() for row in before.triggers} if before else {}
+    return {row.name for row in policy.triggers if rows.get(row.name) == row.model_dump()}
+
+
+def _is_gone(incident: Incident, same: set[str]) -> bool:
+    """An incident has its trigger's deadline and action: under another one it opens anew."""
     of_a_trigger = incident.kind in {AlertKind.BREACH, AlertKind.OUTAGE_HOLD}
-    return of_a_trigger and not incident.acted and incident.trigger not in known
+    return of_a_trigger and not incident.acted and incident.trigger not in same
 
 
 _HANDLERS: dict[type, Callable[[Turn, ModelState, Any], tuple[ModelState, str]]] = {

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from headgate.release import rollouts
 from headgate.release.compatible import check_candidate, check_stable, choose_target
 from headgate.release.courses import blue_green, canary
-from headgate.release.courses.brakes import check_nothing_forbids, check_revision, running
+from headgate.release.courses.brakes import check_may_go_on, check_revision, running
 from headgate.release.courses.course import BlueGreen, Experiment
 from headgate.release.courses.going_on import end_incidents, share
 from headgate.release.courses.starting import Asked, plan_of
@@ -97,12 +97,12 @@ def set_weight(turn: Turn, state: ModelState, request: SetWeight) -> tuple[Model
             "The shares of an A/B test are fixed: what was counted before would count for nothing.",
             f"headgate ab stop {state.model}, and start another",
         )
+    policy = rollouts.policy_of(state)
     if request.weight > rollout.weight:
-        check_nothing_forbids(state)
+        check_may_go_on(state, policy, turn.now_ms)
         check_candidate(state, rollout.candidate)
     else:
         check_stable(state, rollout.stable)
-    policy = rollouts.policy_of(state)
     if policy is not None:
         state = canary.with_new_review(state, policy, request.weight, turn.now_ms)
         rollout = running(state)
@@ -115,9 +115,9 @@ def set_weight(turn: Turn, state: ModelState, request: SetWeight) -> tuple[Model
 
 def promote(turn: Turn, state: ModelState, request: Promote) -> tuple[ModelState, str]:
     """The candidate becomes the production version."""
-    rollout = running(state)
+    rollout, policy = running(state), rollouts.policy_of(state)
     check_revision(state, request)
-    check_nothing_forbids(state)
+    check_may_go_on(state, policy, turn.now_ms)
     if isinstance(rollout.course, BlueGreen) and rollout.course.stay is None:
         raise RefusedError(
             f"{rollout.candidate} has not taken over yet.",
@@ -129,10 +129,9 @@ def promote(turn: Turn, state: ModelState, request: Promote) -> tuple[ModelState
             f"headgate ab stop {state.model} --winner VERSION",
         )
     check_candidate(state, rollout.candidate)
-    policy, course = rollouts.policy_of(state), rollout.course
-    if policy is not None and isinstance(course, BlueGreen):
+    if isinstance(rollout.course, BlueGreen) and policy is not None:
         who, why = request.operator, f"{request.operator} asked for it"
-        state = blue_green.go_on(turn, state, policy, course, operator=who, why=why)
+        state = blue_green.go_on(turn, state, policy, rollout.course, operator=who, why=why)
     else:
         state = rollouts.promote(turn, state, rollout, request.operator)
         ended = f"{rollout.candidate} was promoted by {request.operator}."
@@ -195,7 +194,8 @@ def stop_test(turn: Turn, state: ModelState, request: StopTest) -> tuple[ModelSt
     if request.winner not in state.watched:
         arms = ", ".join((*state.watched, rollout.stable))
         raise RefusedError(f"{request.winner} is no arm of the test.", f"Its arms are: {arms}.")
-    check_nothing_forbids(state)
+    check_may_go_on(state, rollouts.policy_of(state), turn.now_ms)
+    check_candidate(state, request.winner)
     won = replace(rollout, candidate=request.winner)
     state = rollouts.promote(turn, state, won, request.operator)
     state = end_incidents(turn, state, ended)

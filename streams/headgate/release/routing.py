@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec.structs import replace
 
 from headgate.judge.routing import (
@@ -16,11 +18,12 @@ from headgate.release import incidents
 from headgate.release.evidence import in_flight_ms
 from headgate.release.state import ModelState, RouterState, Watched
 from headgate.release.turn import Turn
-from headgate.release.watched import keep
+from headgate.release.watched import each, keep
 from headgate.vocabulary import AlertKind, Severity
 from headgate.wire.acks import Ack, Choices
 
 MAX_ROWS = 64
+LATE_MS = 20_000  # four acks that did not come
 _ENOUGH = 50
 _SUBJECT = "completeness"
 
@@ -33,8 +36,13 @@ def known_choices(before: RouterState | None, ack: Ack) -> tuple[Choices, ...]:
     return tuple(rows[key] for key in sorted(rows)[-MAX_ROWS:])
 
 
-def count_choices(state: ModelState, before: RouterState | None, ack: Ack) -> ModelState:
-    """Add what one router has chosen since its last ack; one that was started anew counts anew."""
+def count_choices(
+    state: ModelState, before: RouterState | None, ack: Ack, now_ms: int
+) -> ModelState:
+    """Add what one router has chosen since its last ack; one that was started anew counts anew.
+
+    What a router chose while its acks got lost was answered meanwhile: it is due no answer now.
+    """
     rollout = state.rollout
     if rollout is None:
         return state
@@ -48,7 +56,26 @@ def count_choices(state: ModelState, before: RouterState | None, ack: Ack) -> Mo
         more = row.count - known.get((row.version, row.revision), 0)
         if more > 0:
             choices[row.version] = choices.get(row.version, 0) + more
-    return state if choices == state.choices else replace(state, choices=choices)
+    if choices == state.choices:
+        return state
+    late = now_ms - (before.heard_ms if before else rollout.started_ms) > LATE_MS
+    told = {name: count - state.choices.get(name, 0) for name, count in choices.items()}
+    state = replace(state, choices=choices)
+    return each(state, lambda watched: _chosen_earlier(watched, told)) if late else state
+
+
+def _chosen_earlier(watched: Watched, more: Mapping[str, int]) -> Watched:
+    """The version's history as if these choices had been made before it began."""
+    mine, other = more.get(watched.version, 0), more.get(watched.beside, 0)
+    moved = tuple(
+        replace(
+            point,
+            candidate_choices=point.candidate_choices + mine,
+            stable_choices=point.stable_choices + other,
+        )
+        for point in watched.routing
+    )
+    return replace(watched, routing=moved)
 
 
 def point_of(state: ModelState, watched: Watched, now_ms: int) -> Point | None:

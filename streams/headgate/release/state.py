@@ -139,12 +139,16 @@ class Notice(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Waiting(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A request that waits for a second person until `until_ms`; `key_id` signed it."""
+    """A request that waits for a second person until `until_ms`; `key_id` signed it.
+
+    `about` is the rollout that ran when it came or, where none did, the version in production.
+    """
 
     request: AnyRequest
     digest: str
     until_ms: int
     key_id: str = ""
+    about: str = ""
 
 
 class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from headgate.release.courses.comparing import of_rollout
-from headgate.vocabulary import AbVerdict, AlertKind, Mode, Status
+from headgate.vocabulary import AbVerdict, AlertKind, Mode, Status, Topic
+from headgate.wire.messages import AUDIT
 from headgate.wire.reports import TestReport
 from headgate.wire.requests import Promote, SetMode, SetWeight, StopTest
 from support.courses import RATING, adopted, start_ab, start_canary, weights
@@ -40,6 +41,7 @@ def test_a_better_version_wins_and_somebody_stops_the_test() -> None:
     told = [alert for alert in bench.alerts if alert.kind is AlertKind.ROLLOUT_WAITING]
     assert "v2 wins" in told[0].sentence
     assert [row.event for row in bench.audit].count("test_decided") == 1
+    assert all(AUDIT.decode(row.value) for row in bench.records if row.topic is Topic.AUDIT)
     assert bench.request(StopTest, winner="v2").event == "accepted"
     assert (bench.model.production, bench.model.previous) == ("v2", "v1")
 

@@ -31,7 +31,7 @@ def check_nothing_forbids(state: ModelState) -> None:
         )
 
 
-def check_may_go_on(state: ModelState, policy: Policy, now_ms: int) -> None:
+def check_may_go_on(state: ModelState, policy: Policy | None, now_ms: int) -> None:
     """Raises `RefusedError` while the rollout is paused, something forbids more traffic, or the
     calendar is closed.
     """
@@ -42,7 +42,7 @@ def check_may_go_on(state: ModelState, policy: Policy, now_ms: int) -> None:
             f"headgate rollout resume {state.model}",
         )
     check_nothing_forbids(state)
-    closed = closed_because(policy.calendar, now_ms)
+    closed = closed_because(policy.calendar, now_ms) if policy is not None else ""
     if closed:
         raise RefusedError(
             f"Nothing advances now: {closed}.",

@@ -33,15 +33,16 @@ def warn_if_cold(turn: Turn, state: ModelState, target: str) -> ModelState:
 
 
 def scale_down(turn: Turn, state: ModelState, why: str) -> ModelState:
-    """Order that the version on standby is scaled down; Headgate stops nothing itself."""
+    """Order, once, that the version on standby is scaled down; Headgate stops nothing itself. In
+    observe mode nothing is ordered until Headgate enforces again.
+    """
     standby = state.standby
-    if standby is None or standby.scaled_down:
+    if standby is None or standby.scaled_down or state.mode is Mode.OBSERVE:
         return state
     turn.audit(
         state.model,
         "scale_down",
         f"Scale {standby.version} of {state.model} down: {why}.",
-        would_have=state.mode is Mode.OBSERVE,
         details={"version": standby.version},
         before={"standby": standby.version},
         after={"standby": "scaled down"},

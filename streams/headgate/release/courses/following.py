@@ -113,6 +113,8 @@ def _cut_over_if_due(turn: Turn, state: ModelState, policy: Policy, rollout: Rol
     if closed_because(policy.calendar, turn.now_ms):
         return state
     blue = rollout.stable
+    if _unfit(state, rollout.candidate):
+        return state
     if blue_green.blue_unready(state, settings, blue, course.blue_ready, turn.now_ms):
         return state
     return _go_on(turn, state, policy, "every check passed and blue is ready")

@@ -42,12 +42,12 @@ def follow(turn: Turn, state: ModelState, policy: Policy) -> ModelState:
 
 def _watched(state: ModelState) -> tuple[str, Check | None] | None:
     """The version that must stay ready, and the newest report of it."""
-    if state.standby is not None and not state.standby.scaled_down:
-        return state.standby.version, state.standby.ready
-    rollout = state.rollout
-    if rollout is None or not isinstance(rollout.course, BlueGreen) or rollout.course.stay is None:
-        return None
-    return rollout.stable, rollout.course.blue_ready
+    rollout, standby = state.rollout, state.standby
+    if rollout is not None and isinstance(rollout.course, BlueGreen) and rollout.course.stay:
+        return rollout.stable, rollout.course.blue_ready
+    if standby is not None and not standby.scaled_down:
+        return standby.version, standby.ready
+    return None
 
 
 def _open(turn: Turn, state: ModelState, policy: Policy, version: str, why: str) -> ModelState:

@@ -1,0 +1,208 @@
+"""What holds a rollout holds whoever wants it to go on, and what comes late misleads nobody."""
+
+from __future__ import annotations
+
+from headgate.vocabulary import Action, AlertKind, Mode
+from headgate.wire.registry import VersionNeeds, VersionSpec
+from headgate.wire.requests import (
+    Advance,
+    ApplyPolicy,
+    Approve,
+    Pause,
+    Promote,
+    RegisterVersion,
+    ReportCheck,
+    Rollback,
+    SetCompatibility,
+    SetMode,
+    SetWeight,
+    Skip,
+    digest_of_request,
+)
+from support.course_calendar import FROZEN
+from support.course_stage import Stage
+from support.courses import BAD, GOOD, adopted, quick_policy, start_blue_green, start_canary
+from support.ledger import LedgerBench, Traffic
+
+FAST = Traffic(requests=900, error_rate=0.02)
+LONG = [{"weight": 1000, "hold": "1w"}, {"weight": 5000, "hold": "1w"}]
+
+
+def _staged(pace: float = 5.0) -> Stage:
+    """v1 in production, heard for some looks, a router that counts what it chose."""
+    stage = Stage(pace=pace)
+    stage.adopt(quick_policy())
+    stage.show(8, {"v1": FAST})
+    return stage
+
+
+def _cut_over(bench: LedgerBench) -> None:
+    start_blue_green(bench)
+    for check in ("answers", "schema"):
+        bench.request(ReportCheck, version="v2", check=check, passed=True)
+    bench.serve(1, v1=GOOD)
+    assert bench.request(Advance).event == "accepted"
+
+
+def test_a_step_that_begins_makes_nobody_silent() -> None:
+    stage = _staged()
+    start_canary(stage)
+    stage.show(60, {"v1": FAST, "v2": FAST})
+    assert [row.action for row in stage.commands][-1] is Action.PROMOTE
+    kinds = {alert.kind for alert in stage.alerts}
+    assert AlertKind.UNEVEN_COMPLETENESS not in kinds
+
+
+def test_a_router_whose_acks_got_lost_makes_nobody_silent() -> None:
+    stage = _staged()
+    stage.start(5_000)
+    for deaf in (False, True, False):
+        stage.deaf = deaf
+        stage.show(12, {"v1": FAST, "v2": FAST})
+    assert stage.model.rollout is not None
+
+
+def test_a_version_that_gets_nothing_more_is_not_silent_for_what_was_told_late() -> None:
+    stage = _staged()
+    stage.start(5_000)
+    stage.show(12, {"v1": FAST, "v2": FAST})
+    stage.deaf = True
+    stage.show(2, {"v1": FAST, "v2": FAST})
+    stage.request(SetWeight, weight=0)
+    stage.deaf = False
+    stage.show(12, {"v1": FAST})
+    assert stage.model.rollout is not None
+
+
+def test_who_is_silent_behind_a_router_that_was_not_heard_is_found_all_the_same() -> None:
+    stage = _staged()
+    stage.start(5_000)
+    stage.silent = frozenset({"v2"})
+    for deaf in (True, False):
+        stage.deaf = deaf
+        stage.show(12, {"v1": FAST, "v2": FAST})
+    assert stage.commands[-1].action is Action.ROLLBACK
+
+
+def test_what_is_served_under_a_split_that_was_given_again_still_counts() -> None:
+    bench = adopted()
+    bench.start(5_000)
+    bench.ack(decision_id="d-of-another")
+    bench.serve(30, v1=GOOD, v2=BAD)
+    assert bench.commands[-1].action is Action.ROLLBACK
+    assert bench.commands[-1].reasons
+
+
+def test_a_rollback_that_is_given_again_has_no_more_time_than_it_had() -> None:
+    bench = adopted()
+    bench.start(5_000)
+    bench.request(Rollback)
+    bench.tick(5)
+    bench.ack("r2", decision_id="d-of-another")
+    first, again = bench.commands[-2:]
+    assert again.revision == first.revision + 1
+    assert again.recover_by_ms == first.recover_by_ms
+
+
+def test_a_pause_or_a_freeze_holds_a_weight_and_a_promotion_by_hand_but_no_step_back() -> None:
+    for hold in ("pause", "freeze"):
+        bench = adopted()
+        bench.start(5_000)
+        if hold == "pause":
+            bench.request(Pause)
+        else:
+            bench.request(ApplyPolicy, policy=quick_policy(calendar=FROZEN))
+        assert bench.request(SetWeight, weight=6_000).event == "refused"
+        assert bench.request(Promote).event == "refused"
+        assert bench.request(SetWeight, weight=100).event == "accepted"
+        assert bench.request(Rollback).event == "accepted"
+
+
+def test_while_telemetry_is_stale_nobody_advances_and_a_promotion_waits() -> None:
+    stage = _staged()
+    stage.request(ApplyPolicy, policy=quick_policy(canary={"steps": LONG[1:]}))
+    start_canary(stage)
+    stage.show(20, {"v1": FAST, "v2": FAST})
+    stage.tick(60)
+    refused = stage.request(Advance)
+    assert (refused.event, "unknown now" in refused.sentence) == ("refused", True)
+    assert stage.request(Promote).event == "waiting"
+    stage.show(4, {"v1": FAST, "v2": FAST})
+    assert stage.request(Advance).event == "accepted"
+
+
+def test_an_approval_is_for_the_rollout_that_it_was_asked_for_and_no_later_one() -> None:
+    bench = adopted()
+    start_canary(bench)
+    assert bench.request(Promote).event == "waiting"
+    waiting = next(iter(bench.model.waiting.values())).request
+    bench.request(Rollback)
+    start_canary(bench, "v3")
+    approval = {"approves": waiting.request_id, "digest": digest_of_request(waiting)}
+    refused = bench.request(Approve, operator="bob", **approval)
+    assert (refused.event, "not what ann asked for" in refused.sentence) == ("refused", True)
+    assert bench.model.production == "v1"
+
+
+def test_a_candidate_that_fits_no_more_gets_nothing_more_from_anybody() -> None:
+    for begin in (start_canary, start_blue_green):
+        bench = adopted(blue_green={"cutover": "auto", "checks": []})
+        needs = VersionNeeds(required_embeddings=("e1",))
+        spec = VersionSpec(version="v2.0.0", base_model="m", compatibility=needs)
+        bench.request(SetCompatibility, embedding="e1")
+        bench.request(RegisterVersion, spec=spec)
+        assert begin(bench, "v2.0.0").event == "accepted"
+        bench.request(SetCompatibility, embedding="e2")
+        given = len(bench.commands)
+        assert bench.request(Skip, reason="known").event == "refused"
+        bench.serve(2, v1=GOOD)
+        assert len(bench.commands) == given
+
+
+def test_green_that_is_promoted_by_hand_in_the_watch_leaves_blue_on_standby() -> None:
+    bench = adopted(canary={"early_promotion": "allowed"})
+    _cut_over(bench)
+    assert bench.request(Promote).event == "accepted"
+    assert bench.model.standby is not None
+    assert bench.model.standby.version == "v1"
+
+
+def test_in_observe_mode_no_scale_down_is_ordered_until_headgate_enforces_again() -> None:
+    bench = adopted(canary={"early_promotion": "allowed"})
+    _cut_over(bench)
+    bench.request(Promote)
+    bench.request(SetMode, mode=Mode.OBSERVE)
+    bench.tick(300)
+    assert "scale_down" not in [row.event for row in bench.audit]
+    bench.request(SetMode, mode=Mode.ENFORCE)
+    bench.tick(1)
+    assert [row.event for row in bench.audit].count("scale_down") == 1
+
+
+def test_a_page_about_a_cold_rollback_is_over_once_the_version_serves() -> None:
+    bench = adopted(canary={"early_promotion": "allowed"})
+    _cut_over(bench)
+    bench.request(Promote)
+    bench.tick(400)
+    bench.request(Rollback)
+    bench.tick(1)
+    assert AlertKind.COLD_ROLLBACK in {kept.kind for kept in bench.model.incidents.values()}
+    bench.serve(12, v1=GOOD)
+    assert AlertKind.COLD_ROLLBACK not in {kept.kind for kept in bench.model.incidents.values()}
+
+
+def test_a_trigger_that_is_to_roll_back_from_now_on_does_so_where_its_alert_was_open() -> None:
+    told = quick_policy()
+    told["triggers"] = [
+        {**row, "action": "alert"} if row["name"] == "error_rate" else row
+        for row in told["triggers"]
+    ]
+    bench = LedgerBench()
+    bench.adopt(told)
+    bench.serve(30, v1=GOOD)
+    bench.start(5_000)
+    bench.serve(20, v1=GOOD, v2=BAD)
+    assert AlertKind.BREACH in {kept.kind for kept in bench.model.incidents.values()}
+    bench.request(ApplyPolicy, policy=quick_policy())
+    bench.serve(20, v1=GOOD, v2=BAD)
+    assert bench.commands[-1].action is Action.ROLLBACK
