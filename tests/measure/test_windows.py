@@ -133,7 +133,7 @@ class Source:
 histories = st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=4), min_size=1, max_size=6)
 
 
-@settings(max_examples=200)
+@settings(deadline=None, max_examples=200)
 @given(histories, st.data())
 def test_repeats_and_overtaken_snapshots_never_change_the_total(
     panes: list[list[int]], data: st.DataObject
