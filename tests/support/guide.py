@@ -159,13 +159,14 @@ class Walk:
         return re.sub(_ID, of_now, step.command)
 
     def _once(self, step: Step) -> list[str]:
-        command, _, count = self.command(step).partition(" | tail -")
+        command, _, wanted = self.command(step).partition(" | grep ")
         words = shlex.split(command)
         assert words[0] == "headgate", step.command
         done = self._serving.console.run(*words[1:])
         assert done.code in _EXIT_CODES, done
-        lines = _shown((done.stdout + done.stderr).rstrip().splitlines(), step.hide)
-        return lines[-int(count) :] if count else lines
+        printed = (done.stdout + done.stderr).rstrip().splitlines()
+        kept = [line for line in printed if not wanted or shlex.split(wanted)[0] in line]
+        return _shown(kept, step.hide)
 
     def _learn(self, before: Sequence[str], now: Sequence[str]) -> None:
         self._told += _ids_in(now)
