@@ -58,7 +58,7 @@ MET = {
         "rollout_waiting firing",
     ),
 }
-MET_AT_ONCE = ("started", "overridden", "paused", "telemetry_stale firing")
+MET_AT_ONCE = ("started", "paused", "telemetry_stale firing")
 
 
 def _walk(kind: RolloutKind, seed: int, steps: int) -> Walk:
