@@ -130,7 +130,14 @@ class Rollout:
         self.now_ms, self.recent = START_MS, cells[-RECENT_TICKS:]
         if cells:
             evidence = with_references(self.policy, evidence, merge(self.recent))
-        return self._resplit(evidence, self.weight)
+        return self._told_by_blocks(self._resplit(evidence, self.weight))
+
+    def _told_by_blocks(self, evidence: Evidence) -> Evidence:
+        """What the blocks that have closed tell of the looks to come, as the fold asks them."""
+        recent = self.recent
+        return with_block(
+            self.policy, evidence, self.blocks, lambda: merge(recent), stable="v1", faults=FAULTS
+        )
 
     def _resplit(self, evidence: Evidence, weight: int) -> Evidence:
         stable = 10_000 - weight if self.beside else 0
@@ -179,14 +186,7 @@ class Rollout:
             ended=over(self.policy, self.evidence, look),
         )
         evidence = with_holds(self.policy, observe(self.policy, self.evidence, seen), look)
-        self.evidence = with_block(
-            self.policy,
-            evidence,
-            self.blocks,
-            lambda: merge(self.recent),
-            stable="v1",
-            faults=FAULTS,
-        )
+        self.evidence = self._told_by_blocks(evidence)
         self.recent = [*self.recent, *(fresh[key] for key in fresh if key[0] == "v1")]
         self.recent = self.recent[-RECENT_TICKS:]
         return combine(self.policy, self.evidence).proven
