@@ -52,6 +52,7 @@ def test_the_guide_is_read_as_files_and_commands_with_what_steers_them() -> None
 
 
 @pytest.mark.kafka
+@pytest.mark.verify
 @pytest.mark.timeout(900)
 def test_every_command_of_the_guide_says_what_stands_there(
     kafka: RealKafka, topic_prefix: str, tmp_path: Path

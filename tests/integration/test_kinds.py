@@ -89,6 +89,7 @@ def is_in_order(serving: Serving, model: Model, *told: tuple[str, str, str]) -> 
 
 
 @pytest.mark.kafka
+@pytest.mark.verify
 @pytest.mark.timeout(600)
 def test_a_canary_goes_up_to_everything_and_a_bad_one_back(serving: Serving) -> None:
     model = adopted(serving, "canary")

@@ -239,6 +239,7 @@ def _rotates(life: Life) -> None:
 
 
 @pytest.mark.kafka
+@pytest.mark.verify
 @pytest.mark.timeout(600)
 def test_a_registry_is_applied_promoted_refused_rekeyed_and_verified_by_commands_alone(
     kafka: RealKafka, topic_prefix: str, tmp_path: Path
