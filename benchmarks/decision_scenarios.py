@@ -142,10 +142,10 @@ def scenarios() -> list[Scenario]:
     """Every scenario."""
     return [
         Scenario(
-            "identical healthy arms, all triggers", lambda s: Rollout(s, healthy, 300), 480, 0.01
+            "identical healthy arms, all triggers", lambda s: Rollout(s, healthy, 300), 600, 0.005
         ),
-        Scenario("ramp while both arms worsen", _ramp, 480, 0.01),
-        Scenario("shared outage bursts, rho .1", _bursts(0.05, 0.1, shared=True), 480, 0.01),
+        Scenario("ramp while both arms worsen", _ramp, 600, 0.005),
+        Scenario("shared outage bursts, rho .1", _bursts(0.05, 0.1, shared=True), 600, 0.005),
         Scenario("bursts rho .1 at 60 % of the limit", _bursts(0.03, 0.1, shared=False), 320, 0.02),
         Scenario(
             "bursts rho .03 at 60 % of the limit, no stable",
@@ -153,7 +153,7 @@ def scenarios() -> list[Scenario]:
             320,
             0.02,
         ),
-        Scenario("cutover, slow successes, 1 % errors", _cutover(0.01), 480, 0.01),
-        Scenario("cutover, slow successes, 3 % errors", _cutover(0.03), 480, 0.01),
+        Scenario("cutover, slow successes, 1 % errors", _cutover(0.01), 600, 0.005),
+        Scenario("cutover, slow successes, 3 % errors", _cutover(0.03), 600, 0.005),
         Scenario("cutover to 50 % errors", _cutover(0.5), 100),
     ]

@@ -153,7 +153,7 @@ def told(scenario: Scenario, alarmed: Sequence[bool]) -> tuple[str, ...]:
     """One row of the table."""
     alarms, runs = sum(alarmed), len(alarmed)
     below = f"{upper_bound(alarms, runs):.2%}" if scenario.below is not None else ""
-    reach = f"<= {scenario.below:.0%}, sure" if scenario.below is not None else "all"
+    reach = f"<= {scenario.below:.1%}, sure" if scenario.below is not None else "all"
     mark = "" if scenario.is_met(alarms, runs) else "MISSED"
     return scenario.name, f"{runs:,}", f"{alarms:,}", below, reach, mark
 

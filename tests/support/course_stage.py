@@ -67,7 +67,8 @@ class Stage(LedgerBench):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.chosen: dict[tuple[str, int], int] = {}
+        self.chosen: dict[tuple[str, int], int] = {}  # by r1, since it was started
+        self.began = self.now_ms
 
     def feed(self, entry: Entry | Unreadable) -> None:
         before, told = self.state, len(self.records)
@@ -90,7 +91,13 @@ class Stage(LedgerBench):
             Choices(version=version, revision=revision, count=count)
             for (version, revision), count in sorted(self.chosen.items(), key=lambda row: row[0][1])
         ]
-        super().ack(router_id, **{"choices": tuple(rows[-8:]), **fields})
+        told = {
+            "choices": tuple(rows[-8:]) if router_id == "r1" else (),
+            "started_at_ms": self.began,
+        }
+        super().ack(router_id, **{**told, **fields})
+        if router_id == "r1" and fields.get("state") == "goodbye":
+            self.chosen, self.began = {}, self.now_ms
 
     def show(self, looks: int, arms: dict[str, Traffic]) -> None:
         """Some looks at arms that serve; routers choose also whom nobody hears of."""

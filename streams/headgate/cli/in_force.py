@@ -1,4 +1,4 @@
-"""The split in force, as `control` tells it: what a person who asks for a change looked at."""
+"""The split in force, as `control` tells it."""
 
 from __future__ import annotations
 

@@ -9,16 +9,14 @@ from typing import Annotated
 import typer
 
 from headgate.cli.failures import ExitCode
+from headgate.cli.in_force import split_in_force
 from headgate.cli.options import AsJson, examples, on_broker, print_json
 from headgate.cli.phrases import clock_time, split_words
-from headgate.cli.reading import read_to_end
 from headgate.config import Settings
 from headgate.sdk import Router
 from headgate.sdk.split import InvalidSplitError, compile_command
 from headgate.vocabulary import Topic
-from headgate.wire.codec import BadValueError
 from headgate.wire.control import Command
-from headgate.wire.messages import COMMAND
 
 POLL_S = 0.2
 
@@ -92,7 +90,7 @@ def _print_changes(changes: queue.SimpleQueue[Command], *, as_json: bool) -> Non
 
 def _choose(settings: Settings, model: str, key: str, *, as_json: bool) -> None:
     """Answer from the newest split without becoming a router that others would wait for."""
-    newest = newest_command(settings, model)
+    newest = split_in_force(settings, model)
     if newest is None:
         typer.echo(f"No split is known for {model}: adopt its first version.", err=True)
         raise typer.Exit(ExitCode.NEGATIVE)
@@ -107,16 +105,3 @@ def _choose(settings: Settings, model: str, key: str, *, as_json: bool) -> None:
         )
     else:
         typer.echo(f"{choice.version} (revision {choice.revision}, bucket {choice.bucket})")
-
-
-def newest_command(settings: Settings, model: str) -> Command | None:
-    """The command with the highest revision of a model."""
-    newest: Command | None = None
-    for record in read_to_end(settings, Topic.CONTROL):
-        try:
-            command = COMMAND.decode(record.value)
-        except BadValueError:
-            continue
-        if command.model == model and (newest is None or command.revision > newest.revision):
-            newest = command
-    return newest

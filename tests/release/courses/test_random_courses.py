@@ -27,11 +27,15 @@ MET_BY_ALL = (
     "approve refused",
     "given again",
     "republished",
-    "outage_hold firing",
     "telemetry_stale firing",
 )
 MET = {
-    RolloutKind.MANUAL: ("promote by a person", "set_weight accepted", "set_weight refused"),
+    RolloutKind.MANUAL: (
+        "promote by a person",
+        "set_weight accepted",
+        "set_weight refused",
+        "outage_hold firing",
+    ),
     RolloutKind.CANARY: (
         "set_weights by headgate",
         "promote by headgate",
@@ -40,6 +44,7 @@ MET = {
         "promote waiting",
         "approved",
         "rollout_waiting firing",
+        "outage_hold firing",
     ),
     RolloutKind.BLUE_GREEN: (
         "cutover",
@@ -56,9 +61,10 @@ MET = {
         "stop_test refused",
         "test_void firing",
         "rollout_waiting firing",
+        "outage_hold firing",
     ),
 }
-MET_AT_ONCE = ("started", "paused", "telemetry_stale firing")
+MET_AT_ONCE = ("started", "rollback by headgate", "given again", "paused", "telemetry_stale firing")
 
 
 def _walk(kind: RolloutKind, seed: int, steps: int) -> Walk:
