@@ -2,10 +2,10 @@
 
 Processor time of one look, from fresh cells to verdicts and holds, as the fold takes it: with
 errors, latency, tokens and cost on every request, with ratings and judge verdicts on every one
-besides, and with nothing new. Every other second patient triggers (warnings, and whatever acts
-minutes later) look at all that came since; `mean_us` includes those looks and `all_us` is one.
-The best of several passes over the same looks counts, since other processes take their share.
-One JSON line each; `ok` says whether the limit is met by the look at which most decide (median).
+besides, and with nothing new. What must not act at once takes turns, so that looks differ: beside
+the median stand the mean and `costly_us`, the median of the costliest look of each round of turns.
+Of several passes over the same looks the best counts, since other processes take their share.
+One JSON line each; `ok` says whether median and mean are within the limit.
 """
 
 from __future__ import annotations
@@ -24,13 +24,15 @@ from headgate.judge.looks import Look
 from headgate.judge.policy import Policy
 from headgate.judge.sequential.arms import Observed
 from headgate.judge.sequential.holds import over, with_holds
-from headgate.judge.sequential.observing import PATIENT_EVERY_MS, observe
+from headgate.judge.sequential.observing import observe
 from headgate.judge.sequential.state import Evidence
+from headgate.judge.sequential.turns import EVERY_MS
 from headgate.judge.sequential.verdicts import assess_sequential
 
 LIMIT_US = 200.0
 LOOKS, WARM_UP, PASSES = 400, 40, 7
 TICK_MS = 500
+ROUND = EVERY_MS // TICK_MS
 Serve = Callable[[np.random.Generator, int], tuple[Served, Served]]
 
 
@@ -85,6 +87,11 @@ def idle_us() -> list[float]:
     return [(time.thread_time() - began) * 1e6 / LOOKS]
 
 
+def costly(spent: list[float]) -> float:
+    """The median of the costliest look of each round of turns."""
+    return float(np.median([max(spent[at : at + ROUND]) for at in range(0, len(spent), ROUND)]))
+
+
 def main() -> None:
     gc.set_threshold(100_000, 20, 20)  # as a worker does
     cases: dict[str, Callable[[], list[float]]] = {
@@ -94,17 +101,16 @@ def main() -> None:
     }
     for name, run in cases.items():
         spent = run()
-        value = float(np.median(spent))
-        every = PATIENT_EVERY_MS // TICK_MS
+        value, mean = float(np.median(spent)), float(np.mean(spent))
         line = {
             "figure": f"look_over_all_triggers, {name}",
             "value": round(value, 1),
             "unit": "us",
-            "ok": value <= LIMIT_US,
+            "ok": max(value, mean) <= LIMIT_US,
             "ratios": {},
             "conditions": {
-                "mean_us": round(float(np.mean(spent)), 1),
-                "all_us": round(float(np.median(spent[::every])), 1),
+                "mean_us": round(mean, 1),
+                "costly_us": round(costly(spent), 1),
                 "limit_us": LIMIT_US,
                 "best_of": PASSES,
                 "python": platform.python_version(),

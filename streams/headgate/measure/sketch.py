@@ -16,7 +16,6 @@ from headgate.measure.hdr import (
     bucket_index_of,
     decode_counts,
     encode_sparse,
-    highest_equivalent,
     value_bounds,
 )
 
@@ -92,16 +91,6 @@ class Sketch:
         """How many values lie in buckets before the bucket of `value`."""
         place = np.searchsorted(self.indexes, bucket_index_of(value), side="left")
         return int(self.counts[:place].sum())
-
-    def count_over(self, value: int) -> tuple[int, int]:
-        """How many values lie in buckets entirely above `value`, and in those that reach above."""
-        bucket = bucket_index_of(value)
-        place = int(self.indexes.searchsorted(bucket))
-        reaching = int(np.add.reduce(self.counts[place:]))
-        if place == len(self.indexes) or self.indexes.item(place) != bucket:
-            return reaching, reaching
-        above = reaching - self.counts.item(place)
-        return above, above if value >= highest_equivalent(value) else reaching
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sketch):

@@ -11,12 +11,12 @@ import pytest
 
 from headgate.judge.policy import parse_policy
 from headgate.judge.promoting import promotion
-from headgate.judge.sequential import looks
 from headgate.judge.sequential.bank import Kind, bank_of
 from headgate.judge.sequential.combining import weights_of
 from headgate.judge.sequential.looks import over
 from headgate.judge.sequential.plan import plan_of
 from headgate.judge.sequential.state import Sample, WarmUp
+from headgate.measure import hdr
 from headgate.vocabulary import Reason, Verdict
 from support.evidence import CANDIDATE, STABLE, Phase, cell, labels, ratings, sketch
 from support.ledger import START_MS, policy_content
@@ -33,7 +33,7 @@ def _looked(phase: Phase, trigger: str, kind: Kind) -> bool:
 def test_a_tick_without_news_returns_the_same_object() -> None:
     phase = Phase()
     phase.both(GOOD, GOOD)
-    phase.both(GOOD, GOOD, seconds=3)  # warnings look at no less than two seconds
+    phase.both(GOOD, GOOD, seconds=8)  # a round of turns
     before = phase.evidence
     assert phase.look() is before
     assert phase.look({}, seconds=HOUR) is before
@@ -277,7 +277,8 @@ def test_promotion_says_what_it_lacks_and_has() -> None:
     few = promotion(phase.policy, phase.evidence, safety_checked=999)
     assert not few.proven
     assert few.sentence == "safety: 999 of 1,000 checked answers, about 1 more checked answers"
-    phase.both(labels("hallucination", 3, 0), labels("hallucination", 3, 0))  # now it is reported
+    few_labels = labels("hallucination", 3, 0)
+    phase.both(few_labels, few_labels, seconds=8)  # now it is reported
     lacking = promotion(phase.policy, phase.evidence, safety_checked=1_000).lacking
     assert [row.trigger for row in lacking] == ["hallucination"]
 
@@ -320,33 +321,45 @@ def claim_edges(module: Any) -> None:
     rng = np.random.default_rng(2)
     for _ in range(200):
         values = rng.lognormal(13, 1, 300).astype(np.int64)
-        value = float(rng.lognormal(13, 1))
-        sample = module.over(Sample(n=300, sketches=(sketch(values),)), value)
-        truth = int((values > value).sum())
-        assert sample.hits <= truth <= sample.reaching
-        assert sample.reaching - sample.hits < 30
+        value = int(rng.lognormal(13, 1))
+        mine = sketch(values)
+        hits, reaching = module.count_over(mine.indexes, mine.counts, value)
+        assert hits <= int((values > value).sum()) <= reaching
+        assert reaching - hits < 30
     # Values up to the end of a bin are not above it, nor reach above it.
-    sample = module.over(Sample(n=2, sketches=(sketch([200, 201]),)), 200.0)
-    assert (sample.hits, sample.reaching) == (1, 1)
+    mine = sketch([200, 201])
+    assert module.count_over(mine.indexes, mine.counts, 200) == (1, 1)
 
 
 @pytest.mark.parametrize(
     ("fragment", "instead"),
     [
-        ("sketch.count_over(whole)", "sketch.count_over(whole // 2)"),
-        ("above, reached = sketch", "reached, above = sketch"),
-        ("else reached", "else above"),
-        ("reaching += above if exact", "reaching += above if not exact"),
+        ("indexes > bucket", "indexes >= bucket"),
+        ("indexes > bucket", "indexes > bucket + 50"),
+        ("return above, above + int(", "return above, above + 0 * int("),
+        ("if value >= highest_equivalent(value)", "if value < 0"),
     ],
 )
 def test_a_wrong_bin_edge_fails_its_claim(fragment: str, instead: str) -> None:
     with pytest.raises(AssertionError):
-        claim_edges(mutant(looks, fragment, instead))
+        claim_edges(mutant(hdr, fragment, instead))
 
 
 def test_rounding_to_bins_never_helps_a_proof() -> None:
-    claim_edges(looks)
+    claim_edges(hdr)
     assert over(Sample(), 5.0) == Sample()
+    parts = Sample(n=4, sketches=(sketch([1_000, 3_000]), sketch([1_000, 1_003])))
+    assert over(parts, 1_001.0) == Sample(n=4, hits=1, reaching=4)
+    assert over(parts, 1_001.0, exact=True) == Sample(n=4, hits=1, reaching=1)
+
+
+def test_wider_buckets_hold_all_values_within_their_bounds() -> None:
+    values = np.random.default_rng(3).lognormal(7, 2, 2_000).astype(np.int64)
+    fine = sketch(values)
+    lowest, highest, counts = hdr.coarse(fine.indexes, fine.counts)
+    assert counts.sum() == len(values)
+    assert (highest <= lowest * 33 / 32).all()
+    assert lowest @ counts <= values.sum() <= highest @ counts
 
 
 # Bad input

@@ -49,7 +49,7 @@ MUTATIONS = [
     ("np.logaddexp(log_wealth, new) + increment", "np.logaddexp(log_wealth + increment, new)"),
     ("np.logaddexp(log_wealth, new) + increment", "np.maximum(log_wealth, new) + increment"),
     ("np.logaddexp(log_wealth, new) + increment", "log_wealth + increment"),
-    ("np.where(np.isfinite(after), after, log_wealth)", "after"),
+    ("np.where(finite, after, log_wealth)", "after"),
     (".sum(-1) / BETS)", ".sum(-1))"),
     (".sum(-1) / BETS)", ".max(-1))"),
 ]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from msgspec import Struct
 from msgspec.structs import replace
 
-from headgate.judge.sequential.state import Evidence
+from headgate.judge.sequential.samples import Sampled, Take
+from headgate.judge.sequential.state import Came, Evidence, Sample
 from headgate.measure.cells import NOTHING, Cell
 from headgate.measure.metrics import CallerFaults
 from headgate.measure.windows import Row
@@ -29,32 +30,68 @@ class Observed:
     ended: frozenset[str] = frozenset()
 
 
+class Fresh:
+    """Fresh cells of one arm. What triggers of one metric count of them is worked out once."""
+
+    __slots__ = ("_samples", "cells", "faults")
+
+    def __init__(self, cells: list[Cell], faults: CallerFaults) -> None:
+        self.cells = cells
+        self.faults = faults
+        self._samples: dict[Take, Sample] = {}
+
+    def sample(self, sampled: Sampled) -> Sample:
+        """What a metric counts."""
+        found = self._samples.get(sampled.take)
+        if found is None:
+            found = self._samples[sampled.take] = sampled.take(self.cells, self.faults)
+        return found
+
+
 class Arms(Struct, frozen=True):
     """The fresh cells: all of the candidate's for absolute looks; for relative ones both arms',
     candidate first, by revision.
     """
 
-    candidate: list[Cell]
-    pairs: dict[int, tuple[list[Cell], list[Cell]]]
+    candidate: Fresh
+    pairs: dict[int, tuple[Fresh, Fresh]]
 
 
-def arms_of(evidence: Evidence, seen: Observed, ticks: Sequence[Mapping[Row, Cell]]) -> Arms:
-    """Sort the cells that came in some ticks: a relative look joins arms of one revision only.
+def sorted_by_arm(evidence: Evidence, seen: Observed) -> Came:
+    """Sort the cells of a tick: a relative look joins arms of one revision only.
 
     Outcomes without a revision belong to the split in force once every router obeys it and what
     was in flight has come; before that they count in absolute looks alone.
     """
-    arms = Arms([], {})
+    came = Came(seen.now_ms, [], {})
     known = {split.revision for split in evidence.splits}
-    for (version, revision), cell in (row for fresh in ticks for row in fresh.items()):
+    for (version, revision), cell in seen.fresh.items():
         if not version or version not in (seen.candidate, seen.stable):
             continue
         if version == seen.candidate and (revision in known or not revision):
-            arms.candidate.append(cell)
+            came.candidate.append(cell)
         split, counts = (revision, cell) if revision else _placed(evidence, seen, cell)
         if split in known:
-            arms.pairs.setdefault(split, ([], []))[version == seen.stable].append(counts)
-    return arms
+            came.pairs.setdefault(split, ([], []))[version == seen.stable].append(counts)
+    return came
+
+
+def arms_of(ticks: Sequence[Came], faults: CallerFaults) -> Arms:
+    """The arms of some ticks together."""
+    candidate = Fresh([cell for came in ticks for cell in came.candidate], faults)
+    pairs: dict[int, tuple[list[Cell], list[Cell]]] = {}
+    for came in ticks:
+        for split, (mine, stable) in came.pairs.items():
+            kept = pairs.setdefault(split, ([], []))
+            kept[0].extend(mine)
+            kept[1].extend(stable)
+    return Arms(candidate, {split: _pair(candidate, *pair) for split, pair in pairs.items()})
+
+
+def _pair(candidate: Fresh, mine: list[Cell], stable: list[Cell]) -> tuple[Fresh, Fresh]:
+    """Both arms of a revision; the candidate's usually have all of its cells."""
+    same = mine == candidate.cells  # of the same objects no field is compared
+    return candidate if same else Fresh(mine, candidate.faults), Fresh(stable, candidate.faults)
 
 
 def _placed(evidence: Evidence, seen: Observed, cell: Cell) -> tuple[int, Cell]:

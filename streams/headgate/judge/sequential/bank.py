@@ -24,6 +24,7 @@ from headgate.judge.sequential.bets import (
 from headgate.judge.sequential.plan import Plan, plan_of
 from headgate.judge.sequential.process import NOTHING
 from headgate.judge.sequential.samples import Family
+from headgate.judge.sequential.turns import Turn, turns_of
 
 if TYPE_CHECKING:
     from headgate.judge.policy import Policy, Trigger
@@ -47,15 +48,15 @@ class Bank:
 
     By a test's number, shape (tests, 8): `on_hit` and `on_other`, what its bets win on a hit and on
     another outcome, and, beside stable, `excess` (see `bets.on_any_hit`); 0 where it counts no
-    hits. `ratios` is what a rate may be beside stable's. `urgent` marks the triggers that act at
-    once and look at every tick; nobody waits half a second for a warning, or where a rollback waits
-    for minutes.
+    hits. `ratios` is what a rate may be beside stable's. `turn_of` has each trigger's place among
+    `turns`, None where it looks at every tick.
     """
 
     triggers: tuple[Trigger, ...]
     plans: tuple[Plan, ...]
     row_of: dict[str, int]
-    urgent: tuple[bool, ...]
+    turns: tuple[Turn, ...]
+    turn_of: tuple[int | None, ...]
     on_hit: Floats
     on_other: Floats
     excess: Floats
@@ -84,13 +85,16 @@ def bank_of(policy: Policy) -> Bank:
     """The bank of a policy."""
     triggers = tuple(row for row in policy.triggers if row.proof == "sequential")
     plans = tuple(plan_of(trigger) for trigger in triggers)
+    taken = turns_of(triggers)
+    turns = tuple(dict.fromkeys(turn for turn in taken if turn is not None))
     stakes = [_stakes(plan, kind) for plan in plans for kind in Kind]
     on_hit, on_other, excess = np.array(stakes).reshape(-1, 3, BETS).swapaxes(0, 1)
     return Bank(
         triggers=triggers,
         plans=plans,
         row_of={trigger.name: row for row, trigger in enumerate(triggers)},
-        urgent=tuple(row.can_roll_back and not row.act_within for row in triggers),
+        turns=turns,
+        turn_of=tuple(None if turn is None else turns.index(turn) for turn in taken),
         on_hit=on_hit.copy(),
         on_other=on_other.copy(),
         excess=excess.copy(),

@@ -103,7 +103,7 @@ def rating_against_limit(values: Counts, counts: Counts, limit: float, side: int
     """
     away = (limit - np.asarray(values, np.float64)) * side
     reach = (HIGHEST_RATING - limit) if side == BREACH else (limit - LOWEST_RATING)
-    return _stakes(counts, (away / reach)[..., None] * FRACTIONS)
+    return _staked(counts, away / reach, FRACTIONS)
 
 
 def rating_against_stable(
@@ -120,14 +120,11 @@ def rating_against_stable(
     `reference` is stable's mean before the look, within (1, 5); stakes are balanced so that what
     is won on one arm's drift is lost on the other's. Shapes as in `rating_against_limit`.
     """
-    x, balance = np.asarray(reference, np.float64), _balance(counts, stable_counts)
+    x, balance = np.asarray(reference, np.float64)[..., None], _balance(counts, stable_counts)
     largest = np.minimum(1 / (HIGHEST_RATING - x + margin), balance / (x - LOWEST_RATING))
-    stake = FRACTIONS * largest[..., None]
-    stable_stake = stake / balance[..., None]
-    x = x[..., None]
-    gains = (x - margin - np.asarray(values, np.float64))[..., None] * stake[..., None, :]
-    losses = (np.asarray(stable_values, np.float64) - x)[..., None] * stable_stake[..., None, :]
-    return _stakes(counts, gains) + _stakes(stable_counts, losses)
+    stake = FRACTIONS * largest
+    below, above = np.subtract(x - margin, values), np.subtract(stable_values, x)
+    return _staked(counts, below, stake) + _staked(stable_counts, above, stake / balance)
 
 
 def mean_against_limit(values: Counts, counts: Counts, limit: Counts) -> Floats:
@@ -136,7 +133,7 @@ def mean_against_limit(values: Counts, counts: Counts, limit: Counts) -> Floats:
     `values` are the lower edges of histogram bins, so that rounding never helps the alarm.
     """
     m = np.asarray(limit, np.float64)[..., None]
-    return _stakes(counts, (np.asarray(values, np.float64) / m - 1)[..., None] * FRACTIONS)
+    return _staked(counts, np.divide(values, m) - 1, FRACTIONS)
 
 
 def mean_against_stable(
@@ -154,24 +151,23 @@ def mean_against_stable(
     `values` are lower bin edges, `stable_values` upper ones.
     """
     x, balance = np.asarray(reference, np.float64)[..., None], _balance(counts, stable_counts)
-    stake = FRACTIONS * np.minimum(1.0, balance / (CAP - 1))[..., None]
-    stable_stake = stake / balance[..., None]
-    above = np.minimum(np.asarray(values, np.float64) / ratio / x, CAP) - 1
-    below = 1 - np.minimum(np.asarray(stable_values, np.float64) / x, CAP)
-    gains = above[..., None] * stake[..., None, :]
-    losses = below[..., None] * stable_stake[..., None, :]
-    return _stakes(counts, gains) + _stakes(stable_counts, losses)
+    stake = FRACTIONS * np.minimum(1.0, balance / (CAP - 1))
+    above = np.minimum(np.divide(values, x * ratio), CAP) - 1
+    below = 1 - np.minimum(np.divide(stable_values, x), CAP)
+    return _staked(counts, above, stake) + _staked(stable_counts, below, stake / balance)
 
 
 def _balance(counts: Counts, stable_counts: Counts) -> Floats:
-    """How many samples of stable come to one of the candidate, shape (...)."""
-    n_s, n_c = (np.add.reduce(np.asarray(arm, np.float64), -1) for arm in (stable_counts, counts))
+    """How many samples of stable come to one of the candidate, shape (..., 1)."""
+    n_s, n_c = (
+        np.add.reduce(arm, -1, np.float64, keepdims=True) for arm in (stable_counts, counts)
+    )
     balance: Floats = n_s / n_c
     return balance
 
 
-def _stakes(counts: Counts, gains: Floats) -> Floats:
-    """Sum over values of count x ln(1 + gain); gains have shape (..., values, 8)."""
-    times = np.asarray(counts, np.float64)[..., None, :]
-    total: Floats = np.matmul(times, np.log(1 + gains))[..., 0, :]
+def _staked(counts: Counts, gain: Floats, stakes: Floats) -> Floats:
+    """Sum over values of count x ln(1 + stake x gain); shapes (..., values) and (..., 8)."""
+    worth = np.log(1 + stakes[..., None] * gain[..., None, :])
+    total: Floats = np.matmul(worth, np.asarray(counts, np.float64)[..., None])[..., 0]
     return total

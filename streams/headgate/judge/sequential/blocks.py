@@ -15,8 +15,8 @@ from headgate.judge.policy import Policy
 from headgate.judge.sequential.bank import Kind, bank_of
 from headgate.judge.sequential.bets import BREACH
 from headgate.judge.sequential.bursts import BLOCKS, block_sizes, correlations, effect_of, round_up
-from headgate.judge.sequential.counting import Block, Counts, Take, count_blocks
-from headgate.judge.sequential.samples import SAMPLED, Family, Sampled
+from headgate.judge.sequential.counting import Block, Counts, count_blocks
+from headgate.judge.sequential.samples import SAMPLED, Family, Sampled, Take
 from headgate.judge.sequential.state import Evidence
 from headgate.measure.cells import Cell
 from headgate.measure.metrics import CallerFaults
@@ -180,5 +180,5 @@ def _takes(policy: Policy) -> tuple[Take, ...]:
 
 def _expected(last: Sequence[Block], take: Take, faults: CallerFaults) -> float:
     """How many samples of all versions a block of the last minute had."""
-    total = sum(take(cell, faults).n for block in last for cell in block.values())
+    total = sum(take([*block.values()], faults).n for block in last)
     return total / len(last) if last else 0.0

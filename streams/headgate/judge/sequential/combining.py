@@ -60,20 +60,19 @@ def combine(policy: Policy, evidence: Evidence) -> Combined:
     weights, needed = weights_of(policy), evidence_needed(policy)
     tests = log_e_values(policy, evidence)
     log_e = {
-        name: log_evidence(plan, values, beside=beside)
-        for (name, values), plan in zip(tests.items(), plans, strict=True)
+        name: log_evidence(plan, tests[name], beside=beside)
+        for name, plan in zip(tests, plans, strict=True)
     }
     shares = {name: weight * e_value(log_e[name]) for name, weight in weights.items()}
-    enough = 1 / policy.proof.false_rollback
     total = sum(shares.values())
-    proven = {name for name, share in shares.items() if share >= enough}
-    if shares and total >= enough:
+    proven = set()
+    if total >= 1 / policy.proof.false_rollback:
+        enough = 1 / policy.proof.false_rollback
+        proven = {name for name, share in shares.items() if share >= enough}
         proven.add(max(shares, key=lambda name: shares[name]))
-    proven |= {
-        name
-        for name, known in log_e.items()
-        if known > 0 and name not in weights and e_value(known) >= needed[name]
-    }
+    for name, known in log_e.items():
+        if known > 0 and name not in weights and e_value(known) >= needed[name]:
+            proven.add(name)
     return Combined(tests, log_e, needed, total, frozenset(proven))
 
 

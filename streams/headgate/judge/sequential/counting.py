@@ -5,19 +5,18 @@ arrays of the last time are kept beside the very blocks that they were counted f
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from headgate.judge.sequential.state import Sample
+from headgate.judge.sequential.samples import Take
 from headgate.measure.cells import NOTHING, Cell
 from headgate.measure.metrics import CallerFaults
 
 KEPT = 64
 Block = Mapping[str, Cell]  # counts by version
-Take = Callable[[Cell, CallerFaults], Sample]
 Counts = npt.NDArray[np.int64]
 
 
@@ -42,7 +41,7 @@ def count_blocks(
     for place, block in enumerate(fresh):
         cell = block.get(version, NOTHING)
         for row, take in enumerate(takes):
-            sample = take(cell, faults)
+            sample = take((cell,), faults)
             counts[:, row, place] = sample.n, sample.hits
     if known is not None:
         counts = np.concatenate([known, counts], -1)

@@ -16,7 +16,7 @@ from headgate.judge.sequential.bets import BREACH, GOOD, Floats
 from headgate.judge.sequential.plan import Plan
 from headgate.judge.sequential.samples import Family
 from headgate.judge.sequential.state import OpenLook, Sample, Split
-from headgate.measure.hdr import highest_values, lowest_values
+from headgate.measure.hdr import IntArray, coarse, count_over, lowest_values
 
 LOOK_MS = 60_000
 Pair = tuple[Sample, Sample]  # of the candidate, of stable
@@ -28,12 +28,10 @@ def over(sample: Sample, value: float, *, exact: bool = False) -> Sample:
     Rounding never helps a proof: `hits` counts the bins entirely above `value`, `reaching` every
     bin that reaches above it. Where `value` is a bin's upper edge the two are the same (`exact`).
     """
-    whole, hits, reaching = int(value), 0, 0
-    for sketch in sample.sketches:
-        above, reached = sketch.count_over(whole)
-        hits += above
-        reaching += above if exact else reached
-    return Sample(sample.n, hits, reaching, sample.total) if sample.n else sample
+    if not sample.sketches:
+        return sample
+    hits, reaching = count_over(*sample.distribution(), int(value))
+    return Sample(sample.n, hits, hits if exact else reaching, sample.total)
 
 
 def absolute_increments(plan: Plan, sample: Sample) -> tuple[Floats, Floats | None]:
@@ -70,28 +68,31 @@ def _stars(unit: int) -> Floats:
 
 def relative_increment(plan: Plan, look: OpenLook) -> Floats:
     """Values of both arms of a closed look against each other; a breach only."""
-    indexes, counts = look.candidate.distribution()
-    stable_indexes, stable_counts = look.stable.distribution()
-    allowed = plan.relative or 1.0
+    mine, stable, allowed = look.candidate.distribution(), look.stable.distribution(), plan.relative
     if plan.sampled.family is Family.RATING:
         unit = plan.sampled.per_unit
-        stars = _stars(unit)
+        (stars, counts), (stable_stars, stable_counts) = (
+            _rated(*arm, unit) for arm in (mine, stable)
+        )
         return bets.rating_against_stable(
-            stars.take(indexes, mode="clip"),
+            stars,
             counts,
-            stars.take(stable_indexes, mode="clip"),
+            stable_stars,
             stable_counts,
             reference=min(max(look.reference / unit, 1.001), 4.999),
-            margin=allowed,
+            margin=allowed or 0.0,
         )
+    (lowest, _, counts), (_, highest, stable_counts) = coarse(*mine), coarse(*stable)
     return bets.mean_against_stable(
-        lowest_values(indexes),
-        counts,
-        highest_values(stable_indexes),
-        stable_counts,
-        reference=look.reference,
-        ratio=allowed,
+        lowest, counts, highest, stable_counts, reference=look.reference, ratio=allowed or 1.0
     )
+
+
+def _rated(indexes: IntArray, counts: IntArray, unit: int) -> tuple[Floats, Floats]:
+    """Ratings and how often each came."""
+    stars = _stars(unit)
+    came = np.bincount(np.minimum(indexes, len(stars) - 1), counts, len(stars))
+    return stars, came.astype(np.float64, copy=False)
 
 
 def beyond(plan: Plan, reference: float, pair: Pair) -> Pair:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.judge.policy import Policy
-from headgate.judge.sequential.arms import Arms, Observed, arms_of, label_delay_ms
+from headgate.judge.sequential.arms import Arms, Observed, arms_of, label_delay_ms, sorted_by_arm
 from headgate.judge.sequential.bank import Bank, bank_of
 from headgate.judge.sequential.gathering import NO_EFFECT, Gatherer, Moment
 from headgate.judge.sequential.looks import LOOK_MS
+from headgate.judge.sequential.pending import is_pending, pending
 from headgate.judge.sequential.plan import Plan
 from headgate.judge.sequential.process import NOTHING
 from headgate.judge.sequential.remembering import Gathered, log_evidence, remembered
@@ -24,48 +25,47 @@ from headgate.judge.sequential.state import (
     TriggerEvidence,
 )
 from headgate.judge.sequential.table import LookTable, after_look, emptied
-from headgate.measure.metrics import CallerFaults
-
-PATIENT_EVERY_MS = 2_000  # triggers that must not act at once (see `Bank`)
 
 
 def observe(policy: Policy, evidence: Evidence, seen: Observed) -> Evidence:
     """The evidence after a tick; the same object where nothing came and no look fell due."""
-    if not seen.fresh and not seen.ended and not _is_due(evidence, seen.now_ms):
+    bank, now_ms = bank_of(policy), seen.now_ms
+    if not seen.fresh and not seen.ended and not _is_due(bank, evidence, now_ms):
         return evidence
-    bank = bank_of(policy)
-    later = (*evidence.later, dict(seen.fresh)) if seen.fresh else evidence.later
-    all_look = seen.now_ms - evidence.patient_ms >= PATIENT_EVERY_MS
-    arms = arms_of(evidence, seen, (seen.fresh,))
-    wide = arms_of(evidence, seen, later) if all_look else None
-    tick = _Tick(bank, evidence, _moment(evidence, seen.now_ms), LookTable(bank), seen.faults)
-    gathered = [
-        tick.gather(row, arms if urgent else wide) for row, urgent in enumerate(bank.urgent)
-    ]
-    requests = evidence.requests + sum(cell.requests for cell in arms.candidate)
+    came = sorted_by_arm(evidence, seen)
+    arms = arms_of([came], seen.faults)
+    rest = pending(bank, evidence, came, arms, seen.faults)
+    tick = _Tick(bank, evidence, _moment(evidence, now_ms), LookTable(bank))
+    gathered = {}
+    for row, turn in enumerate(bank.turn_of):
+        mine = arms if turn is None else rest.arms[turn]
+        samples = None if mine is None else tick.gather(row, mine)
+        if samples is not None:
+            gathered[row] = samples
+    requests = evidence.requests + sum(cell.requests for cell in arms.candidate.cells)
     wealth, log_e, triggers = tick.looked(gathered, requests, seen.ended)
     return replace(
         evidence,
         requests=requests,
         stable_requests=evidence.stable_requests
         + sum(cell.requests for (version, _), cell in seen.fresh.items() if version == seen.stable),
-        observed_ms=seen.now_ms,
-        later=() if all_look else later,
-        patient_ms=seen.now_ms if all_look else evidence.patient_ms,
+        observed_ms=now_ms,
+        later=rest.later,
+        turns_ms=rest.turns_ms,
         wealth=wealth,
         log_e=log_e,
-        blocks_from_ms=seen.now_ms if seen.ended else evidence.blocks_from_ms,
+        blocks_from_ms=now_ms if seen.ended else evidence.blocks_from_ms,
         block_ms=-1 if seen.ended else evidence.block_ms,
         triggers=triggers,
         label_delay_ms=label_delay_ms(evidence, seen),
     )
 
 
-def _is_due(evidence: Evidence, now_ms: int) -> bool:
-    """Whether patient triggers have something to look at, or an open look has both arms and its
+def _is_due(bank: Bank, evidence: Evidence, now_ms: int) -> bool:
+    """Whether a turn has come with something to look at, or an open look has both arms and its
     minute is over.
     """
-    if evidence.later and now_ms - evidence.patient_ms >= PATIENT_EVERY_MS:
+    if is_pending(bank, evidence, now_ms):
         return True
     return any(
         now_ms - look.opened_ms >= LOOK_MS and look.candidate.n and look.stable.n
@@ -95,23 +95,20 @@ class _Tick(Struct, frozen=True):
     evidence: Evidence
     moment: Moment
     table: LookTable
-    faults: CallerFaults
 
-    def gather(self, row: int, arms: Arms | None) -> Gathered | None:
-        """One trigger's samples into the table, where it is to look at any now; None if nothing
-        came of it. Of traffic that just started only failures tell.
+    def gather(self, row: int, arms: Arms) -> Gathered | None:
+        """One trigger's samples into the table; None if nothing came of it. Of traffic that just
+        started only failures tell.
         """
-        if arms is None:
-            return None
         plan, known = self.bank.plans[row], self._known(row)
-        sampled, faults = plan.sampled, self.faults
+        sampled = plan.sampled
         unripe = self.moment.warming and sampled.family is not Family.RATE
-        mine = NO_SAMPLE if unripe else sampled.of(arms.candidate, faults)
+        mine = NO_SAMPLE if unripe else arms.candidate.sample(sampled)
         pairs = {}
         for revision, (one, other) in arms.pairs.items():
             if plan.relative is None or (unripe and revision == self.moment.current):
                 continue
-            pair = sampled.of(one, faults), sampled.of(other, faults)
+            pair = one.sample(sampled), other.sample(sampled)
             if pair[0].n or pair[1].n:
                 pairs[revision] = pair
         if not mine.n and not pairs and not known.looks:
@@ -136,7 +133,7 @@ class _Tick(Struct, frozen=True):
         return Gatherer(self.table, self.moment, row, plan, effects, reference)
 
     def looked(
-        self, gathered: Sequence[Gathered | None], requests: int, ended: Collection[str]
+        self, gathered: Mapping[int, Gathered], requests: int, ended: Collection[str]
     ) -> tuple[bytes, list[list[float]], dict[str, TriggerEvidence]]:
         """Wealth, ln E and what triggers remember, after the look. Those whose hold has `ended`
         begin anew: what was spent of the budget stays spent.
@@ -154,9 +151,8 @@ class _Tick(Struct, frozen=True):
         )
         split = moment.splits.get(moment.current)
         beside = split is not None and split.stable > 0
-        for (name, row), samples in zip(bank.row_of.items(), gathered, strict=True):
-            if samples is None:
-                continue
+        for row, samples in gathered.items():
+            name = bank.triggers[row].name
             log_e[row], spent[row] = after_look(row, found, log_e[row], spent[row], requests)
             now = log_evidence(bank.plans[row], log_e[row], beside=beside)
             triggers[name] = remembered(triggers[name], samples, spent[row], moment.now_ms, now)

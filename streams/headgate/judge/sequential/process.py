@@ -25,7 +25,8 @@ def advance(log_wealth: Floats, increment: Floats, budget: npt.ArrayLike) -> Flo
     """
     new = np.log(np.maximum(np.asarray(budget, np.float64), _LEAST))[..., None]
     after = np.maximum(np.logaddexp(log_wealth, new) + increment, NOTHING)
-    return np.where(np.isfinite(after), after, log_wealth)
+    finite = np.isfinite(after)
+    return after if finite.all() else np.where(finite, after, log_wealth)
 
 
 def log_e_value(log_wealth: Floats) -> Floats:

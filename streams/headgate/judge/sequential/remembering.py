@@ -59,4 +59,6 @@ def log_evidence(plan: Plan, log_e: list[float], *, beside: bool) -> float:
     absolute, relative = log_e[0], log_e[1]
     if plan.limit is None:
         return relative if beside else NOTHING
-    return min(absolute, relative) if plan.needs_both and beside else absolute
+    if plan.relative is None or not beside:
+        return absolute
+    return absolute if absolute < relative else relative

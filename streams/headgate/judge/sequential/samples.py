@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
-from headgate.judge.sequential.state import NO_SAMPLE, Sample
+from headgate.judge.sequential.state import NO_SAMPLE, Sample, sample_of
 from headgate.measure.cells import Cell
 from headgate.measure.metrics import CallerFaults, error_count
+
+Take = Callable[[Sequence[Cell], CallerFaults], Sample]
 
 
 class Family(StrEnum):
@@ -27,7 +30,7 @@ class Sampled:
     """
 
     family: Family
-    take: Callable[[Cell, CallerFaults], Sample]
+    take: Take
     measure: str = ""
     per_unit: int = 1
     share: float = 0.0
@@ -38,38 +41,38 @@ class Sampled:
         """Whether samples come later than their requests, some of them by hours."""
         return bool(self.label) or self.family is Family.RATING
 
-    def of(self, cells: Sequence[Cell], faults: CallerFaults) -> Sample:
-        """The samples of several cells."""
-        if len(cells) == 1:
-            return self.take(cells[0], faults)
-        sample = NO_SAMPLE
+
+def _errors(cells: Sequence[Cell], faults: CallerFaults) -> Sample:
+    requests = failed = 0
+    for cell in cells:
+        requests += cell.requests
+        failed += min(error_count(cell, faults), cell.requests) if cell.errors else 0
+    return Sample(requests, failed)
+
+
+def _flagged(label: str, *, inverse: bool = False) -> Take:
+    def take(cells: Sequence[Cell], _: CallerFaults) -> Sample:
+        labelled = flagged = 0
         for cell in cells:
-            sample = sample.plus(self.take(cell, faults))
-        return sample
-
-
-def _errors(cell: Cell, faults: CallerFaults) -> Sample:
-    failed = error_count(cell, faults) if cell.errors else 0
-    return Sample(cell.requests, min(failed, cell.requests))
-
-
-def _flagged(label: str, *, inverse: bool = False) -> Callable[[Cell, CallerFaults], Sample]:
-    def take(cell: Cell, _: CallerFaults) -> Sample:
-        labelled = cell.labelled.get(label, 0)
+            if count := cell.labelled.get(label, 0):
+                labelled += count
+                flagged += min(cell.flagged.get(label, 0), count)
         if not labelled:
             return NO_SAMPLE
-        flagged = min(cell.flagged.get(label, 0), labelled)
         return Sample(labelled, labelled - flagged if inverse else flagged)
 
     return take
 
 
-def _values(measure: str) -> Callable[[Cell, CallerFaults], Sample]:
-    def take(cell: Cell, _: CallerFaults) -> Sample:
-        sketch = cell.sketches.get(measure)
-        if sketch is None:
-            return NO_SAMPLE
-        return Sample(n=sketch.total, total=cell.sums.get(measure, 0), sketches=(sketch,))
+@cache
+def _values(measure: str) -> Take:
+    def take(cells: Sequence[Cell], _: CallerFaults) -> Sample:
+        total, sketches = 0, []
+        for cell in cells:
+            if (sketch := cell.sketches.get(measure)) is not None:
+                total += cell.sums.get(measure, 0)
+                sketches.append(sketch)
+        return sample_of(total, tuple(sketches)) if sketches else NO_SAMPLE
 
     return take
 

@@ -9,9 +9,8 @@ from msgspec.structs import replace
 from headgate.measure.cells import Cell
 from headgate.measure.hdr import IntArray
 from headgate.measure.sketch import EMPTY, Sketch
-from headgate.measure.windows import Row
 
-_MERGED_FROM = 8
+_MERGED_FROM = 24
 Spent = tuple[int, int, int, int]  # per test of a trigger
 
 
@@ -30,13 +29,12 @@ class Sample(Struct, frozen=True, omit_defaults=True):
         """Both together."""
         if not other.n or not self.n:
             return self if self.n else other
-        sketches = self.sketches + other.sketches
         return Sample(
             self.n + other.n,
             self.hits + other.hits,
             self.reaching + other.reaching,
             self.total + other.total,
-            sketches if len(sketches) < _MERGED_FROM else (Sketch.merge(sketches),),
+            _few(self.sketches + other.sketches),
         )
 
     def distribution(self) -> tuple[IntArray, IntArray]:
@@ -49,6 +47,15 @@ class Sample(Struct, frozen=True, omit_defaults=True):
             np.concatenate([sketch.indexes for sketch in self.sketches]),
             np.concatenate([sketch.counts for sketch in self.sketches]),
         )
+
+
+def _few(sketches: tuple[Sketch, ...]) -> tuple[Sketch, ...]:
+    return sketches if len(sketches) < _MERGED_FROM else (Sketch.merge(sketches),)
+
+
+def sample_of(total: int, sketches: tuple[Sketch, ...]) -> Sample:
+    """Values that add up to `total`, of some distributions."""
+    return Sample(sum([one.total for one in sketches]), 0, 0, total, _few(sketches))
 
 
 NO_SAMPLE = Sample()
@@ -141,13 +148,21 @@ class WarmUp(Struct, frozen=True):
     measured: bool = True
 
 
+class Came(Struct, frozen=True):
+    """The cells of a tick: all of the candidate's, and both arms' by revision, candidate first."""
+
+    came_ms: int
+    candidate: list[Cell]
+    pairs: dict[int, tuple[list[Cell], list[Cell]]]
+
+
 class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     """All that is known about a candidate in this phase of its rollout.
 
     `planned` is the budget's measure in candidate requests, frozen at the start; where a watch goes
     on `forever`, those of 30 days. `wealth` holds the logarithms of every bet and `log_e` ln E of
-    every test (see `Bank`). What nobody waits for looks every other second, last at `patient_ms`;
-    `later` is what it has yet to look at. When a block of stable's traffic closes (at `block_ms`),
+    every test (see `Bank`). Those that take turns (see `turns`) looked last at `turns_ms`; `later`
+    is what some have yet to look at. When a block of stable's traffic closes (at `block_ms`),
     or after some of them (at `estimated_ms`), `effects` (design effects of both arms by trigger)
     and `references` (stable's quantiles and means by trigger, in wire units) are taken anew, with
     `p99_ms`, stable's p99 latency. Blocks before `blocks_from_ms` tell of an outage that is over
@@ -160,8 +175,8 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     requests: int = 0
     stable_requests: int = 0
     observed_ms: int = 0
-    later: tuple[dict[Row, Cell], ...] = ()
-    patient_ms: int = 0
+    later: tuple[Came, ...] = ()
+    turns_ms: tuple[int, ...] = ()
     wealth: bytes = b""
     log_e: list[list[float]] = []
     triggers: dict[str, TriggerEvidence] = {}

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from headgate.judge.sequential import bets
 from headgate.judge.sequential.bank import KINDS, Bank, Kind
@@ -36,7 +39,8 @@ class LookTable:
         self._rates: list[tuple[int, float, float]] = []
         self._ratios: list[tuple[int, float, float]] = []
         self._expected: list[float] = []  # of each of the ratios
-        self._others: list[tuple[int, Floats]] = []
+        self._values: list[tuple[int, float, float]] = []
+        self._worth: list[Floats] = []  # of each of the values
         self.kept: dict[tuple[object, ...], Floats] = {}
 
     def rate(self, row: int, kind: Kind, hits: float, samples: float) -> None:
@@ -52,24 +56,24 @@ class LookTable:
 
     def add(self, row: int, kind: Kind, increment: Floats) -> None:
         """A look whose increment was computed elsewhere."""
-        self._others.append((row * KINDS + kind, increment))
+        self._values.append((row * KINDS + kind, 0.0, 0.0))
+        self._worth.append(increment)
 
-    def increments(self) -> tuple[list[int], Floats]:
+    def increments(self) -> tuple[tuple[int, ...], Floats]:
         """The numbers of the tests that have a look, and what it is worth: shape (tests, 8)."""
-        tests: list[int] = []
-        worth = []
-        if counted := self._rates + self._ratios:
-            at, hits, others = zip(*counted, strict=True)
-            on_hit, on_other = self._bank.on_hit.take(at, 0), self._bank.on_other.take(at, 0)
-            if ratios := len(self._ratios):
-                excess = self._bank.excess.take(at[-ratios:], 0)
-                on_other[-ratios:] = bets.on_any_hit(self._expected, excess)
-            tests += at
-            worth.append(bets.won(hits, others, on_hit, on_other))
-        for test, increment in self._others:
-            tests.append(test)
-            worth.append(increment[None])
-        return _by_test(tests, np.concatenate(worth) if len(worth) > 1 else worth[0])
+        tests, hits, others = zip(*self._rates, *self._ratios, *self._values, strict=True)
+        stakes = _stakes_of(self._bank, tests)
+        on_other = stakes.on_other
+        if ratios := len(self._ratios):
+            first = len(self._rates)
+            on_other = on_other.copy()
+            on_other[first : first + ratios] = bets.on_any_hit(
+                self._expected, stakes.excess[first : first + ratios]
+            )
+        worth = bets.won(hits, others, stakes.on_hit, on_other)
+        if self._worth:
+            worth[-len(self._worth) :] = self._worth
+        return _by_test(tests, worth) if len(set(tests)) < len(tests) else (tests, worth)
 
     def after(
         self,
@@ -85,24 +89,38 @@ class LookTable:
         `spent` has four per trigger, -1 before a first look. `forever`: `planned` is what comes in
         30 days of a watch that does not end.
         """
-        if not self._rates and not self._ratios and not self._others:
+        if not self._rates and not self._ratios and not self._values:
             return wealth, {}
         tests, increments = self.increments()
         breach = _Watch(requests, planned) if forever else _Phase(requests, planned)
-        grown = advance(wealth.take(tests, 0), increments, _budgets(tests, spent, breach))
+        places = _stakes_of(self._bank, tests).places
+        grown = advance(wealth.take(places, 0), increments, _budgets(tests, spent, breach))
         after = wealth.copy()
-        after[tests] = grown
+        after[places] = grown
         return after, dict(zip(tests, log_e_value(grown).tolist(), strict=True))
 
 
-def _by_test(tests: list[int], worth: Floats) -> tuple[list[int], Floats]:
+class _Stakes(NamedTuple):
+    """The rows of a bank that a look is about, as arrays."""
+
+    places: npt.NDArray[np.intp]
+    on_hit: Floats
+    on_other: Floats
+    excess: Floats
+
+
+@lru_cache(maxsize=4096)  # the same few triggers look together again and again
+def _stakes_of(bank: Bank, tests: tuple[int, ...]) -> _Stakes:
+    places = np.array(tests, np.intp)
+    return _Stakes(places, bank.on_hit[places], bank.on_other[places], bank.excess[places])
+
+
+def _by_test(tests: tuple[int, ...], worth: Floats) -> tuple[tuple[int, ...], Floats]:
     """Several looks of one test in a tick, of different revisions, count as one."""
-    if len(set(tests)) == len(tests):
-        return tests, worth
     total: dict[int, Floats] = {}
     for test, increment in zip(tests, worth, strict=True):
         total[test] = total[test] + increment if test in total else increment
-    return list(total), np.array(list(total.values()))
+    return tuple(total), np.array(list(total.values()))
 
 
 class _Phase(dict[int, float]):
@@ -134,8 +152,8 @@ def _budgets(tests: Sequence[int], spent: Sequence[Spent], breach: _Phase) -> li
     """What each test may spend in this look."""
     budgets = []
     for test in tests:
-        row, kind = divmod(test, KINDS)
-        before = spent[row][kind]
+        kind = test % KINDS
+        before = spent[test // KINDS][kind]
         budgets.append(_GOOD[before < 0] if kind >= _GOOD_FROM else breach[before])
     return budgets
 

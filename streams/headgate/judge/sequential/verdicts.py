@@ -6,8 +6,6 @@ from functools import lru_cache
 from math import log
 from typing import Any
 
-from msgspec.structs import replace
-
 from headgate.judge.policy import Policy, Trigger
 from headgate.judge.sequential import words
 from headgate.judge.sequential.bank import Kind, bank_of
@@ -34,27 +32,21 @@ def assess_sequential(
     `brief` leaves out the words and numbers of what nobody will be told.
     """
     combined, bank = combine(policy, evidence), bank_of(policy)
-    beside, found = is_beside(evidence), {}
+    beside, triggers, found = is_beside(evidence), evidence.triggers, {}
+    loud = set()
     for trigger, plan in zip(bank.triggers, bank.plans, strict=True):
         name = trigger.name
-        known = evidence.triggers.get(name, UNTESTED)
-        log_e, proven = combined.log_e[name], name in combined.proven
+        known, calm = triggers.get(name, UNTESTED), combined.log_e[name] < 0
+        missing = _missing(plan, known, beside=beside)
+        proven = name in combined.proven
         held = known.holding_since_ms is not None and is_hold(policy, combined.tests[name])
-        reason = _missing(plan, known, beside=beside) or _reason(log_e, proven=proven, held=held)
-        verdict = _VERDICTS.get(reason, Verdict.UNKNOWN)
-        seen = Assessment(
-            trigger=name,
-            verdict=verdict,
-            reason=reason,
-            sentence="",
-            hold=held and reason is Reason.NOT_WORSE_THAN_STABLE,
-            cleared=log_e < 0 and not held and verdict is not Verdict.UNKNOWN,
-        )
         if brief and not proven and not held:
-            found[name] = seen
-        else:
-            found[name] = _in_full(policy, trigger, evidence, combined, seen)
-    loud = {name for name, seen in found.items() if seen.verdict is Verdict.BREACH or seen.hold}
+            found[name] = _in_brief(name, missing, calm=calm)
+            continue
+        reason = missing or _reason(calm=calm, proven=proven, held=held)
+        found[name] = seen = _in_full(policy, trigger, evidence, combined, reason)
+        if seen.verdict is Verdict.BREACH or seen.hold:
+            loud.add(name)
     for trigger in policy.triggers if loud else ():
         if trigger.name in found and loud.intersection(trigger.quiet_when):
             found[trigger.name] = _said_elsewhere(found[trigger.name], trigger, loud)
@@ -69,27 +61,43 @@ _VERDICTS = {
 }
 
 
-def _reason(log_e: float, *, proven: bool, held: bool) -> Reason:
+def _reason(*, calm: bool, proven: bool, held: bool) -> Reason:
     if proven:
         return Reason.PROVEN
     if held:
         return Reason.NOT_WORSE_THAN_STABLE
-    return Reason.NOT_PROVEN if log_e >= 0 else Reason.WITHIN_LIMIT
+    return Reason.WITHIN_LIMIT if calm else Reason.NOT_PROVEN
+
+
+@lru_cache(maxsize=1024)
+def _in_brief(trigger: str, missing: Reason | None, *, calm: bool) -> Assessment:
+    """The assessment of what is neither proven nor held, without its words and numbers."""
+    reason = missing or _reason(calm=calm, proven=False, held=False)
+    verdict = _VERDICTS.get(reason, Verdict.UNKNOWN)
+    cleared = calm and missing is None
+    return Assessment(trigger=trigger, verdict=verdict, reason=reason, sentence="", cleared=cleared)
 
 
 def _in_full(
-    policy: Policy, trigger: Trigger, evidence: Evidence, combined: Combined, seen: Assessment
+    policy: Policy, trigger: Trigger, evidence: Evidence, combined: Combined, reason: Reason
 ) -> Assessment:
     """The assessment with its words and numbers."""
     plan, known = plan_of(trigger), evidence.triggers.get(trigger.name, UNTESTED)
-    if seen.verdict is Verdict.UNKNOWN:
-        return replace(seen, sentence=words.unknown(trigger, plan, known, seen.reason))
+    verdict = _VERDICTS.get(reason, Verdict.UNKNOWN)
+    if verdict is Verdict.UNKNOWN:
+        sentence = words.unknown(trigger, plan, known, reason)
+        return Assessment(trigger=trigger.name, verdict=verdict, reason=reason, sentence=sentence)
     good = log_good(policy, trigger, evidence)
     numbers = _numbers(policy, trigger, evidence, combined, good)
-    return replace(
-        seen,
-        sentence=words.sentence(trigger, plan, known, seen.reason, numbers),
+    held = reason is Reason.NOT_WORSE_THAN_STABLE
+    return Assessment(
+        trigger=trigger.name,
+        verdict=verdict,
+        reason=reason,
+        sentence=words.sentence(trigger, plan, known, reason, numbers),
         evidence=numbers,
+        hold=held,
+        cleared=combined.log_e[trigger.name] < 0 and not held,
         proven_good=None if good is None else good >= log(1 / policy.proof.false_promotion),
     )
 
