@@ -83,7 +83,7 @@ def test_a_deadline_is_announced_and_kept() -> None:
 
 def test_evidence_that_falls_back_resolves_the_incident_before_its_deadline() -> None:
     bench = _rollout(_with_act_within("hallucination", "20m"))
-    bench.serve(10, v1=GOOD, v2=Traffic(rating=4.4, hallucination_rate=0.1))
+    bench.serve(20, v1=GOOD, v2=Traffic(rating=4.4, hallucination_rate=0.1))
     bench.serve(420, v1=GOOD, v2=GOOD)
     states = [a.state for a in bench.alerts if a.trigger == "hallucination"]
     assert states == [AlertState.FIRING, AlertState.RESOLVED]
