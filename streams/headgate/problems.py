@@ -31,7 +31,11 @@ class Problem:
         return f"{self.source}: {self.path}{value}: {self.rule}. {self.remedy}"
 
 
-class ConfigError(ValueError):
+class InputError(ValueError):
+    """What a user gave cannot be used; the message says what is wrong and what to do."""
+
+
+class ConfigError(InputError):
     """Everything that is wrong with the configuration, not only the first of it."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
 
 from headgate.cli.failures import ExitCode
-from headgate.cli.main import build_app
+from headgate.cli.main import GROUPS, build_app
 from headgate.local.embedded import EmbeddedBroker
 from support.commands import Run
 
@@ -19,6 +20,21 @@ PROMISED = (
     *("rollout:start", "rollout:set-weight", "rollout:promote", "rollout:rollback"),
 )
 TALKS_TO_NO_BROKER = {"demo", "keys:new"}
+
+
+def _commands(command: str = "") -> dict[str, Any]:
+    """The commands of an app, with the names of what lies under them."""
+    group: Any = typer.main.get_command(build_app(command))
+    return {name: sorted(getattr(one, "commands", ())) for name, one in group.commands.items()}
+
+
+def test_the_table_of_commands_names_each_and_no_other() -> None:
+    assert set(_commands()) == {name for names in GROUPS.values() for name in names}
+
+
+@pytest.mark.parametrize("command", sorted(_commands()))
+def test_a_command_that_is_loaded_alone_has_all_that_lies_under_it(command: str) -> None:
+    assert _commands(command)[command] == _commands()[command]
 
 
 @pytest.mark.parametrize("words", PROMISED)

@@ -10,10 +10,8 @@ from confluent_kafka import KafkaError, KafkaException
 from typer.core import TyperGroup
 
 from headgate.pipeline.topics import BrokerUnreachableError
-from headgate.problems import ConfigError
+from headgate.problems import InputError
 from headgate.replay.reading import TopicReadError
-from headgate.sim.scenarios import UnknownScenarioError
-from headgate.sim.traces import TraceError
 
 
 class ExitCode(IntEnum):
@@ -46,9 +44,7 @@ class TopicMissingError(BrokerUnreachableError):
 
 
 _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
-    (ConfigError, ExitCode.USAGE),
-    (TraceError, ExitCode.USAGE),
-    (UnknownScenarioError, ExitCode.USAGE),
+    (InputError, ExitCode.USAGE),
     (BrokerUnreachableError, ExitCode.UNREACHABLE),
     (TopicReadError, ExitCode.UNREACHABLE),
     (KafkaException, ExitCode.UNREACHABLE),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Annotated
 
 import typer
@@ -11,28 +11,29 @@ import typer
 from headgate import __version__
 from headgate.cli.failures import EXIT_CODES, GuardedGroup
 
-GROUPS = (
-    "demo",
-    "simulate",
-    "topics",
-    "worker",
-    "operate",
-    "rollout",
-    "ab",
-    "history",
-    "check",
-    "lifecycle",
-    "look",
-    "explain",
-    "audit",
-    "keys",
-    "approve",
-    "registry",
-    "compat",
-    "replay",
-    "fleet",
-    "router",
-)
+# By module, the commands that it adds, or adds to. A command loads its own modules alone.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "demo": ("demo",),
+    "simulate": ("simulate",),
+    "topics": ("topics",),
+    "worker": ("worker",),
+    "operate": ("adopt", "defer", "mode", "stop", "policy"),
+    "rollout": ("rollout",),
+    "ab": ("ab",),
+    "history": ("rollout",),
+    "check": ("check",),
+    "lifecycle": ("lifecycle",),
+    "look": ("status", "watch", "tail"),
+    "explain": ("explain",),
+    "audit": ("audit",),
+    "keys": ("keys",),
+    "approve": ("requests", "approve"),
+    "registry": ("registry", "version"),
+    "compat": ("compat",),
+    "replay": ("replay",),
+    "fleet": ("fleet",),
+    "router": ("router",),
+}
 
 ABOUT = f"""Watch the outcome of every LLM request; open or shut the gate on a new version.
 
@@ -68,8 +69,11 @@ def _common(
     """Options before the command."""
 
 
-def build_app() -> typer.Typer:
-    """The app with the commands of every group; each group's module has `register(app)`."""
+def build_app(command: str = "") -> typer.Typer:
+    """The app with the one command, or with all of them where it is none of ours.
+
+    Each group's module has `register(app)`.
+    """
     app = typer.Typer(
         cls=GuardedGroup,
         name="headgate",
@@ -79,16 +83,16 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     app.callback(help=ABOUT)(_common)
-    for group in GROUPS:
-        name = f"headgate.cli.{group}"
-        if find_spec(name) is not None:
-            import_module(name).register(app)
+    of_command = [group for group, commands in GROUPS.items() if command in commands]
+    for group in of_command or GROUPS:
+        import_module(f"headgate.cli.{group}").register(app)
     return app
 
 
 def main() -> None:
     """Run the command line and exit with one of the documented codes."""
-    build_app()(prog_name="headgate")
+    command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    build_app(command)(prog_name="headgate")
 
 
 if __name__ == "__main__":

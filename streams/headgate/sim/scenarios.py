@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from headgate.problems import InputError
 from headgate.sim.arms import Arm, Behaviour, TurningArm
 
 GOOD = Behaviour()
@@ -100,7 +101,7 @@ SCENARIOS = {
 }
 
 
-class UnknownScenarioError(LookupError):
+class UnknownScenarioError(InputError):
     """No scenario has that name; the message lists those that there are."""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from headgate.problems import InputError
 from headgate.sim.arms import Measurements, TraceArm
 from headgate.wire.codec import describe
 from headgate.wire.outcomes import Outcome
@@ -19,7 +20,7 @@ IDS = frozenset({"request_id", "model", "version", "revision", "bucket", "timest
 MEASUREMENTS = tuple(name for name in Outcome.__struct_fields__ if name not in IDS)
 
 
-class TraceError(ValueError):
+class TraceError(InputError):
     """A trace that cannot be replayed: file, line, field and rule of every bad line."""
 
     def __init__(self, path: Path, problems: list[str]) -> None:
