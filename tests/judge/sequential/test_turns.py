@@ -28,7 +28,7 @@ def test_a_turn_comes_once_in_every_round_however_ticks_fall() -> None:
         turn, last, looks = Turn(int(rng.integers(EVERY_MS))), 0, 0
         now_ms = 10 * EVERY_MS
         for now_ms in np.cumsum(rng.integers(1, EVERY_MS, 200)):
-            if turn.has_come(last, now_ms):
+            if now_ms >= turn.after(last):
                 last, looks = now_ms, looks + 1
         assert abs(looks - now_ms / EVERY_MS) <= 1.5
 

@@ -12,7 +12,7 @@ from headgate.judge.sequential.arms import Arms, Observed, arms_of, label_delay_
 from headgate.judge.sequential.bank import Bank, bank_of
 from headgate.judge.sequential.gathering import NO_EFFECT, Gatherer, Moment
 from headgate.judge.sequential.looks import LOOK_MS
-from headgate.judge.sequential.pending import is_pending, pending
+from headgate.judge.sequential.pending import pending
 from headgate.judge.sequential.plan import Plan
 from headgate.judge.sequential.process import NOTHING
 from headgate.judge.sequential.remembering import Gathered, log_evidence, remembered
@@ -30,7 +30,7 @@ from headgate.judge.sequential.table import LookTable, after_look, emptied
 def observe(policy: Policy, evidence: Evidence, seen: Observed) -> Evidence:
     """The evidence after a tick; the same object where nothing came and no look fell due."""
     bank, now_ms = bank_of(policy), seen.now_ms
-    if not seen.fresh and not seen.ended and not _is_due(bank, evidence, now_ms):
+    if not seen.fresh and not seen.ended and not _is_due(evidence, now_ms):
         return evidence
     came = sorted_by_arm(evidence, seen)
     arms = arms_of([came], seen.faults)
@@ -52,6 +52,7 @@ def observe(policy: Policy, evidence: Evidence, seen: Observed) -> Evidence:
         observed_ms=now_ms,
         later=rest.later,
         turns_ms=rest.turns_ms,
+        next_turn_ms=rest.next_ms,
         wealth=wealth,
         log_e=log_e,
         blocks_from_ms=now_ms if seen.ended else evidence.blocks_from_ms,
@@ -61,11 +62,11 @@ def observe(policy: Policy, evidence: Evidence, seen: Observed) -> Evidence:
     )
 
 
-def _is_due(bank: Bank, evidence: Evidence, now_ms: int) -> bool:
+def _is_due(evidence: Evidence, now_ms: int) -> bool:
     """Whether a turn has come with something to look at, or an open look has both arms and its
     minute is over.
     """
-    if is_pending(bank, evidence, now_ms):
+    if evidence.later and now_ms >= evidence.next_turn_ms:
         return True
     return any(
         now_ms - look.opened_ms >= LOOK_MS and look.candidate.n and look.stable.n

@@ -161,12 +161,12 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
 
     `planned` is the budget's measure in candidate requests, frozen at the start; where a watch goes
     on `forever`, those of 30 days. `wealth` holds the logarithms of every bet and `log_e` ln E of
-    every test (see `Bank`). Those that take turns (see `turns`) looked last at `turns_ms`; `later`
-    is what some have yet to look at. When a block of stable's traffic closes (at `block_ms`),
-    or after some of them (at `estimated_ms`), `effects` (design effects of both arms by trigger)
-    and `references` (stable's quantiles and means by trigger, in wire units) are taken anew, with
-    `p99_ms`, stable's p99 latency. Blocks before `blocks_from_ms` tell of an outage that is over
-    and not of how bursty outcomes are.
+    every test (see `Bank`). Those that take turns (see `turns`) looked last at `turns_ms`, the next
+    one looks at `next_turn_ms`, and `later` is what some have yet to look at. When a block of
+    stable's traffic closes (at `block_ms`), or after some of them (at `estimated_ms`), `effects`
+    (design effects of both arms by trigger) and `references` (stable's quantiles and means by
+    trigger, in wire units) are taken anew, with `p99_ms`, stable's p99 latency. Blocks before
+    `blocks_from_ms` tell of an outage that is over and not of how bursty outcomes are.
     """
 
     started_ms: int
@@ -177,6 +177,7 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     observed_ms: int = 0
     later: tuple[Came, ...] = ()
     turns_ms: tuple[int, ...] = ()
+    next_turn_ms: int = 0
     wealth: bytes = b""
     log_e: list[list[float]] = []
     triggers: dict[str, TriggerEvidence] = {}

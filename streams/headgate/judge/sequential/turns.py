@@ -18,9 +18,9 @@ class Turn(NamedTuple):
 
     offset_ms: int
 
-    def has_come(self, last_ms: int, now_ms: int) -> bool:
-        """Whether a look is due, after one at `last_ms`."""
-        return (now_ms - self.offset_ms) // EVERY_MS > (last_ms - self.offset_ms) // EVERY_MS
+    def after(self, last_ms: int) -> int:
+        """When the next look is due, after one at `last_ms`."""
+        return ((last_ms - self.offset_ms) // EVERY_MS + 1) * EVERY_MS + self.offset_ms
 
 
 def turns_of(triggers: Sequence[Trigger]) -> tuple[Turn | None, ...]:
