@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -85,22 +86,16 @@ def merge(cells: Iterable[Cell], *, distributions: Collection[str] | None = None
         return NOTHING
     if len(cells) == 1:
         return cells[0]
-    sketched = {name for cell in cells for name in cell.sketches}
-    if distributions is not None:
-        sketched &= frozenset(distributions)
     return Cell(
-        outcomes=sum(cell.outcomes for cell in cells),
-        requests=sum(cell.requests for cell in cells),
-        errors=_add(cell.errors for cell in cells),
-        labelled=_add(cell.labelled for cell in cells),
-        flagged=_add(cell.flagged for cell in cells),
-        sums=_add(cell.sums for cell in cells),
-        counts=_add(cell.counts for cell in cells),
-        sketches={
-            name: Sketch.merge([cell.sketches[name] for cell in cells if name in cell.sketches])
-            for name in sorted(sketched)
-        },
-        safety_request_ids=_some_ids(cell.safety_request_ids for cell in cells),
+        outcomes=sum([cell.outcomes for cell in cells]),
+        requests=sum([cell.requests for cell in cells]),
+        errors=_add([cell.errors for cell in cells]),
+        labelled=_add([cell.labelled for cell in cells]),
+        flagged=_add([cell.flagged for cell in cells]),
+        sums=_add([cell.sums for cell in cells]),
+        counts=_add([cell.counts for cell in cells]),
+        sketches=_add_sketches([cell.sketches for cell in cells], distributions),
+        safety_request_ids=_some_ids([cell.safety_request_ids for cell in cells]),
         slots=add_slots([cell.slots for cell in cells]),
     )
 
@@ -168,10 +163,14 @@ def difference(newer: Cell, older: Cell) -> Cell:
     )
 
 
-def _add(tables: Iterable[dict[str, int]]) -> dict[str, int]:
+def _add(tables: list[dict[str, int]]) -> dict[str, int]:
     filled = [table for table in tables if table]
     if len(filled) <= 1:
         return filled[0] if filled else {}
+    first = filled[0]
+    if len(filled) == 2 and first.keys() == filled[1].keys():
+        second = filled[1]
+        return {name: first[name] + second[name] for name in _in_order(tuple(first))}
     total: dict[str, int] = {}
     for table in filled:
         for name, count in table.items():
@@ -179,9 +178,32 @@ def _add(tables: Iterable[dict[str, int]]) -> dict[str, int]:
     return dict(sorted(total.items()))
 
 
-def _some_ids(lists: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    found = {name for names in lists for name in names}
-    return tuple(sorted(found)[:MAX_SAFETY_IDS]) if found else ()
+@lru_cache(maxsize=1024)
+def _in_order(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(names))
+
+
+def _add_sketches(
+    tables: list[dict[str, Sketch]], distributions: Collection[str] | None
+) -> dict[str, Sketch]:
+    """The distributions' sums, or those of some measures alone."""
+    if distributions is not None and not distributions:
+        return {}
+    found: dict[str, list[Sketch]] = {}
+    for table in tables:
+        for name, sketch in table.items():
+            found.setdefault(name, []).append(sketch)
+    return {
+        name: Sketch.merge(found[name])
+        for name in _in_order(tuple(found))
+        if distributions is None or name in distributions
+    }
+
+
+def _some_ids(lists: list[tuple[str, ...]]) -> tuple[str, ...]:
+    if not any(lists):
+        return ()
+    return tuple(sorted({name for names in lists for name in names})[:MAX_SAFETY_IDS])
 
 
 def _less(newer: int, older: int, name: str) -> int:
