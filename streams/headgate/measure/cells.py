@@ -86,6 +86,8 @@ def merge(cells: Iterable[Cell], *, distributions: Collection[str] | None = None
         return NOTHING
     if len(cells) == 1:
         return cells[0]
+    if len(cells) == 2 and distributions is None:
+        return _both(*cells)
     return Cell(
         outcomes=sum([cell.outcomes for cell in cells]),
         requests=sum([cell.requests for cell in cells]),
@@ -97,6 +99,22 @@ def merge(cells: Iterable[Cell], *, distributions: Collection[str] | None = None
         sketches=_add_sketches([cell.sketches for cell in cells], distributions),
         safety_request_ids=_some_ids([cell.safety_request_ids for cell in cells]),
         slots=add_slots([cell.slots for cell in cells]),
+    )
+
+
+def _both(one: Cell, other: Cell) -> Cell:
+    """The sum of two, which is what most sums are."""
+    return Cell(
+        outcomes=one.outcomes + other.outcomes,
+        requests=one.requests + other.requests,
+        errors=_plus(one.errors, other.errors),
+        labelled=_plus(one.labelled, other.labelled),
+        flagged=_plus(one.flagged, other.flagged),
+        sums=_plus(one.sums, other.sums),
+        counts=_plus(one.counts, other.counts),
+        sketches=_plus_sketches(one.sketches, other.sketches),
+        safety_request_ids=_some_ids([one.safety_request_ids, other.safety_request_ids]),
+        slots=add_slots([one.slots, other.slots]),
     )
 
 
@@ -167,15 +185,25 @@ def _add(tables: list[dict[str, int]]) -> dict[str, int]:
     filled = [table for table in tables if table]
     if len(filled) <= 1:
         return filled[0] if filled else {}
-    first = filled[0]
-    if len(filled) == 2 and first.keys() == filled[1].keys():
-        second = filled[1]
-        return {name: first[name] + second[name] for name in _in_order(tuple(first))}
     total: dict[str, int] = {}
     for table in filled:
         for name, count in table.items():
             total[name] = total.get(name, 0) + count
     return dict(sorted(total.items()))
+
+
+def _plus(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+    if not one or not other:
+        return one or other
+    if one.keys() == other.keys():
+        return {name: one[name] + other[name] for name in _in_order(tuple(one))}
+    return _add([one, other])
+
+
+def _plus_sketches(one: dict[str, Sketch], other: dict[str, Sketch]) -> dict[str, Sketch]:
+    if one.keys() == other.keys():
+        return {name: one[name].plus(other[name]) for name in _in_order(tuple(one))}
+    return _add_sketches([one, other], None)
 
 
 @lru_cache(maxsize=1024)

@@ -67,11 +67,23 @@ class Sketch:
         filled = [sketch for sketch in sketches if sketch.total]
         if len(filled) <= 1:
             return filled[0] if filled else EMPTY
-        merged = cls(_NOTHING, _NOTHING, sum([sketch.total for sketch in filled]))
-        merged._parts = tuple(part for sketch in filled for part in sketch._parts or (sketch,))
-        if len(merged._parts) > _PARTS:
+        parts = [part for sketch in filled for part in sketch._parts or (sketch,)]
+        return cls._of_parts(tuple(parts), sum([sketch.total for sketch in filled]))
+
+    @classmethod
+    def _of_parts(cls, parts: tuple[Sketch, ...], total: int) -> Sketch:
+        merged = cls(_NOTHING, _NOTHING, total)
+        merged._parts = parts
+        if len(parts) > _PARTS:
             merged._work_out()
         return merged
+
+    def plus(self, other: Sketch) -> Sketch:
+        """The sum of two."""
+        if not self.total or not other.total:
+            return self if self.total else other
+        parts = (self._parts or (self,)) + (other._parts or (other,))
+        return self._of_parts(parts, self.total + other.total)
 
     def _work_out(self) -> None:
         parts = self._parts

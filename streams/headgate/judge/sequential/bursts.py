@@ -142,13 +142,18 @@ def _winning(
     Given the block's rate p a bet's factor is (p e^h + (1-p) e^m)^n, for what it wins on a hit and
     on a miss; the beta distribution of p is integrated over a grid.
     """
-    on_hit, on_miss = (stakes[among, None] for stakes in rate_stakes(limit, side))
+    on_hit, on_miss = rate_stakes(limit, side)
     p, q, log_weights = _beta_grid(limit, rho)
-    factor = samples * np.log(p * np.exp(on_hit / effect) + q * np.exp(on_miss / effect))
-    exponents = log_weights + factor
-    top = exponents.max(-1)
+    exponents = p * np.exp(on_hit[among, None] / effect)
+    exponents += q * np.exp(on_miss[among, None] / effect)
+    np.log(exponents, out=exponents)
+    exponents *= samples
+    exponents += log_weights
+    top = np.maximum.reduce(exponents, -1)
+    exponents -= top[:, None]
+    np.exp(exponents, out=exponents)
     found = among.copy()
-    found[among] = top + np.log(np.exp(exponents - top[:, None]).sum(-1)) > _NO_MORE
+    found[among] = top + np.log(np.add.reduce(exponents, -1)) > _NO_MORE
     return found
 
 
