@@ -86,8 +86,8 @@ def merge(cells: Iterable[Cell], *, distributions: Collection[str] | None = None
         return NOTHING
     if len(cells) == 1:
         return cells[0]
-    if len(cells) == 2 and distributions is None:
-        return _both(*cells)
+    if len(cells) == 2 and not distributions:
+        return _both(*cells, distributions=distributions is None)
     return Cell(
         outcomes=sum([cell.outcomes for cell in cells]),
         requests=sum([cell.requests for cell in cells]),
@@ -102,8 +102,9 @@ def merge(cells: Iterable[Cell], *, distributions: Collection[str] | None = None
     )
 
 
-def _both(one: Cell, other: Cell) -> Cell:
+def _both(one: Cell, other: Cell, *, distributions: bool) -> Cell:
     """The sum of two, which is what most sums are."""
+    ids = one.safety_request_ids or other.safety_request_ids
     return Cell(
         outcomes=one.outcomes + other.outcomes,
         requests=one.requests + other.requests,
@@ -112,8 +113,8 @@ def _both(one: Cell, other: Cell) -> Cell:
         flagged=_plus(one.flagged, other.flagged),
         sums=_plus(one.sums, other.sums),
         counts=_plus(one.counts, other.counts),
-        sketches=_plus_sketches(one.sketches, other.sketches),
-        safety_request_ids=_some_ids([one.safety_request_ids, other.safety_request_ids]),
+        sketches=_plus_sketches(one.sketches, other.sketches) if distributions else {},
+        safety_request_ids=_some_ids([one.safety_request_ids, other.safety_request_ids]) if ids else (),
         slots=add_slots([one.slots, other.slots]),
     )
 

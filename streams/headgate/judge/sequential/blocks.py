@@ -60,10 +60,9 @@ def with_block(
         return evidence
     usable = sorted(blocks)[:-1]
     usable = usable[bisect_left(usable, evidence.blocks_from_ms) :]
-    last = [blocks[at] for at in usable[-_EXPECTED_OF:]]
     beside = evidence.splits[-1].stable > 0
     telling = usable if beside else _own(evidence, usable, open_ms)
-    closed = Closed(list(map(blocks.__getitem__, telling[-BLOCKS:])), last)
+    closed = Closed(_at(blocks, telling[-BLOCKS:]), _at(blocks, usable[-_EXPECTED_OF:]))
     counts = count_blocks(closed.telling, _takes(policy), stable, faults)
     waited = (open_ms - evidence.estimated_ms) // PANE_MS
     soon = waited * ESTIMATED_BY < len(closed.telling)
@@ -79,6 +78,11 @@ def with_block(
         block_ms=open_ms,
         estimated_ms=open_ms,
     )
+
+
+def _at(blocks: Blocks, starts: list[int]) -> list[Block]:
+    """The blocks that begin then."""
+    return list(map(blocks.__getitem__, starts))
 
 
 def _own(evidence: Evidence, usable: list[int], open_ms: int) -> list[int]:
