@@ -7,7 +7,6 @@ outcomes to show; arms of which unequal parts are heard cannot be compared.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
 from operator import attrgetter
 
 from msgspec import Struct
@@ -45,8 +44,7 @@ def with_point(history: History, point: Point) -> History:
     return (*history[-POINTS + 1 :], point)
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """Of the candidate's last `choices` that had time to finish, how many have outcomes."""
 
     choices: int

@@ -6,8 +6,9 @@ available per trigger; a sequential proof can take its place without the rest no
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from headgate.judge.durations import say_duration
 from headgate.judge.looks import Look, Reader
@@ -18,8 +19,7 @@ from headgate.measure.metrics import METRICS, Reading
 from headgate.vocabulary import Reason, Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class _Comparison:
+class _Comparison(Struct, frozen=True):
     """The numbers of one look at one trigger; `limit` is None where nothing can be compared."""
 
     candidate: Reading

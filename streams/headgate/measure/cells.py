@@ -104,7 +104,6 @@ def merge(cells: Iterable[Cell], *, distributions: Collection[str] | None = None
 
 def _both(one: Cell, other: Cell, *, distributions: bool) -> Cell:
     """The sum of two, which is what most sums are."""
-    ids = one.safety_request_ids or other.safety_request_ids
     return Cell(
         outcomes=one.outcomes + other.outcomes,
         requests=one.requests + other.requests,
@@ -114,7 +113,7 @@ def _both(one: Cell, other: Cell, *, distributions: bool) -> Cell:
         sums=_plus(one.sums, other.sums),
         counts=_plus(one.counts, other.counts),
         sketches=_plus_sketches(one.sketches, other.sketches) if distributions else {},
-        safety_request_ids=_some_ids([one.safety_request_ids, other.safety_request_ids]) if ids else (),
+        safety_request_ids=_some_ids([one.safety_request_ids, other.safety_request_ids]),
         slots=add_slots([one.slots, other.slots]),
     )
 
@@ -198,12 +197,18 @@ def _plus(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
         return one or other
     if one.keys() == other.keys():
         return {name: one[name] + other[name] for name in _in_order(tuple(one))}
+    both = {**one, **other}
+    if len(both) == len(one) + len(other):
+        return {name: both[name] for name in _in_order(tuple(both))}
     return _add([one, other])
 
 
 def _plus_sketches(one: dict[str, Sketch], other: dict[str, Sketch]) -> dict[str, Sketch]:
     if one.keys() == other.keys():
         return {name: one[name].plus(other[name]) for name in _in_order(tuple(one))}
+    both = {**one, **other}
+    if len(both) == len(one) + len(other):
+        return {name: both[name] for name in _in_order(tuple(both))}
     return _add_sketches([one, other], None)
 
 

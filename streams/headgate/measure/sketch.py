@@ -20,9 +20,8 @@ from headgate.measure.hdr import (
     value_bounds,
 )
 
-
 _NOTHING = np.empty(0, np.int64)
-_PARTS = 32
+_PARTS = 32  # a sum of more is worked out at once
 
 
 class Sketch:

@@ -131,8 +131,7 @@ def _add_to_ring(
     cells = ring.get(start_ms)
     if cells is not None:
         return {**ring, start_ms: _with(cells, row, delta)}
-    newest_ms = max(start_ms, max(ring)) if ring else start_ms
-    oldest_ms = newest_ms - span_ms
+    oldest_ms = max(start_ms, max(ring, default=0)) - span_ms
     if start_ms < oldest_ms:
         return ring
     added = {**ring, start_ms: {row: delta}}
@@ -173,7 +172,7 @@ def newest_pane_ms(tables: Tables) -> int | None:
     return max((source.pane_start_ms for source in tables.sources.values()), default=None)
 
 
-@lru_cache(maxsize=256)  # each keeps the whole tables that it was read from
+@lru_cache(maxsize=64)  # each keeps the whole tables that it was read from
 def _read(
     tables: Tables,
     version: str,

@@ -91,9 +91,7 @@ def judge(
         policy = standard_of(state, watched)
         if policy is not None:
             answered = answered_now(state, watched, now_ms) if state.rollout else None
-            seen = look_of(
-                state, watched, policy, now_ms, blind, answered=answered, brief=brief
-            )
+            seen = look_of(state, watched, policy, now_ms, blind, answered=answered, brief=brief)
             known = Remembered(watched.memories, watched.evidence)
             judged[version] = Judged(policy, *assess(policy, seen, known))
     return judged

@@ -98,10 +98,10 @@ def _standard_normal() -> Floats:
 
 
 @lru_cache(maxsize=256)
-def star_shares(mean: float, spread: float) -> tuple[float, ...]:
+def star_shares(mean: float, spread: float) -> Floats:
     """How likely 1 to 5 stars are, for moods around `mean` rounded to a star."""
     if spread <= 0:
-        return tuple(float(star == round(mean)) for star in range(1, 6))
+        return np.array([float(star == round(mean)) for star in range(1, 6)])
     mood = NormalDist(mean, spread)
     below = [0.0, *(mood.cdf(star + 0.5) for star in range(1, 5)), 1.0]
-    return tuple(above - under for under, above in pairwise(below))
+    return np.array([above - under for under, above in pairwise(below)])

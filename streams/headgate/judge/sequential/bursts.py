@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache, partial
 from math import ceil, log
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -118,11 +119,21 @@ def sound_effect(samples: float, limit: float, rho: float, side: int = BREACH) -
     low = 1 + (samples - 1) * rho
     if samples <= 1 or rho >= 1:
         return low
-    wins, roughly = (partial(_wins, samples, limit, rho, side, grid) for grid in (_GRID, _ROUGH))
+    null = _Null(samples, limit, rho, side)
+    wins, roughly = partial(_wins, null, _GRID), partial(_wins, null, _ROUGH)
     below, effect = _least_effect(low, roughly)
     if not wins(effect) and (below == effect or wins(below)):
         return effect
     return _least_effect(low, wins)[1]
+
+
+class _Null(NamedTuple):
+    """A null hypothesis: blocks of `samples` with mean `limit` and correlation `rho`."""
+
+    samples: float
+    limit: float
+    rho: float
+    side: int
 
 
 def _least_effect(low: float, wins: Callable[[float], bool]) -> tuple[float, float]:
@@ -145,23 +156,20 @@ def _least_effect(low: float, wins: Callable[[float], bool]) -> tuple[float, flo
     return low, high
 
 
-def _wins(samples: float, limit: float, rho: float, side: int, grid: int, effect: float) -> bool:
+def _wins(null: _Null, grid: int, effect: float) -> bool:
     """Whether any bet has an expected factor of a block above 1.
 
     Given the block's rate p a bet's factor is (p e^h + (1-p) e^m)^n, for what it wins on a hit and
     on a miss; the beta distribution of p is integrated over a grid.
     """
-    on_hit, on_miss = rate_stakes(limit, side)
+    samples, limit, rho, side = null
+    on_hit, on_miss = (stakes[:, None] for stakes in rate_stakes(limit, side))
     p, q, log_weights = _beta_grid(limit, rho, grid)
-    exponents = p * np.exp(on_hit / effect)[:, None]
-    exponents += q * np.exp(on_miss / effect)[:, None]
-    np.log(exponents, out=exponents)
-    exponents *= samples
-    exponents += log_weights
+    factor = samples * np.log(p * np.exp(on_hit / effect) + q * np.exp(on_miss / effect))
+    exponents = log_weights + factor
     top = np.maximum.reduce(exponents, -1)
-    exponents -= top[:, None]
-    np.exp(exponents, out=exponents)
-    return bool((top + np.log(np.add.reduce(exponents, -1)) > _NO_MORE).any())
+    expected = top + np.log(np.add.reduce(np.exp(exponents - top[:, None]), -1))
+    return bool((expected > _NO_MORE).any())
 
 
 @lru_cache(maxsize=1024)
