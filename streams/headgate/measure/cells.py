@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
-from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from headgate.measure.measures import MAX_SAFETY_IDS
+from headgate.measure.adding import add, add_sketches, plus, plus_sketches, some_ids
 from headgate.measure.sketch import EMPTY, Sketch
 from headgate.measure.slots import add_slots, subtract_slots
 from headgate.wire.ledger import NO_SLOTS, Slots, Snapshot
@@ -91,13 +90,13 @@ def merge(cells: Iterable[Cell], *, distributions: Collection[str] | None = None
     return Cell(
         outcomes=sum([cell.outcomes for cell in cells]),
         requests=sum([cell.requests for cell in cells]),
-        errors=_add([cell.errors for cell in cells]),
-        labelled=_add([cell.labelled for cell in cells]),
-        flagged=_add([cell.flagged for cell in cells]),
-        sums=_add([cell.sums for cell in cells]),
-        counts=_add([cell.counts for cell in cells]),
-        sketches=_add_sketches([cell.sketches for cell in cells], distributions),
-        safety_request_ids=_some_ids([cell.safety_request_ids for cell in cells]),
+        errors=add([cell.errors for cell in cells]),
+        labelled=add([cell.labelled for cell in cells]),
+        flagged=add([cell.flagged for cell in cells]),
+        sums=add([cell.sums for cell in cells]),
+        counts=add([cell.counts for cell in cells]),
+        sketches=add_sketches([cell.sketches for cell in cells], distributions),
+        safety_request_ids=some_ids([cell.safety_request_ids for cell in cells]),
         slots=add_slots([cell.slots for cell in cells]),
     )
 
@@ -107,13 +106,13 @@ def _both(one: Cell, other: Cell, *, distributions: bool) -> Cell:
     return Cell(
         outcomes=one.outcomes + other.outcomes,
         requests=one.requests + other.requests,
-        errors=_plus(one.errors, other.errors),
-        labelled=_plus(one.labelled, other.labelled),
-        flagged=_plus(one.flagged, other.flagged),
-        sums=_plus(one.sums, other.sums),
-        counts=_plus(one.counts, other.counts),
-        sketches=_plus_sketches(one.sketches, other.sketches) if distributions else {},
-        safety_request_ids=_some_ids([one.safety_request_ids, other.safety_request_ids]),
+        errors=plus(one.errors, other.errors),
+        labelled=plus(one.labelled, other.labelled),
+        flagged=plus(one.flagged, other.flagged),
+        sums=plus(one.sums, other.sums),
+        counts=plus(one.counts, other.counts),
+        sketches=plus_sketches(one.sketches, other.sketches) if distributions else {},
+        safety_request_ids=some_ids([one.safety_request_ids, other.safety_request_ids]),
         slots=add_slots([one.slots, other.slots]),
     )
 
@@ -179,65 +178,6 @@ def difference(newer: Cell, older: Cell) -> Cell:
         ),
         slots=subtract_slots(newer.slots, older.slots),
     )
-
-
-def _add(tables: list[dict[str, int]]) -> dict[str, int]:
-    filled = [table for table in tables if table]
-    if len(filled) <= 1:
-        return filled[0] if filled else {}
-    total: dict[str, int] = {}
-    for table in filled:
-        for name, count in table.items():
-            total[name] = total.get(name, 0) + count
-    return dict(sorted(total.items()))
-
-
-def _plus(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
-    if not one or not other:
-        return one or other
-    if one.keys() == other.keys():
-        return {name: one[name] + other[name] for name in _in_order(tuple(one))}
-    both = {**one, **other}
-    if len(both) == len(one) + len(other):
-        return {name: both[name] for name in _in_order(tuple(both))}
-    return _add([one, other])
-
-
-def _plus_sketches(one: dict[str, Sketch], other: dict[str, Sketch]) -> dict[str, Sketch]:
-    if one.keys() == other.keys():
-        return {name: one[name].plus(other[name]) for name in _in_order(tuple(one))}
-    both = {**one, **other}
-    if len(both) == len(one) + len(other):
-        return {name: both[name] for name in _in_order(tuple(both))}
-    return _add_sketches([one, other], None)
-
-
-@lru_cache(maxsize=1024)
-def _in_order(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sorted(names))
-
-
-def _add_sketches(
-    tables: list[dict[str, Sketch]], distributions: Collection[str] | None
-) -> dict[str, Sketch]:
-    """The distributions' sums, or those of some measures alone."""
-    if distributions is not None and not distributions:
-        return {}
-    found: dict[str, list[Sketch]] = {}
-    for table in tables:
-        for name, sketch in table.items():
-            found.setdefault(name, []).append(sketch)
-    return {
-        name: Sketch.merge(found[name])
-        for name in _in_order(tuple(found))
-        if distributions is None or name in distributions
-    }
-
-
-def _some_ids(lists: list[tuple[str, ...]]) -> tuple[str, ...]:
-    if not any(lists):
-        return ()
-    return tuple(sorted({name for names in lists for name in names})[:MAX_SAFETY_IDS])
 
 
 def _less(newer: int, older: int, name: str) -> int:
