@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from headgate.judge.policy import PolicyError, digest_of, parse_policy
+from headgate.judge.policy import PolicyError, digest_of, parse_policy, policy_in_force
 from headgate.judge.proofs import PROOFS
 from headgate.vocabulary import Severity
 from support.ledger import POLICIES, policy_content
@@ -121,3 +121,11 @@ def test_a_digest_depends_on_the_content_and_not_on_its_order() -> None:
 def test_every_kind_of_proof_that_a_policy_may_ask_for_exists() -> None:
     kinds = {row.proof for row in parse_policy(policy_content()).triggers}
     assert kinds <= set(PROOFS)
+
+
+def test_a_policy_in_force_is_one_object_and_another_content_another() -> None:
+    content, other = policy_content(), {**policy_content(), "name": "other"}
+    known = policy_in_force(digest_of(content), content)
+    assert policy_in_force(digest_of(content), content) is known
+    assert known == parse_policy(content)
+    assert policy_in_force(digest_of(content), other).name == "other"

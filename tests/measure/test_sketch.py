@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 from hdrh.histogram import HdrHistogram
@@ -75,3 +77,19 @@ def test_an_empty_sketch_has_no_quantiles() -> None:
 def test_text_that_is_no_sketch_is_refused(text: str) -> None:
     with pytest.raises(BadSketchError):
         Sketch.decode(text)
+
+
+@given(st.lists(st.lists(st.integers(0, 5_000), max_size=5), max_size=80), st.randoms())
+def test_a_sum_is_the_same_whenever_and_in_whatever_order_it_is_worked_out(
+    parts: list[list[int]], order: random.Random
+) -> None:
+    whole = sketch_of([number for part in parts for number in part])
+    order.shuffle(parts)
+    one_by_one = EMPTY
+    for part in parts:
+        one_by_one = one_by_one.plus(sketch_of(part))
+        if order.random() < 0.1:
+            assert one_by_one.indexes.sum() >= 0  # looks into it
+    for found in (one_by_one, Sketch.merge([sketch_of(part) for part in parts])):
+        assert found == whole
+        assert found.total == whole.total

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
-from headgate.judge.routing import Answered, Point, answered, completeness, is_uneven, with_point
+from headgate.judge.routing import (
+    Answered,
+    History,
+    Point,
+    answered,
+    completeness,
+    is_uneven,
+    with_point,
+)
 from headgate.vocabulary import Action, AlertKind, AlertState
 from headgate.wire.acks import Choices
 from headgate.wire.requests import ApplyPolicy
@@ -131,3 +140,26 @@ def test_a_policy_applied_on_the_way_makes_nobody_silent() -> None:
     assert bench.commands[-1].action is Action.SET_WEIGHTS
     routers.serve(60, {"v1": 20, "v2": 20}, v1=GOOD)
     assert bench.commands[-1].action is Action.ROLLBACK
+
+
+def _naive(history: History, now: Point, ripe_ms: int, enough: int) -> Answered | None:
+    ripe = [point for point in history if point.at_ms <= ripe_ms]
+    for since in reversed(ripe):
+        choices = ripe[-1].candidate_choices - since.candidate_choices
+        if choices >= enough:
+            still = next(p for p in history if p.candidate_choices == since.candidate_choices)
+            return Answered(
+                choices,
+                now.candidate_outcomes - still.candidate_outcomes,
+                now.stable_outcomes - still.stable_outcomes,
+            )
+    return None
+
+
+def test_what_is_answered_is_what_looking_at_every_point_finds() -> None:
+    rng = np.random.default_rng(4)
+    for _ in range(200):
+        steps = rng.integers([5_000, 0, 0, 0, 0], [14_000, 40, 300, 40, 300], (12, 5))
+        *history, now = (Point(*row) for row in steps.cumsum(0).tolist())
+        found = answered(tuple(history), now, 1_000, 50)
+        assert found == _naive(tuple(history), now, now.at_ms - 11_000, 50)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from headgate.measure.cells import Cell
 from headgate.measure.metrics import CallerFaults
@@ -18,8 +19,7 @@ class Reader(Protocol):
     def __call__(self, window_ms: int, /, *, distributions: bool = True) -> Cell: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Arm:
+class Arm(Struct, frozen=True):
     """One version's part in a rollout.
 
     `window(window_ms)` merges what it served since the rollout began; `same_split(window_ms)`
@@ -32,8 +32,7 @@ class Arm:
     same_split: Reader
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """One evaluation at ledger time `now_ms`. `stable` is None without a live stable arm.
 
     `blind` tells why nothing that the tables say can be trusted now (stale or lagging telemetry),

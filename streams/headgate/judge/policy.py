@@ -219,6 +219,24 @@ def parse_policy(content: dict[str, Any]) -> Policy:
         ) from error
 
 
+_KEPT = 256
+_in_force: dict[str, tuple[dict[str, Any], Policy]] = {}
+
+
+def policy_in_force(digest: str, content: dict[str, Any]) -> Policy:
+    """`parse_policy` of content that nobody changes any more, which is asked for at every look: the
+    very object that was parsed before costs nothing.
+    """
+    known = _in_force.get(digest)
+    if known is not None and known[0] is content:
+        return known[1]
+    policy = parse_policy(content)
+    if len(_in_force) >= _KEPT:
+        _in_force.clear()
+    _in_force[digest] = content, policy
+    return policy
+
+
 def _is_own(row: Any, rows: list[Any]) -> bool:
     """Whether a problem is no mere consequence: a list is not empty because its items are bad."""
     loc = row["loc"]

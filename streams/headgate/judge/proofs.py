@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from headgate.judge.looks import Look
-from headgate.judge.policy import Policy
+from headgate.judge.policy import Policy, Trigger
 from headgate.judge.routing import assess_answers
 from headgate.judge.sequential.state import Evidence
 from headgate.judge.sequential.verdicts import assess_sequential
@@ -26,31 +27,34 @@ Assessments = dict[str, Assessment]
 Proof = Callable[[Policy, Look, Remembered], tuple[Assessments, dict[str, Memory]]]
 
 
+@lru_cache(maxsize=512)
+def _proven_by(policy: Policy, proof: str) -> tuple[Trigger, ...]:
+    return tuple(trigger for trigger in policy.triggers if trigger.proof == proof)
+
+
 def _by_threshold(
     policy: Policy, look: Look, known: Remembered
 ) -> tuple[Assessments, dict[str, Memory]]:
     found: Assessments = {}
     kept: dict[str, Memory] = {}
-    for trigger in policy.triggers:
-        if trigger.proof == "threshold":
-            memory = known.memories.get(trigger.name, Memory())
-            found[trigger.name], kept[trigger.name] = assess_threshold(trigger, look, memory)
+    for trigger in _proven_by(policy, "threshold"):
+        memory = known.memories.get(trigger.name, Memory())
+        found[trigger.name], kept[trigger.name] = assess_threshold(trigger, look, memory)
     return found, kept
 
 
 def _by_evidence(
     policy: Policy, look: Look, known: Remembered
 ) -> tuple[Assessments, dict[str, Memory]]:
-    rows = [trigger for trigger in policy.triggers if trigger.proof == "sequential"]
     if look.blind or known.evidence is None:
+        rows = _proven_by(policy, "sequential")
         return {trigger.name: blind(trigger, look) for trigger in rows}, {}
     return assess_sequential(policy, known.evidence, brief=look.brief), {}
 
 
 def _by_choices(policy: Policy, look: Look, _: Remembered) -> tuple[Assessments, dict[str, Memory]]:
-    rows = [trigger for trigger in policy.triggers if trigger.proof == "choices"]
     judge = blind if look.blind else assess_answers
-    return {trigger.name: judge(trigger, look) for trigger in rows}, {}
+    return {trigger.name: judge(trigger, look) for trigger in _proven_by(policy, "choices")}, {}
 
 
 PROOFS: dict[str, Proof] = {

@@ -6,7 +6,8 @@ outcomes to show; arms of which unequal parts are heard cannot be compared.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from operator import attrgetter
 
 from msgspec import Struct
 
@@ -32,7 +33,8 @@ class Point(Struct, frozen=True, array_like=True):
     stable_outcomes: int = 0
 
 
-History = tuple[Point, ...]
+History = tuple[Point, ...]  # neither times nor counts of choices ever fall
+_at_ms, _chosen = attrgetter("at_ms"), attrgetter("candidate_choices")
 
 
 def with_point(history: History, point: Point) -> History:
@@ -42,8 +44,7 @@ def with_point(history: History, point: Point) -> History:
     return (*history[-POINTS + 1 :], point)
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """Of the candidate's last `choices` that had time to finish, how many have outcomes."""
 
     choices: int
@@ -56,20 +57,20 @@ def answered(history: History, now: Point, latency_ms: int, enough: int) -> Answ
     None while there are too few. Outcomes of earlier choices that came late count too, and those
     of choices that routers told of late: what stood still before them is part of their time.
     """
-    ripe = [point for point in history if point.at_ms <= now.at_ms - latency_ms - GRACE_MS]
-    if not ripe:
+    last = bisect_right(history, now.at_ms - latency_ms - GRACE_MS, key=_at_ms) - 1
+    if last < 0:
         return None
-    until = ripe[-1]
-    for since in reversed(ripe):
-        choices = until.candidate_choices - since.candidate_choices
-        if choices >= enough:
-            still = next(p for p in history if p.candidate_choices == since.candidate_choices)
-            return Answered(
-                choices,
-                now.candidate_outcomes - still.candidate_outcomes,
-                now.stable_outcomes - still.stable_outcomes,
-            )
-    return None
+    needed = history[last].candidate_choices - enough
+    place = bisect_right(history, needed, hi=last + 1, key=_chosen) - 1
+    if place < 0:
+        return None
+    since = history[place].candidate_choices
+    still = history[bisect_left(history, since, hi=place, key=_chosen)]
+    return Answered(
+        history[last].candidate_choices - since,
+        now.candidate_outcomes - still.candidate_outcomes,
+        now.stable_outcomes - still.stable_outcomes,
+    )
 
 
 def completeness(history: History, now: Point, latency_ms: int) -> tuple[float, float] | None:
@@ -77,11 +78,11 @@ def completeness(history: History, now: Point, latency_ms: int) -> tuple[float, 
     finish; None while there are too few.
     """
     delay_ms = latency_ms + GRACE_MS
-    ripe = [point for point in history if point.at_ms <= now.at_ms - delay_ms]
-    if len(ripe) < 2:
+    ripe = bisect_right(history, now.at_ms - delay_ms, key=_at_ms)
+    if ripe < 2:
         return None
-    since, until = ripe[0], ripe[-1]
-    heard_from = min(history, key=lambda point: abs(point.at_ms - since.at_ms - delay_ms))
+    since, until = history[0], history[ripe - 1]
+    heard_from = _nearest(history, since.at_ms + delay_ms)
     mine = until.candidate_choices - since.candidate_choices
     other = until.stable_choices - since.stable_choices
     if min(mine, other) < ENOUGH_TO_COMPARE:
@@ -90,6 +91,13 @@ def completeness(history: History, now: Point, latency_ms: int) -> tuple[float, 
         min((now.candidate_outcomes - heard_from.candidate_outcomes) / mine, 1.0),
         min((now.stable_outcomes - heard_from.stable_outcomes) / other, 1.0),
     )
+
+
+def _nearest(history: History, at_ms: int) -> Point:
+    later = bisect_left(history, at_ms, hi=len(history) - 1, key=_at_ms)
+    earlier = max(later - 1, 0)
+    nearer = at_ms - history[earlier].at_ms <= history[later].at_ms - at_ms
+    return history[earlier if nearer else later]
 
 
 def is_uneven(shares: tuple[float, float] | None) -> bool:
@@ -110,6 +118,14 @@ def assess_answers(trigger: Trigger, look: Look) -> Assessment:
         )
     share = seen.outcomes / seen.choices
     silent = share < least
+    if look.brief and not silent:
+        return Assessment(
+            trigger=trigger.name,
+            verdict=Verdict.OK,
+            reason=Reason.WITHIN_LIMIT,
+            sentence="",
+            cleared=True,
+        )
     words = f"{seen.outcomes:,} outcomes for {seen.choices:,} choices of the candidate"
     return Assessment(
         trigger=trigger.name,

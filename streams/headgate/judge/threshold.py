@@ -6,8 +6,9 @@ available per trigger; a sequential proof can take its place without the rest no
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from headgate.judge.durations import say_duration
 from headgate.judge.looks import Look, Reader
@@ -18,8 +19,7 @@ from headgate.measure.metrics import METRICS, Reading
 from headgate.vocabulary import Reason, Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class _Comparison:
+class _Comparison(Struct, frozen=True):
     """The numbers of one look at one trigger; `limit` is None where nothing can be compared."""
 
     candidate: Reading
@@ -46,7 +46,8 @@ def assess_threshold(trigger: Trigger, look: Look, memory: Memory) -> tuple[Asse
         return _crossed(trigger, seen, lasted_ms), Memory(crossed_since_ms=since_ms)
     since_ms = memory.clear_since_ms if memory.clear_since_ms is not None else look.now_ms
     cleared = look.now_ms - since_ms >= trigger.lasting
-    return _within(trigger, seen, cleared), Memory(clear_since_ms=since_ms)
+    brief = look.brief
+    return _within(trigger, seen, cleared, brief=brief), Memory(clear_since_ms=since_ms)
 
 
 def _compare(trigger: Trigger, look: Look) -> _Comparison:
@@ -156,13 +157,13 @@ def _crossed(trigger: Trigger, seen: _Comparison, lasted_ms: int) -> Assessment:
     )
 
 
-def _within(trigger: Trigger, seen: _Comparison, cleared: bool) -> Assessment:
+def _within(trigger: Trigger, seen: _Comparison, cleared: bool, *, brief: bool) -> Assessment:
     return Assessment(
         trigger=trigger.name,
         verdict=Verdict.OK,
         reason=Reason.WITHIN_LIMIT,
-        sentence=f"{_words(trigger, seen)}.",
-        evidence=_evidence(trigger, seen),
+        sentence="" if brief else f"{_words(trigger, seen)}.",
+        evidence={} if brief else _evidence(trigger, seen),
         cleared=cleared,
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from headgate.measure.measures import MAX_SAFETY_IDS
+from headgate.measure.adding import add, add_sketches, plus, plus_sketches, some_ids
 from headgate.measure.sketch import EMPTY, Sketch
 from headgate.measure.slots import add_slots, subtract_slots
 from headgate.wire.ledger import NO_SLOTS, Slots, Snapshot
@@ -85,23 +85,35 @@ def merge(cells: Iterable[Cell], *, distributions: Collection[str] | None = None
         return NOTHING
     if len(cells) == 1:
         return cells[0]
-    sketched = {name for cell in cells for name in cell.sketches}
-    if distributions is not None:
-        sketched &= frozenset(distributions)
+    if len(cells) == 2 and not distributions:
+        return _both(*cells, distributions=distributions is None)
     return Cell(
-        outcomes=sum(cell.outcomes for cell in cells),
-        requests=sum(cell.requests for cell in cells),
-        errors=_add(cell.errors for cell in cells),
-        labelled=_add(cell.labelled for cell in cells),
-        flagged=_add(cell.flagged for cell in cells),
-        sums=_add(cell.sums for cell in cells),
-        counts=_add(cell.counts for cell in cells),
-        sketches={
-            name: Sketch.merge([cell.sketches[name] for cell in cells if name in cell.sketches])
-            for name in sorted(sketched)
-        },
-        safety_request_ids=_some_ids(cell.safety_request_ids for cell in cells),
+        outcomes=sum([cell.outcomes for cell in cells]),
+        requests=sum([cell.requests for cell in cells]),
+        errors=add([cell.errors for cell in cells]),
+        labelled=add([cell.labelled for cell in cells]),
+        flagged=add([cell.flagged for cell in cells]),
+        sums=add([cell.sums for cell in cells]),
+        counts=add([cell.counts for cell in cells]),
+        sketches=add_sketches([cell.sketches for cell in cells], distributions),
+        safety_request_ids=some_ids([cell.safety_request_ids for cell in cells]),
         slots=add_slots([cell.slots for cell in cells]),
+    )
+
+
+def _both(one: Cell, other: Cell, *, distributions: bool) -> Cell:
+    """The sum of two, which is what most sums are."""
+    return Cell(
+        outcomes=one.outcomes + other.outcomes,
+        requests=one.requests + other.requests,
+        errors=plus(one.errors, other.errors),
+        labelled=plus(one.labelled, other.labelled),
+        flagged=plus(one.flagged, other.flagged),
+        sums=plus(one.sums, other.sums),
+        counts=plus(one.counts, other.counts),
+        sketches=plus_sketches(one.sketches, other.sketches) if distributions else {},
+        safety_request_ids=some_ids([one.safety_request_ids, other.safety_request_ids]),
+        slots=add_slots([one.slots, other.slots]),
     )
 
 
@@ -166,22 +178,6 @@ def difference(newer: Cell, older: Cell) -> Cell:
         ),
         slots=subtract_slots(newer.slots, older.slots),
     )
-
-
-def _add(tables: Iterable[dict[str, int]]) -> dict[str, int]:
-    filled = [table for table in tables if table]
-    if len(filled) <= 1:
-        return filled[0] if filled else {}
-    total: dict[str, int] = {}
-    for table in filled:
-        for name, count in table.items():
-            total[name] = total.get(name, 0) + count
-    return dict(sorted(total.items()))
-
-
-def _some_ids(lists: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    found = {name for names in lists for name in names}
-    return tuple(sorted(found)[:MAX_SAFETY_IDS]) if found else ()
 
 
 def _less(newer: int, older: int, name: str) -> int:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
+from msgspec import Struct
+
 from headgate.measure.cells import Cell
 from headgate.measure.measures import MAX_SAFETY_IDS
 
@@ -33,8 +35,7 @@ def _holds(faults: CallerFaults, error_type: str) -> bool:
     return any(fnmatchcase(error_type, pattern) for pattern in faults.match)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """A metric's `value` (None without samples), its `samples` and, for rates, the `hits`.
 
     `request_ids` names a few of the requests behind the hits, where the metric keeps them.

@@ -19,18 +19,40 @@ from headgate.measure.hdr import (
     value_bounds,
 )
 
+_NOTHING = np.empty(0, np.int64)
+_PARTS = 32  # a sum of more is worked out at once
+
 
 class Sketch:
-    """Counts of values per HDR bucket; `indexes` ascend, `counts` are above 0."""
+    """Counts of values per HDR bucket; `indexes` ascend, `counts` are above 0.
 
-    __slots__ = ("_encoded", "counts", "indexes", "total")
+    Most sums are never looked into: a sum keeps its parts, and is worked out when somebody asks, or
+    at once where it has too many.
+    """
+
+    __slots__ = ("_counts", "_encoded", "_indexes", "_parts", "total")
 
     def __init__(self, indexes: IntArray, counts: IntArray, total: int | None = None) -> None:
         """`total` is what `counts` add up to, where it is known."""
-        self.indexes = indexes
-        self.counts = counts
-        self.total = int(counts.sum()) if total is None else total
+        self._indexes = indexes
+        self._counts = counts
+        self.total = int(np.add.reduce(counts)) if total is None else total
         self._encoded: str | None = None
+        self._parts: tuple[Sketch, ...] = ()
+
+    @property
+    def indexes(self) -> IntArray:
+        """The buckets that hold anything."""
+        if self._parts:
+            self._work_out()
+        return self._indexes
+
+    @property
+    def counts(self) -> IntArray:
+        """How many values lie in each of `indexes`."""
+        if self._parts:
+            self._work_out()
+        return self._counts
 
     @classmethod
     def decode(cls, text: str) -> Sketch:
@@ -43,15 +65,34 @@ class Sketch:
         filled = [sketch for sketch in sketches if sketch.total]
         if len(filled) <= 1:
             return filled[0] if filled else EMPTY
-        dense = np.zeros(max(int(sketch.indexes[-1]) for sketch in filled) + 1, np.int64)
-        for sketch in filled:  # a sketch has no bucket twice, so that a plain addition will do
-            dense[sketch.indexes] += sketch.counts
-        return cls._of_dense(dense, sum(sketch.total for sketch in filled))
+        parts = [part for sketch in filled for part in sketch._parts or (sketch,)]
+        return cls._of_parts(tuple(parts), sum([sketch.total for sketch in filled]))
 
     @classmethod
-    def _of_dense(cls, dense: IntArray, total: int) -> Sketch:
-        indexes = dense.nonzero()[0]
-        return cls(indexes, dense[indexes], total)
+    def _of_parts(cls, parts: tuple[Sketch, ...], total: int) -> Sketch:
+        merged = cls(_NOTHING, _NOTHING, total)
+        merged._parts = parts
+        if len(parts) > _PARTS:
+            merged._work_out()
+        return merged
+
+    def plus(self, other: Sketch) -> Sketch:
+        """The sum of two."""
+        if not self.total or not other.total:
+            return self if self.total else other
+        parts = (self._parts or (self,)) + (other._parts or (other,))
+        return self._of_parts(parts, self.total + other.total)
+
+    def _work_out(self) -> None:
+        parts = self._parts
+        if not parts:
+            return
+        indexes = np.concatenate([part._indexes for part in parts])
+        dense = np.zeros(int(indexes.max()) + 1, np.int64)
+        np.add.at(dense, indexes, np.concatenate([part._counts for part in parts]))
+        self._indexes = dense.nonzero()[0]
+        self._counts = dense[self._indexes]
+        self._parts = ()  # last: who reads meanwhile works it out too
 
     def minus(self, older: Sketch) -> Sketch:
         """What this sketch counts beyond `older`; raises `ValueError` if a count fell."""
@@ -62,7 +103,8 @@ class Sketch:
         dense[older.indexes] -= older.counts
         if (dense < 0).any():
             raise ValueError("a sketch's count went backwards")
-        return self._of_dense(dense, self.total - older.total)
+        indexes = dense.nonzero()[0]
+        return Sketch(indexes, dense[indexes], self.total - older.total)
 
     def encode(self) -> str:
         """HDR's V2 compressed base64 form."""
@@ -106,4 +148,4 @@ class Sketch:
         return f"Sketch(total={self.total}, buckets={len(self.indexes)})"
 
 
-EMPTY = Sketch(np.empty(0, np.int64), np.empty(0, np.int64))
+EMPTY = Sketch(_NOTHING, _NOTHING)

@@ -27,7 +27,7 @@ def slot_of(bucket: float | None) -> int:
 
 def add_slots(parts: Sequence[Slots]) -> Slots:
     """The sum; associative and commutative."""
-    filled = [part for part in parts if part != NO_SLOTS]
+    filled = [part for part in parts if part is not NO_SLOTS and part != NO_SLOTS]
     if len(filled) <= 1:
         return filled[0] if filled else NO_SLOTS
     return Slots(

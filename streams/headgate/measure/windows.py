@@ -89,10 +89,15 @@ def _add_delta(tables: Tables, row: Row, pane_start_ms: int, delta: Cell) -> Tab
         tables,
         fine=_add_to_ring(tables.fine, pane_start_ms, row, kept, FINE_SPAN_MS),
         coarse=_add_to_ring(tables.coarse, minute_ms, row, kept, COARSE_SPAN_MS),
-        totals={**tables.totals, version: merge([tables.totals.get(version, NOTHING), kept])},
+        totals=_with(tables.totals, version, kept),
         blocks=_add_to_ring(tables.blocks, pane_start_ms, version, _light(delta), COARSE_SPAN_MS),
-        fresh={**tables.fresh, row: merge([tables.fresh.get(row, NOTHING), delta])},
+        fresh=_with(tables.fresh, row, delta),
     )
+
+
+def _with(cells: dict[K, Cell], key: K, delta: Cell) -> dict[K, Cell]:
+    known = cells.get(key)
+    return {**cells, key: delta if known is None else merge([known, delta])}
 
 
 def _without_routing(cell: Cell) -> Cell:
@@ -106,7 +111,13 @@ def _without_routing(cell: Cell) -> Cell:
 
 def _light(cell: Cell) -> Cell:
     """The counts alone."""
-    return replace(cell, sums={}, counts={}, sketches={}, safety_request_ids=(), slots=NO_SLOTS)
+    return Cell(
+        outcomes=cell.outcomes,
+        requests=cell.requests,
+        errors=cell.errors,
+        labelled=cell.labelled,
+        flagged=cell.flagged,
+    )
 
 
 def without_fresh(tables: Tables) -> Tables:
@@ -119,14 +130,14 @@ def _add_to_ring(
 ) -> dict[int, dict[K, Cell]]:
     cells = ring.get(start_ms)
     if cells is not None:
-        return {**ring, start_ms: {**cells, row: merge([cells.get(row, NOTHING), delta])}}
-    oldest_ms = max(start_ms, *ring) - span_ms if ring else start_ms
+        return {**ring, start_ms: _with(cells, row, delta)}
+    oldest_ms = max(start_ms, max(ring, default=0)) - span_ms
     if start_ms < oldest_ms:
         return ring
     added = {**ring, start_ms: {row: delta}}
-    if min(added) >= oldest_ms:
-        return added
-    return {start: cells for start, cells in added.items() if start >= oldest_ms}
+    for outdated_ms in [start for start in ring if start < oldest_ms]:
+        del added[outdated_ms]
+    return added
 
 
 def forget_idle(tables: Tables, *, now_ms: int, keep: frozenset[str]) -> Tables:
@@ -161,7 +172,7 @@ def newest_pane_ms(tables: Tables) -> int | None:
     return max((source.pane_start_ms for source in tables.sources.values()), default=None)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=64)  # each keeps the whole tables that it was read from
 def _read(
     tables: Tables,
     version: str,

@@ -64,7 +64,7 @@ def _due(
     now_ms: int,
 ) -> list[Due]:
     due = []
-    for trigger in policy.triggers:
+    for trigger in policy.triggers if state.incidents else ():
         incident = incidents.find(state, AlertKind.BREACH, trigger.name, watched.version)
         seen = assessments[trigger.name]
         if incident is None or incident.deadline_ms is None or seen.verdict is not Verdict.BREACH:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +11,7 @@ from msgspec.structs import replace
 from headgate.judge.looks import Arm, Look
 from headgate.judge.policy import Policy, Trigger
 from headgate.judge.proofs import Remembered, assess
+from headgate.judge.routing import Answered
 from headgate.judge.verdicts import Assessment, Memory
 from headgate.measure.cells import Cell
 from headgate.measure.windows import read_window, without_fresh
@@ -40,7 +40,14 @@ class Judged:
 
 
 def look_of(
-    state: ModelState, watched: Watched, policy: Policy, now_ms: int, blind: Blindness
+    state: ModelState,
+    watched: Watched,
+    policy: Policy,
+    now_ms: int,
+    blind: Blindness,
+    *,
+    answered: Answered | None = None,
+    brief: bool = False,
 ) -> Look:
     """What the proofs may see of a version now."""
     stable_is_live = weight_beside(state, watched) > 0
@@ -51,7 +58,8 @@ def look_of(
         faults=policy.caller_faults.rules(),
         blind=blind.sentence,
         blind_because_lagging=blind.lagging,
-        answered=answered_now(state, watched, now_ms) if state.rollout else None,
+        answered=answered,
+        brief=brief,
     )
 
 
@@ -82,8 +90,8 @@ def judge(
     for version, watched in state.watched.items():
         policy = standard_of(state, watched)
         if policy is not None:
-            seen = look_of(state, watched, policy, now_ms, blind)
-            seen = dataclasses.replace(seen, brief=brief)
+            answered = answered_now(state, watched, now_ms) if state.rollout else None
+            seen = look_of(state, watched, policy, now_ms, blind, answered=answered, brief=brief)
             known = Remembered(watched.memories, watched.evidence)
             judged[version] = Judged(policy, *assess(policy, seen, known))
     return judged
@@ -149,7 +157,9 @@ def _follow_all(turn: Turn, state: ModelState, version: str, seen: Judged) -> Mo
         watched = replace(watched, memories=seen.memories)
         state = keep(state, watched)
     for trigger in seen.policy.triggers:
-        state = _follow(turn, state, watched, trigger, seen.assessments[trigger.name])
+        assessment = seen.assessments[trigger.name]
+        if state.incidents or assessment.verdict is Verdict.BREACH or assessment.hold:
+            state = _follow(turn, state, watched, trigger, assessment)
     return state if state.rollout else production.after_alarms(turn, before, state, seen.policy)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from headgate.judge.policy import parse_policy
+from headgate.judge.policy import policy_in_force
 from headgate.measure.cells import NOTHING
 from headgate.measure.metrics import METRICS, CallerFaults
 from headgate.release.state import ModelState
@@ -55,4 +55,4 @@ def measured(state: ModelState, version: str, *, least: int = 1) -> Performance:
 def _faults(state: ModelState) -> CallerFaults:
     if state.policy is None:
         return CallerFaults()
-    return parse_policy(state.policy.content).caller_faults.rules()
+    return policy_in_force(state.policy.digest, state.policy.content).caller_faults.rules()

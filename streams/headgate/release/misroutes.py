@@ -58,7 +58,8 @@ def follow(turn: Turn, state: ModelState, fresh: Mapping[Row, Cell]) -> ModelSta
     if rollout is None:
         return state
     known = incidents.find(state, AlertKind.MISROUTED, _SUBJECT)
-    count = misrouted(fresh, arms_by_revision(state.watched.values())) if fresh else 0
+    told = any(BUCKET in cell.sketches for cell in fresh.values())
+    count = misrouted(fresh, arms_by_revision(state.watched.values())) if told else 0
     if count:
         state = replace(state, misrouted_ms=turn.now_ms)
         return state if known is not None else _open(turn, state, rollout, count)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from headgate.judge.policy import Policy, parse_policy
+from headgate.judge.policy import Policy, policy_in_force
 from headgate.judge.routing import Point
 from headgate.release import measuring, production
 from headgate.release.courses.course import Course
@@ -23,7 +23,8 @@ from headgate.wire.control import Because, Weight
 
 def policy_of(state: ModelState) -> Policy | None:
     """The policy in force; it was checked when it came."""
-    return parse_policy(state.policy.content) if state.policy else None
+    known = state.policy
+    return policy_in_force(known.digest, known.content) if known else None
 
 
 def adopt(turn: Turn, state: ModelState, version: str, operator: str) -> ModelState:

@@ -30,9 +30,11 @@ _SUBJECT = "completeness"
 
 def known_choices(before: RouterState | None, ack: Ack) -> tuple[Choices, ...]:
     """The newest count of every split that this run of the router has told of."""
-    rows = {(row.revision, row.version): row for row in ack.choices}
+    rows = {}
     if before is not None and before.started_at_ms == ack.started_at_ms:
-        rows = {**{(row.revision, row.version): row for row in before.choices}, **rows}
+        rows = {(row.revision, row.version): row for row in before.choices}
+    for row in ack.choices:
+        rows[row.revision, row.version] = row
     return tuple(rows[key] for key in sorted(rows)[-MAX_ROWS:])
 
 
@@ -49,18 +51,16 @@ def count_choices(
     known: dict[tuple[str, int], int] = {}
     if before is not None and before.started_at_ms == ack.started_at_ms:
         known = {(row.version, row.revision): row.count for row in before.choices}
-    choices = dict(state.choices)
+    told: dict[str, int] = {}
     for row in ack.choices:
-        if row.revision < rollout.first_revision:
-            continue
         more = row.count - known.get((row.version, row.revision), 0)
-        if more > 0:
-            choices[row.version] = choices.get(row.version, 0) + more
-    if choices == state.choices:
+        if more > 0 and row.revision >= rollout.first_revision:
+            told[row.version] = told.get(row.version, 0) + more
+    if not told:
         return state
     late = now_ms - (before.heard_ms if before else rollout.started_ms) > LATE_MS
-    told = {name: count - state.choices.get(name, 0) for name, count in choices.items()}
-    state = replace(state, choices=choices)
+    grown = {name: state.choices.get(name, 0) + more for name, more in told.items()}
+    state = replace(state, choices={**state.choices, **grown})
     return each(state, lambda watched: _chosen_earlier(watched, told)) if late else state
 
 

@@ -6,7 +6,7 @@ place: after a cutover within a rollout, and always in production.
 
 from __future__ import annotations
 
-from headgate.judge.policy import Policy, parse_policy
+from headgate.judge.policy import Policy, policy_in_force
 from headgate.judge.recorded import Recorded, alone, in_production
 from headgate.release.measuring import MEASURED_AS
 from headgate.release.state import ModelState, Watched
@@ -17,7 +17,7 @@ def standard_of(state: ModelState, watched: Watched) -> Policy | None:
     """The policy as it applies to a version now; the same object while nothing changes."""
     if state.policy is None:
         return None
-    policy = parse_policy(state.policy.content)
+    policy = policy_in_force(state.policy.digest, state.policy.content)
     if state.rollout is None:
         return in_production(policy, watched.beside, watched.recorded)
     if weight_beside(state, watched):

@@ -97,6 +97,11 @@ class SplitBoard:
         """The split in use of every known model."""
         return {model: live.table for model, live in list(self._live.items())}
 
+    def table(self, model: str) -> SplitTable | None:
+        """The split in use of a model."""
+        live = self._live.get(model)
+        return live.table if live is not None else None
+
     def acks(
         self, now_ms: int, *, models: Collection[str] | None = None, goodbye: bool = False
     ) -> list[Ack]:

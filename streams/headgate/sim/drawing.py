@@ -71,7 +71,7 @@ def _measures(rng: np.random.Generator, behaviour: Behaviour, answered: int) -> 
     asked = round(
         total * behaviour.input_tokens / (behaviour.input_tokens + behaviour.output_tokens)
     )
-    cost, spent = tokens.priced(used, behaviour.usd_per_1k_tokens * 1000)
+    cost, spent = tokens.priced(used, behaviour.usd_per_1k_tokens * 1000, answered)
     sums = {
         "latency_us": latency.total(took),
         "tokens": total,
@@ -83,8 +83,8 @@ def _measures(rng: np.random.Generator, behaviour: Behaviour, answered: int) -> 
         "sums": sums,
         "counts": dict.fromkeys(sums, answered),
         "sketches": {
-            "latency_us": latency.sketch(took),
-            "tokens": tokens.sketch(used),
+            "latency_us": latency.sketch(took, answered),
+            "tokens": tokens.sketch(used, answered),
             "cost_microusd": cost,
         },
     }
@@ -119,5 +119,5 @@ def _ratings(rng: np.random.Generator, behaviour: Behaviour, rated: int) -> dict
     return {
         "sums": {"rating_tenths": int(counts @ _STARS)},
         "counts": {"rating_tenths": rated},
-        "sketches": {"rating_tenths": Sketch(_STARS[filled], counts[filled])},
+        "sketches": {"rating_tenths": Sketch(_STARS[filled], counts[filled], rated)},
     }

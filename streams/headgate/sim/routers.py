@@ -35,7 +35,7 @@ class SimulatedRouter:
 
     def table(self, model: str) -> SplitTable | None:
         """The split in use."""
-        return self.board.tables().get(model)
+        return self.board.table(model)
 
     def ack(self, model: str, at_ms: int) -> Ack | None:
         """What it says, if anything gets through."""

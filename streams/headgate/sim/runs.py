@@ -82,12 +82,13 @@ def _run_quietly(script: Script, policy: dict[str, Any], look_ms: int, seed: int
 @contextmanager
 def _rare_collections() -> Iterator[None]:
     """As a worker does: the state is large, and nothing in it goes round in circles."""
-    before = gc.get_threshold()
-    gc.set_threshold(100_000, 20, 20)
+    was_enabled = gc.isenabled()
+    gc.disable()
     try:
         yield
     finally:
-        gc.set_threshold(*before)
+        if was_enabled:
+            gc.enable()
 
 
 def summary_of(told: Sequence[Told], expect: str | None) -> Summary:

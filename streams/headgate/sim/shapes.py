@@ -44,15 +44,17 @@ class Shape:
         if count > _ONE_BY_ONE:
             many: IntArray = rng.multinomial(count, self._shares)
             return many
-        drawn = self._places[rng.integers(0, _STEPS, count, np.uint16)]
+        drawn = self._places.take(rng.integers(0, _STEPS, count, np.uint16))
         return np.bincount(drawn, minlength=len(self.indexes))
 
-    def sketch(self, counts: IntArray) -> Sketch:
-        """The counts as govern keeps them."""
+    def sketch(self, counts: IntArray, total: int | None = None) -> Sketch:
+        """The counts as govern keeps them; `total` is their sum, where it is known."""
         filled = counts.nonzero()[0]
-        return Sketch(self.indexes[filled], counts[filled])
+        return Sketch(self.indexes.take(filled), counts.take(filled), total)
 
-    def priced(self, counts: IntArray, price: float) -> tuple[Sketch, int]:
+    def priced(
+        self, counts: IntArray, price: float, total: int | None = None
+    ) -> tuple[Sketch, int]:
         """The distribution and the sum of the counted values, each times `price`."""
         known = self._priced.get(price)
         if known is None:
@@ -62,7 +64,8 @@ class Shape:
         worth, indexes, starts = known
         summed = np.add.reduceat(counts, starts)
         filled = summed.nonzero()[0]
-        return Sketch(indexes[filled], summed[filled]), int(counts @ worth)
+        priced = Sketch(indexes.take(filled), summed.take(filled), total)
+        return priced, int(counts @ worth)
 
     def total(self, counts: IntArray) -> int:
         """What the counted values add up to."""
@@ -95,10 +98,10 @@ def _standard_normal() -> Floats:
 
 
 @lru_cache(maxsize=256)
-def star_shares(mean: float, spread: float) -> tuple[float, ...]:
+def star_shares(mean: float, spread: float) -> Floats:
     """How likely 1 to 5 stars are, for moods around `mean` rounded to a star."""
     if spread <= 0:
-        return tuple(float(star == round(mean)) for star in range(1, 6))
+        return np.array([float(star == round(mean)) for star in range(1, 6)])
     mood = NormalDist(mean, spread)
     below = [0.0, *(mood.cdf(star + 0.5) for star in range(1, 5)), 1.0]
-    return tuple(above - under for under, above in pairwise(below))
+    return np.array([above - under for under, above in pairwise(below)])

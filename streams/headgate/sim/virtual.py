@@ -182,8 +182,8 @@ class Simulation:
         """What came since the last look, then a tick."""
         self.looks += 1
         fresh = self._serve()
-        at_ms = self.now_ms - self._start_ms
-        if any(fault.kind == "telemetry_lost" for fault in self.world.faults(at_ms)):
+        faults = self.world.faults(self.now_ms - self._start_ms)
+        if any(fault.kind == "telemetry_lost" for fault in faults):
             self._unread.append((self.now_ms, fresh))
         else:
             self._read([*self._unread, (self.now_ms, fresh)])
@@ -222,10 +222,12 @@ class Simulation:
 
     def _choose(self, row: Row, expected: list[tuple[SimulatedRouter, float]]) -> int:
         """How many requests the routers sent to a version: Poisson, each its own."""
-        counts = self._rng.poisson([mean for _, mean in expected]).tolist()
-        for (router, _), count in zip(expected, counts, strict=True):
+        total = 0
+        for router, mean in expected:
+            count = int(self._rng.poisson(mean))
             router.chosen[row[1], row[0]] += count
-        return int(sum(counts))
+            total += count
+        return total
 
     def _draw(self, row: Row, requests: int, at_ms: int, heard: dict[Row, list[Cell]]) -> int:
         behaviour = self.world.behaviour(row[0], at_ms - self._look_ms)  # as they were sent

@@ -19,6 +19,7 @@ class World:
 
     def __init__(self, script: Script) -> None:
         self.script = script
+        self._starts_ms = script.starts_ms
         self._changes = sorted(script.changes, key=lambda change: change.at)
         self._behaviour = lru_cache(maxsize=4096)(self._mixed)
 
@@ -27,7 +28,7 @@ class World:
         daily = self.script.daily
         if not daily.swing:
             return self.script.rate
-        hour = (self.script.starts_ms + at_ms) % _DAY_MS / _HOUR_MS
+        hour = (self._starts_ms + at_ms) % _DAY_MS / _HOUR_MS
         return self.script.rate * (1 + daily.swing * cos((hour - daily.peak_hour) / 12 * pi))
 
     def behaviour(self, version: str, at_ms: int) -> Behaviour:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise, product
 from math import lgamma
 from typing import Any
@@ -115,6 +116,16 @@ def test_a_broken_formula_fails_its_claim(name: str, fragment: str, instead: str
 def test_what_tells_nothing_of_bursts_gives_the_floor(samples: list[int], hits: list[int]) -> None:
     assert float(correlation(samples, hits)) == FLOOR
     assert design_effect(samples, hits, 1.0, 0.05, BREACH) >= 1
+
+
+def test_what_is_sought_on_a_rough_grid_is_what_the_fine_grid_finds() -> None:
+    rng = np.random.default_rng(8)
+    for _ in range(100):
+        samples, rho = float(np.exp(rng.uniform(1, 8))), float(np.exp(rng.uniform(-9, -1)))
+        null = bursts._Null(samples, float(np.exp(rng.uniform(-9, -0.7))), rho, BREACH)
+        low = 1 + (samples - 1) * rho
+        _, effect = bursts._least_effect(low, partial(bursts._wins, null, bursts._GRID))
+        assert sound_effect(*null) == effect
 
 
 def test_the_effect_is_at_least_1_and_grows_with_the_block_and_the_correlation() -> None:

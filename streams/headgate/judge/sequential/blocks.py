@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
 from msgspec.structs import replace
 
 from headgate.judge.policy import Policy
@@ -57,12 +58,11 @@ def with_block(
     open_ms = max(blocks, default=-1)
     if open_ms <= evidence.block_ms or not evidence.splits:
         return evidence
-    starts = sorted(blocks)
-    usable = starts[bisect_left(starts, evidence.blocks_from_ms) : bisect_left(starts, open_ms)]
-    last = [blocks[at] for at in usable[-_EXPECTED_OF:]]
+    usable = sorted(blocks)[:-1]
+    usable = usable[bisect_left(usable, evidence.blocks_from_ms) :]
     beside = evidence.splits[-1].stable > 0
     telling = usable if beside else _own(evidence, usable, open_ms)
-    closed = Closed([blocks[at] for at in telling[-BLOCKS:]], last)
+    closed = Closed(_at(blocks, telling[-BLOCKS:]), _at(blocks, usable[-_EXPECTED_OF:]))
     counts = count_blocks(closed.telling, _takes(policy), stable, faults)
     waited = (open_ms - evidence.estimated_ms) // PANE_MS
     soon = waited * ESTIMATED_BY < len(closed.telling)
@@ -78,6 +78,11 @@ def with_block(
         block_ms=open_ms,
         estimated_ms=open_ms,
     )
+
+
+def _at(blocks: Blocks, starts: list[int]) -> list[Block]:
+    """The blocks that begin then."""
+    return list(map(blocks.__getitem__, starts))
 
 
 def _own(evidence: Evidence, usable: list[int], open_ms: int) -> list[int]:
@@ -108,7 +113,7 @@ def _leaning(policy: Policy, evidence: Evidence) -> dict[str, tuple[float, float
 
 def is_odd(counts: Counts) -> bool:
     """Whether the newest block is unlike those before it: bursts are heeded at once."""
-    newest, totals = counts[..., -1].tolist(), counts.sum(-1).tolist()
+    newest, totals = counts[..., -1].tolist(), np.add.reduce(counts, -1).tolist()
     for n, s, total, hits in zip(*newest, *totals, strict=True):
         rate = hits / max(total, 1)
         if (s - n * rate) ** 2 > _ODD * n * rate * (1 - rate):

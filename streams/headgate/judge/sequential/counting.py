@@ -34,15 +34,11 @@ def count_blocks(
     closed: Sequence[Block], takes: tuple[Take, ...], version: str, faults: CallerFaults
 ) -> Counts:
     """Samples and hits of a version, shape (2, takes, blocks)."""
-    blocks, asked = list(closed), (takes, version, faults)
+    blocks = closed if isinstance(closed, list) else list(closed)
+    asked = (takes, version, faults)
     known = _of_all_but_last(blocks, asked)
     fresh = blocks if known is None else blocks[-1:]
-    counts = np.zeros((2, len(takes), len(fresh)), np.int64)
-    for place, block in enumerate(fresh):
-        cell = block.get(version, NOTHING)
-        for row, take in enumerate(takes):
-            sample = take((cell,), faults)
-            counts[:, row, place] = sample.n, sample.hits
+    counts = _counted(fresh, takes, version, faults)
     if known is not None:
         counts = np.concatenate([known, counts], -1)
     if blocks:
@@ -50,6 +46,14 @@ def count_blocks(
         while len(_known) > KEPT:
             _known.popitem(last=False)
     return counts
+
+
+def _counted(
+    blocks: list[Block], takes: tuple[Take, ...], version: str, faults: CallerFaults
+) -> Counts:
+    samples = [[take((block.get(version, NOTHING),), faults) for block in blocks] for take in takes]
+    counts = [[[s.n for s in row] for row in samples], [[s.hits for s in row] for row in samples]]
+    return np.array(counts, np.int64).reshape(2, len(takes), len(blocks))
 
 
 def _of_all_but_last(blocks: list[Block], asked: tuple[object, ...]) -> Counts | None:

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from headgate.judge.looks import Look
 from headgate.judge.policy import Policy, Trigger
 from headgate.judge.sequential.bank import Kind, bank_of
-from headgate.judge.sequential.combining import log_e_values
 from headgate.judge.sequential.state import Evidence, TriggerEvidence
 from headgate.measure.metrics import METRICS
 
@@ -30,12 +29,13 @@ def with_holds(policy: Policy, evidence: Evidence, look: Look) -> Evidence:
     stable = look.stable
     if stable is None:
         return evidence
-    tests = log_e_values(policy, evidence)
+    bank = bank_of(policy)
+    tests = bank.log_e(evidence.log_e)
     begun = {
         trigger.name: replace(known, holding_since_ms=look.now_ms)
         for trigger, known in _pairs(policy, evidence)
         if known.holding_since_ms is None
-        and is_hold(policy, tests[trigger.name])
+        and is_hold(policy, tests[bank.row_of[trigger.name]])
         and _is_beyond(trigger, look, BEGINS_MS) is True
     }
     return replace(evidence, triggers={**evidence.triggers, **begun}) if begun else evidence

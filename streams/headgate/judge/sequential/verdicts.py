@@ -23,7 +23,7 @@ from headgate.judge.verdicts import Assessment
 from headgate.vocabulary import Reason, Verdict
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def assess_sequential(
     policy: Policy, evidence: Evidence, *, brief: bool = False
 ) -> dict[str, Assessment]:

@@ -1,0 +1,75 @@
+"""Adding what cells count: tables by name, whose names are in order in every sum of two or more.
+
+Most sums are of two, and most of those have the same names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import lru_cache
+
+from headgate.measure.measures import MAX_SAFETY_IDS
+from headgate.measure.sketch import Sketch
+
+
+def add(tables: list[dict[str, int]]) -> dict[str, int]:
+    """The sum of tables."""
+    filled = [table for table in tables if table]
+    if len(filled) <= 1:
+        return filled[0] if filled else {}
+    total: dict[str, int] = {}
+    for table in filled:
+        for name, count in table.items():
+            total[name] = total.get(name, 0) + count
+    return dict(sorted(total.items()))
+
+
+def plus(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+    """The sum of two tables: mostly they have the same names, or none in common."""
+    if not one or not other:
+        return one or other
+    if one.keys() == other.keys():
+        return {name: one[name] + other[name] for name in _in_order(tuple(one))}
+    both = {**one, **other}
+    if len(both) == len(one) + len(other):
+        return {name: both[name] for name in _in_order(tuple(both))}
+    return add([one, other])
+
+
+def plus_sketches(one: dict[str, Sketch], other: dict[str, Sketch]) -> dict[str, Sketch]:
+    """The sum of two tables of distributions."""
+    if one.keys() == other.keys():
+        return {name: one[name].plus(other[name]) for name in _in_order(tuple(one))}
+    both = {**one, **other}
+    if len(both) == len(one) + len(other):
+        return {name: both[name] for name in _in_order(tuple(both))}
+    return add_sketches([one, other], None)
+
+
+@lru_cache(maxsize=1024)
+def _in_order(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(names))
+
+
+def add_sketches(
+    tables: list[dict[str, Sketch]], distributions: Collection[str] | None
+) -> dict[str, Sketch]:
+    """The distributions' sums, or those of some measures alone."""
+    if distributions is not None and not distributions:
+        return {}
+    found: dict[str, list[Sketch]] = {}
+    for table in tables:
+        for name, sketch in table.items():
+            found.setdefault(name, []).append(sketch)
+    return {
+        name: Sketch.merge(found[name])
+        for name in _in_order(tuple(found))
+        if distributions is None or name in distributions
+    }
+
+
+def some_ids(lists: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """A few of the request ids that are named."""
+    if not any(lists):
+        return ()
+    return tuple(sorted({name for names in lists for name in names})[:MAX_SAFETY_IDS])
