@@ -13,7 +13,7 @@ from support.ledger import policy_content
 POLICY = parse_policy(policy_content())
 
 
-def test_what_acts_at_once_looks_at_every_tick_and_the_rest_takes_turns() -> None:
+def test_what_may_act_within_a_minute_looks_at_every_tick_and_the_rest_takes_turns() -> None:
     rows = [trigger for trigger in POLICY.triggers if trigger.proof == "sequential"]
     taken = dict(zip([row.name for row in rows], turns_of(rows), strict=True))
     assert {name for name, turn in taken.items() if turn is None} == {"error_rate", "latency_p95"}

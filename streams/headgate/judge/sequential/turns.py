@@ -1,5 +1,6 @@
-"""Turns: when each trigger looks. What acts at once looks at every tick. Nobody waits seconds for a
-warning, or where a rollback waits for minutes: these take turns, so that no tick looks at all.
+"""Turns: when each trigger looks. What may act within a minute looks at every tick. Seconds do not
+matter to a warning, nor where a rollback waits for minutes: these take turns, so that no tick looks
+at everything.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from headgate.judge.policy import Trigger
 
 EVERY_MS = 8_000
+SOON_MS = 60_000
 
 
 class Turn(NamedTuple):
@@ -28,9 +30,10 @@ def turns_of(triggers: Sequence[Trigger]) -> tuple[Turn | None, ...]:
 
     Triggers of one metric share a turn, and with it what they count.
     """
-    at_once = [row.can_roll_back and not row.act_within for row in triggers]
-    rows = zip(triggers, at_once, strict=True)
-    metrics = list(dict.fromkeys(row.metric for row, urgent in rows if not urgent))
+    metrics = list(dict.fromkeys(row.metric for row in triggers if not _acts_soon(row)))
     turns = {name: Turn(at * EVERY_MS // len(metrics)) for at, name in enumerate(metrics)}
-    rows = zip(triggers, at_once, strict=True)
-    return tuple(None if urgent else turns[row.metric] for row, urgent in rows)
+    return tuple(None if _acts_soon(row) else turns[row.metric] for row in triggers)
+
+
+def _acts_soon(trigger: Trigger) -> bool:
+    return trigger.can_roll_back and trigger.act_within < SOON_MS
