@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headgate.release.fold import Unreadable
+from headgate.release.rollouts import policy_of
 from headgate.release.state import STALE_MS, ModelState
 from headgate.vocabulary import Action, AlertKind, AlertState, Mode, RolloutKind
 from headgate.wire.alerts import Alert
@@ -175,7 +176,11 @@ class Laws:
         assert not stay.waits
         assert not self.is_blind(now_ms)
         good = {row.trigger: row.evidence.get("e_good", 0) for row in command.reasons}
-        assert all(row.verdict in {"ok", "suspect"} for row in command.reasons)
+        policy = policy_of(model)
+        assert policy is not None
+        warnings = {row.name for row in policy.triggers if not row.can_roll_back}
+        critical = [row for row in command.reasons if row.trigger not in warnings]
+        assert all(row.verdict in {"ok", "suspect"} for row in critical)
         assert good["error_rate"] >= E_GOOD
         assert good["latency_p95"] >= E_GOOD
 
