@@ -7,7 +7,12 @@ from msgspec.structs import replace
 from headgate.release import rollouts
 from headgate.release.compatible import check_candidate, check_stable, choose_target
 from headgate.release.courses import blue_green, canary
-from headgate.release.courses.brakes import check_may_go_on, check_revision, running
+from headgate.release.courses.brakes import (
+    check_calendar,
+    check_may_go_on,
+    check_revision,
+    running,
+)
 from headgate.release.courses.course import BlueGreen, Experiment
 from headgate.release.courses.going_on import end_incidents, share
 from headgate.release.courses.starting import Asked, plan_of
@@ -48,6 +53,8 @@ def start_rollout(turn: Turn, state: ModelState, request: StartRollout) -> tuple
     if policy is None:
         raise RefusedError(f"{model} has no policy.", f"headgate policy apply {model} FILE")
     plan = plan_of(Asked(state, policy, request, turn.now_ms))
+    if any(row.weight for row in plan.weights[:-1]):
+        check_calendar(policy, turn.now_ms)
     state = rollouts.start(
         turn,
         state,
@@ -84,9 +91,9 @@ def _check_overrides(state: ModelState, request: StartRollout) -> None:
 def set_weight(turn: Turn, state: ModelState, request: SetWeight) -> tuple[ModelState, str]:
     """Another share for the candidate; more only where nothing forbids it."""
     rollout = running(state)
+    check_revision(state, request)
     if request.weight == rollout.weight:
         return state, f"{rollout.candidate} has {share(rollout.weight)} already."
-    check_revision(state, request)
     if isinstance(rollout.course, BlueGreen):
         raise RefusedError(
             "A blue-green rollout has no shares: green takes nothing or everything.",
@@ -100,6 +107,7 @@ def set_weight(turn: Turn, state: ModelState, request: SetWeight) -> tuple[Model
     policy = rollouts.policy_of(state)
     if request.weight > rollout.weight:
         check_may_go_on(state, policy, turn.now_ms)
+        canary.check_is_no_promotion(state, request.weight)
         check_candidate(state, rollout.candidate)
     else:
         check_stable(state, rollout.stable)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headgate.judge.calendar import closed_because
+from headgate.judge.calendar import closed_because, opens_words
 from headgate.judge.policy import Policy
 from headgate.release.refusals import RefusedError
 from headgate.release.state import Incident, ModelState, Rollout
@@ -42,12 +42,19 @@ def check_may_go_on(state: ModelState, policy: Policy | None, now_ms: int) -> No
             f"headgate rollout resume {state.model}",
         )
     check_nothing_forbids(state)
+    check_calendar(policy, now_ms)
+
+
+def check_calendar(policy: Policy | None, now_ms: int) -> None:
+    """Raises `RefusedError` while the calendar gives no candidate more traffic."""
     closed = closed_because(policy.calendar, now_ms) if policy is not None else ""
-    if closed:
-        raise RefusedError(
-            f"Nothing advances now: {closed}.",
-            "Wait, or apply a policy with another calendar; a rollback works at any time.",
-        )
+    if policy is None or not closed:
+        return
+    raise RefusedError(
+        f"No candidate gets more traffic now: {closed}; {opens_words(policy.calendar, now_ms)}.",
+        "Wait until then or, in an emergency, apply a policy with another calendar; a rollback "
+        "works at any time.",
+    )
 
 
 def running(state: ModelState) -> Rollout:
