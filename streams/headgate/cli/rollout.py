@@ -13,10 +13,10 @@ from headgate.cli.starting import (
     Criteria,
     Overrides,
     Stable,
+    ab_request,
     candidate_request,
     check_options,
     chosen_kind,
-    ab_request,
 )
 from headgate.cli.steps import SHAPE
 from headgate.vocabulary import BASIS_POINTS, RolloutKind
