@@ -40,6 +40,10 @@ def test_a_better_version_wins_and_somebody_stops_the_test() -> None:
     assert [arm.requests for arm in report.arms] == [9_600, 9_600]
     told = [alert for alert in bench.alerts if alert.kind is AlertKind.ROLLOUT_WAITING]
     assert "v2 wins" in told[0].sentence
+    assert told[0].commands[1:] == (
+        "headgate ab stop support --winner v2",
+        "headgate ab report support",
+    )
     assert [row.event for row in bench.audit].count("test_decided") == 1
     assert all(AUDIT.decode(row.value) for row in bench.records if row.topic is Topic.AUDIT)
     assert bench.request(StopTest, winner="v2").event == "accepted"
