@@ -215,8 +215,12 @@ def parse_policy(content: dict[str, Any]) -> Policy:
         rows = error.errors()
         own = [row for row in rows if _is_own(row, rows)]
         raise PolicyError(
-            [(".".join(map(str, row["loc"])) or "$", row["msg"]) for row in own]
+            [(".".join(map(str, row["loc"])) or "$", _rule_of(row["msg"])) for row in own]
         ) from error
+
+
+def _rule_of(message: str) -> str:
+    return message.removeprefix("Value error, ")
 
 
 def _is_own(row: Any, rows: list[Any]) -> bool:

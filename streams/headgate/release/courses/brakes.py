@@ -59,12 +59,16 @@ def check_calendar(policy: Policy | None, now_ms: int) -> None:
 
 def running(state: ModelState) -> Rollout:
     """The rollout that runs. Raises `RefusedError` where none does."""
-    if state.rollout is None:
-        raise RefusedError(
-            f"{state.model} has no running rollout.",
-            f"headgate rollout start {state.model} --candidate ...",
-        )
-    return state.rollout
+    if state.rollout is not None:
+        return state.rollout
+    command, how = state.command, ""
+    if command is not None and command.rollout_id:
+        how = f": {command.rollout_id} ended by {command.decision_id} ({command.action})"
+    raise RefusedError(
+        f"{state.model} has no running rollout{how}.",
+        f"headgate rollout history {state.model}; to begin another: headgate rollout start "
+        f"{state.model} --canary --candidate VERSION",
+    )
 
 
 def check_revision(state: ModelState, request: SplitRequest) -> None:
