@@ -67,6 +67,7 @@ def command(**fields: Any) -> Command:
         "from_version": "v2",
         "to_version": "v1",
         "reasons": (because(PROVEN),),
+        "rollout_id": "r-0-7",
     }
     return Command(**{**row, **fields})
 
@@ -127,6 +128,19 @@ def test_a_proof_of_latency_counts_who_was_slower() -> None:
     assert "candidate  31.00% took longer than the limit (87 of 650 successes)" in words
     assert "limit      1,850 ms" in words
     assert "no longer on control" in words
+
+
+def test_of_the_watch_over_production_nobody_is_called_a_candidate() -> None:
+    role = {"version": "v2", "role": "production"}
+    would = audit(details=role, would_have=True)
+    for told, sent in (
+        (audit(details=role), None),
+        (would, None),
+        (audit(), command(rollout_id="")),
+    ):
+        words = "\n".join(decision_lines(Decision(DECISION, (told,), sent)))
+        assert "production 13.38% (87 of 650 requests)" in words
+        assert "candidate" not in words
 
 
 def test_what_a_person_asked_for_names_them() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from headgate.cli.failures import ExitCode
+from headgate.cli.reading import RECENT, TopicFollower
 from headgate.config import Settings
 from headgate.vocabulary import Topic
 from headgate.wire.alerts import Watching
@@ -79,3 +80,22 @@ def test_tail_can_be_kept_to_one_model(ask: Run, settings: Settings) -> None:
     (row,) = (json.loads(line) for line in result.stdout.splitlines())
     assert row["value"]["alert_id"] == "a-9"
     assert row["topic"] == "alerts"
+
+
+def test_what_comes_while_the_past_is_read_is_not_lost(settings: Settings) -> None:
+    rows = [(MODEL, encode(alert(alert_id=f"a-{number}"))) for number in range(5)]
+    publish(settings, Topic.ALERTS, *rows[:3])
+    with TopicFollower(settings, [Topic.ALERTS], "beginning") as follower:
+        publish(settings, Topic.ALERTS, *rows[3:])
+        known = [record.value for record in follower.backlog()]
+        while len(known) < len(rows):
+            known += [record.value for record in follower.poll()]
+    assert known == [value for _, value in rows]
+
+
+def test_the_newest_events_can_be_read_without_all_that_was_before(settings: Settings) -> None:
+    rows = [(MODEL, encode(alert(alert_id=f"a-{number}"))) for number in range(RECENT + 7)]
+    publish(settings, Topic.ALERTS, *rows)
+    with TopicFollower(settings, [Topic.ALERTS], "recent") as follower:
+        values = [record.value for record in follower.backlog()]
+    assert values == [value for _, value in rows[7:]]

@@ -28,6 +28,7 @@ from headgate.wire.requests import (
     Step,
 )
 from support.commands import Run
+from support.courses import adopted, start_canary
 from support.responder import Responder, answer, publish
 from support.statuses import MODEL, canary
 
@@ -84,6 +85,52 @@ def test_a_blue_green_rollout_may_name_the_decision_that_it_overrides(
     assert (request.kind, request.overrides) == (RolloutKind.BLUE_GREEN, "d-9")
 
 
+@pytest.mark.parametrize("way", [("rollout", "start", "--ab"), ("ab", "start")])
+def test_a_test_of_arms_is_started_alike_by_both_of_its_names(
+    ask: Run, settings: Settings, way: tuple[str, ...]
+) -> None:
+    group, verb, *flag = way
+    words = ("--stable", "v1", "--arm", "v2=25%", "--arm", "v3=2500", "--overrides", "d-9")
+    criteria = ("--criterion", "rating_mean:higher:2%", "--criterion", "error_rate:lower:25%")
+    request = asked(ask, settings, group, verb, MODEL, *flag, *words, *criteria)
+    assert isinstance(request, StartRollout)
+    assert (request.kind, request.candidate, request.overrides) == (RolloutKind.AB, "v2", "d-9")
+    assert [(row.version, row.weight) for row in request.arms] == [
+        ("v2", 2_500),
+        ("v3", 2_500),
+        ("v1", 5_000),
+    ]
+    assert [(row.metric, row.better, row.matters) for row in request.criteria] == [
+        ("rating_mean", "higher", 0.02),
+        ("error_rate", "lower", 0.25),
+    ]
+
+
+@pytest.mark.parametrize("way", [("rollout", "start", "--ab"), ("ab", "start")])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "--arm"),
+        (("--arm", "v2"), "'v2': has no weight"),
+        (("--arm", "v2=100%"), "the arms leave nothing to v1"),
+        (("--arm", "v2=50%", "--criterion", "rating_mean:2%"), "has not three parts"),
+    ],
+)
+def test_arms_that_cannot_be_read_are_told_by_both_names_of_a_test(
+    ask: Run, way: tuple[str, ...], words: tuple[str, ...], said: str
+) -> None:
+    group, verb, *flag = way
+    result = ask(group, verb, MODEL, *flag, "--stable", "v1", *words)
+    assert result.exit_code == ExitCode.USAGE
+    assert said in " ".join(result.stderr.split())
+
+
+def test_a_rollout_without_its_candidate_asks_for_it(ask: Run) -> None:
+    result = ask("rollout", "start", MODEL, "--canary", "--stable", "v1")
+    assert result.exit_code == ExitCode.USAGE
+    assert "--candidate VERSION" in result.stderr
+
+
 def test_a_weight_alone_starts_a_rollout_by_hand(ask: Run, settings: Settings) -> None:
     words = ("--stable", "v1", "--candidate", "v2", "--weight", "500")
     request = asked(ask, settings, "rollout", "start", MODEL, *words)
@@ -93,7 +140,10 @@ def test_a_weight_alone_starts_a_rollout_by_hand(ask: Run, settings: Settings) -
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "exactly one of --canary, --blue-green and --weight"),
+        ((), "exactly one of --canary, --blue-green, --ab and --weight"),
+        (("--arm", "v3=5%"), "arms are an A/B test's: add --ab"),
+        (("--ab",), "--candidate is not for --ab"),
+        (("--canary", "--criterion", "rating_mean:higher:2%"), "--criterion is for --ab"),
         (("--canary", "--blue-green"), "exactly one of"),
         (("--canary", "--weight", "500"), "exactly one of"),
         (("--weight", "500", "--steps", "5%:1w"), "--steps is for --canary"),
@@ -159,3 +209,23 @@ def test_what_changes_the_split_names_the_one_that_was_in_force(
 def test_a_rollback_asks_for_no_revision_it_always_goes(ask: Run, settings: Settings) -> None:
     publish(settings, Topic.CONTROL, (MODEL, encode(command(7))))
     assert not hasattr(asked(ask, settings, "rollout", "rollback", MODEL), "if_revision")
+
+
+def test_of_two_commands_made_ready_at_the_same_split_the_fold_refuses_the_second(
+    ask: Run, settings: Settings
+) -> None:
+    bench = adopted()
+    start_canary(bench)
+    seen = bench.commands[-1]
+    publish(settings, Topic.CONTROL, (bench.model.model, encode(seen)))  # and nothing newer
+    with Responder(settings, lambda request: [bench.admit(request)]) as worker:
+        first = ask("rollout", "set-weight", bench.model.model, "2000")
+        second = ask("rollout", "set-weight", bench.model.model, "3000", "--operator", "bob")
+    assert [row.if_revision for row in worker.requests if isinstance(row, SetWeight)] == [
+        seen.revision,
+        seen.revision,
+    ]
+    assert (first.exit_code, second.exit_code) == (ExitCode.FINE, ExitCode.NEGATIVE)
+    assert "changed the split meanwhile" in second.stdout
+    assert f"Instead: headgate status {bench.model.model}, and decide again" in second.stdout
+    assert [row.event for row in bench.audit[-2:]] == ["accepted", "refused"]

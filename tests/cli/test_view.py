@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from headgate.cli import answers, phrases
+from headgate.cli.detail import Detail
 from headgate.cli.live import LiveScreen, PlainScreen
 from headgate.cli.view import model_view, plain_lines, split_bar
 from headgate.vocabulary import AlertKind, AlertState, Mode, Severity, Verdict
@@ -317,7 +318,7 @@ def test_a_late_status_of_a_former_owner_is_not_shown() -> None:
 def test_windows_can_be_chosen() -> None:
     console = Console(width=150, height=80, force_terminal=False)
     with console.capture() as capture:
-        console.print(model_view(canary(), windows=(300,)))
+        console.print(model_view(canary(), detail=Detail(windows=(300,))))
     assert "5 min" in capture.get()
     assert "54,321" not in capture.get()
 
@@ -335,6 +336,70 @@ def test_without_a_rollout_it_says_what_production_is_held_against() -> None:
     assert "rollback to v1 in 12 min unless rating falls back" in "\n".join(plain_lines(due))
     nothing = canary(**alone, watch=replace(watch, against=""), weights=weights)
     assert "against the policy's own limits" in "\n".join(plain_lines(nothing))
+
+
+def shown(status: ModelStatus, width: int, height: int, *, events: int = 9) -> list[str]:
+    """The live screen's lines on a terminal of that size."""
+    console = Console(width=width, height=height, force_terminal=False)
+    screen = LiveScreen("headgate watch", console)
+    screen.show(status)
+    for number in range(events):
+        screen.event(f"12:00:0{number} event {number} of a long story that goes on and on and on")
+    with console.capture() as capture:
+        console.print(screen.view(AT_MS), end="")
+    return capture.get().splitlines()
+
+
+@pytest.mark.parametrize(("width", "height"), [(60, 20), (80, 24), (120, 40), (200, 60)])
+def test_every_terminal_has_room_for_the_split_both_arms_evidence_and_the_timeline(
+    width: int, height: int
+) -> None:
+    names = ("error_rate", "latency_p95", "latency_p99", "rating", "cost", "hallucination")
+    rows = tuple(proven(name, e_value=3.0, e_good=2.0) for name in names)
+    for status in (canary(triggers=rows), breached(triggers=(*rows, *breached().triggers))):
+        lines = shown(status, width, height)
+        text = "\n".join(lines)
+        assert len(lines) <= height
+        assert all(len(line) <= width for line in lines)
+        for wanted in ("▶ 25 %", "v2 25 %", "v1 (stable)", "v2 (candidate)", "1,999", "░", "next"):
+            assert wanted in text, wanted
+        assert "event 8" in lines[-1]
+        assert "headgate rollout" in text
+
+
+def test_the_more_rows_a_terminal_has_the_more_is_told() -> None:
+    low, high = shown(canary(), 120, 24), shown(canary(), 120, 70)
+    assert "headgate rollout promote" not in "\n".join(low)
+    assert "(+" in "\n".join(low)
+    assert "headgate rollout promote" in "\n".join(high)
+    assert "5 min" in "\n".join(high)
+
+
+def test_what_there_was_no_room_for_does_not_come_and_go() -> None:
+    console = Console(width=120, height=24, force_terminal=False)
+    screen = LiveScreen("t", console)
+
+    def lines(status: ModelStatus, now_ms: int) -> int:
+        screen.show(status)
+        with console.capture() as capture:
+            console.print(screen.view(now_ms))
+        return sum("headgate rollout" in line for line in capture.get().splitlines())
+
+    crowded = canary(triggers=tuple(proven(f"metric_{n}") for n in range(9)))
+    first = lines(crowded, AT_MS)
+    assert lines(canary(triggers=()), AT_MS + 1_000) == first
+    assert lines(canary(triggers=()), AT_MS + 20_000) > first
+
+
+def test_numbers_are_red_only_where_they_prove_something() -> None:
+    console = Console(width=120, height=40, force_terminal=True, color_system="standard")
+    rows = (proven("calm", e_value=0.5), proven("bad", e_value=500.0))
+    with console.capture() as capture:
+        console.print(model_view(canary(triggers=rows)))
+    lines = [line for line in capture.get().splitlines() if " of 400" in line]
+    calm, bad = (next(line for line in lines if f" {name} " in line) for name in ("calm", "bad"))
+    assert "\x1b[31m" not in calm
+    assert "\x1b[1;31m 500 of 400" in bad
 
 
 def test_a_low_terminal_leaves_out_what_is_well() -> None:

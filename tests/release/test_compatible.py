@@ -105,6 +105,19 @@ def test_a_candidate_that_nobody_registered_starts_unless_the_policy_forbids_it(
     assert (answer.event, "nothing is registered of v2" in answer.sentence) == ("refused", True)
 
 
+def test_beside_a_registered_version_nobody_starts_a_name_that_is_not_registered() -> None:
+    bench = promoted()
+    know(bench, spec("v1"), spec("v1.1"))
+    answer = bench.request(StartRollout, stable="v1", candidate="v1.11", weight=500)
+    assert answer.event == "refused"
+    assert answer.sentence == "v1.11 is unknown: of support are registered v1, v1.1."
+    assert "headgate registry apply FILE" in answer.remedy
+    allowed = {**policy_content(), "compatibility": {"allow_unknown": True}}
+    bench.request(ApplyPolicy, policy=allowed)
+    answer = bench.request(StartRollout, stable="v1", candidate="v1.11", weight=500)
+    assert answer.event == "accepted"
+
+
 def test_a_candidate_that_fits_no_more_gets_no_more_traffic_and_may_lose_some() -> None:
     bench = promoted()
     know(bench, spec("v1", "e1", "e2"), spec("v2", "e1"), embedding="e1")
@@ -158,9 +171,8 @@ def test_a_breach_goes_back_to_the_newest_earlier_version_that_fits_and_the_audi
     None
 ):
     bench = promoted("v1.1", "v1.2")
-    know(
-        bench, spec("v1", "e1", "e2"), spec("v1.1", "e1", "e2"), spec("v1.2", "e1"), embedding="e1"
-    )
+    known = (spec("v1", "e1", "e2"), spec("v1.1", "e1", "e2"), spec("v1.2", "e1"), spec("v2"))
+    know(bench, *known, embedding="e1")
     bench.request(StartRollout, stable="v1.2", candidate="v2", weight=5000)
     know(bench, embedding="e2")
     bench.serve(30, **{"v1.2": Traffic(), "v2": BAD})
@@ -180,7 +192,7 @@ def test_a_breach_goes_back_to_the_newest_earlier_version_that_fits_and_the_audi
 
 def test_the_audit_says_why_the_usual_target_was_right() -> None:
     bench = promoted()
-    know(bench, spec("v1", "e1"), embedding="e1")
+    know(bench, spec("v1", "e1"), spec("v2"), embedding="e1")
     bench.start()
     bench.serve(30, v1=Traffic(), v2=BAD)
     (decision,) = [row for row in bench.audit if row.event == "decision"]
@@ -191,7 +203,7 @@ def test_the_audit_says_why_the_usual_target_was_right() -> None:
 
 def test_without_a_version_that_fits_a_breach_pages_once_and_leaves_the_split_alone() -> None:
     bench = promoted()
-    know(bench, spec("v1", "e1"), embedding="e1")
+    know(bench, spec("v1", "e1"), spec("v2"), embedding="e1")
     bench.start()
     know(bench, embedding="e2")
     bench.serve(30, v1=Traffic(), v2=BAD)
@@ -206,7 +218,7 @@ def test_without_a_version_that_fits_a_breach_pages_once_and_leaves_the_split_al
 
 def test_observe_mode_names_the_version_that_it_would_have_chosen() -> None:
     bench = promoted("v1.1")
-    know(bench, spec("v1", "e2"), spec("v1.1", "e1"), embedding="e1")
+    know(bench, spec("v1", "e2"), spec("v1.1", "e1"), spec("v2"), embedding="e1")
     bench.request(StartRollout, stable="v1.1", candidate="v2", weight=5000)
     know(bench, embedding="e2")
     bench.request(SetMode, mode=Mode.OBSERVE)

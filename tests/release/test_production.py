@@ -88,6 +88,9 @@ def test_a_version_that_turns_bad_is_rolled_back_and_the_watch_begins_anew(
     decision = next(row for row in bench.audit if row.event == "decision")
     lines = "\n".join(decision_lines(Decision(decision.decision_id, (decision,), command)))
     assert "recorded performance of v1" in lines
+    assert decision.details["role"] == "production"
+    assert "  production " in lines
+    assert "candidate" not in lines
     assert bench.records == bench.replayed()
 
 

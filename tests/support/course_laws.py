@@ -98,7 +98,7 @@ class Laws:
             return
         asked = asked_in(seen)
         if isinstance(asked, StartRollout):
-            self._started(asked, command)
+            self._started(seen, asked, command)
         self._course(command, had, has)
         more = {name for name, weight in has.items() if weight > had.get(name, 0)}
         self._more(more, seen.before.models.get(MODEL))
@@ -114,10 +114,12 @@ class Laws:
             self.request = None
         self.counts[f"{command.action} by {'a person' if command.operator else 'headgate'}"] += 1
 
-    def _started(self, request: StartRollout, command: Command) -> None:
+    def _started(self, seen: Seen, request: StartRollout, command: Command) -> None:
         assert self.request is None, "one rollout at a time"
         self.request = request
         self.counts["started"] += 1
+        candidates = sum(row.weight for row in command.weights[:-1])
+        assert not candidates or not is_closed(seen.before.models[MODEL], seen.after.time_ms)
         for name in weights_of(command):
             if self.banned.get(name) == request.overrides:
                 del self.banned[name]
@@ -191,6 +193,8 @@ class Laws:
         assert rollout.paused is None
         assert not is_closed(model, now_ms)
         stay = rollout.course.stay if rollout.course else None
+        if isinstance(asked, SetWeight) and stay is not None:
+            assert asked.weight < ALL or stay.step.weight == ALL
         if rollout.kind is RolloutKind.BLUE_GREEN and stay is None:
             self._cut_over(model, now_ms)
         elif isinstance(asked, Advance) and stay is not None:

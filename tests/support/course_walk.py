@@ -9,8 +9,8 @@ from dataclasses import replace
 from headgate.release.checkpoints import freeze, freeze_marker, thaw_newest
 from headgate.release.fold import Unreadable
 from headgate.vocabulary import Mode, RolloutKind
-from headgate.wire.requests import Resume, SetMode
-from support.course_calendar import OPEN
+from headgate.wire.requests import ApplyPolicy, Resume, SetMode
+from support.course_calendar import OPEN, is_closed
 from support.course_laws import Laws
 from support.course_people import ask, policy_for, report_all, start
 from support.course_stage import Stage
@@ -71,6 +71,8 @@ class Walk:
             stage.request(Resume)
         if self.kind is RolloutKind.BLUE_GREEN and chance() < 0.12:
             report_all(self)
+        if rollout is None and is_closed(stage.model, stage.now_ms) and chance() < 0.5:
+            stage.request(ApplyPolicy, policy=policy_for(self, OPEN))
         if rollout is None and chance() < 0.6:
             start(self)
 

@@ -9,15 +9,15 @@ import typer
 from rich.console import Console
 
 from headgate.cli.ab_report import markdown, report_view
-from headgate.cli.arms import ARM, CRITERION, ArmsError, parse_arms, parse_criteria
 from headgate.cli.asking import Fields, asks
 from headgate.cli.failures import ExitCode
 from headgate.cli.options import AsJson, ModelName, examples, on_broker, print_json
 from headgate.cli.reading import latest_statuses
+from headgate.cli.starting import Arms, Criteria, Overrides, Stable, ab_request
 from headgate.config import Settings
-from headgate.vocabulary import AbVerdict, RolloutKind
+from headgate.vocabulary import AbVerdict
 from headgate.wire.reports import TestReport
-from headgate.wire.requests import Request, StartRollout, StopTest
+from headgate.wire.requests import Request, StopTest
 
 ab_app = typer.Typer(
     no_args_is_help=True, help="Compare versions on live traffic: fixed shares, sticky by user."
@@ -39,43 +39,19 @@ def register(app: typer.Typer) -> None:
 @asks(changes_split=True)
 def start(
     model: ModelName,
-    arm: Annotated[list[str], typer.Option("--arm", metavar="ARM", help=f"{ARM}; repeat it.")],
-    criterion: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--criterion",
-            metavar="CRITERION",
-            help=f"{CRITERION}. The first decides; without any, the policy's.",
-        ),
-    ] = None,
-    stable: Annotated[
-        str | None,
-        typer.Option("--stable", metavar="VERSION", help="By default the version in production."),
-    ] = None,
-    overrides: Annotated[
-        str, typer.Option(metavar="DECISION_ID", help="The rollback that this start overrides.")
-    ] = "",
+    arm: Arms,
+    criterion: Criteria = None,
+    stable: Stable = None,
+    overrides: Overrides = "",
     *,
     fields: Fields,
 ) -> Request:
     """Give every arm its fixed share; the version in production has the rest.
 
     What is compared, and which difference matters, is declared here and can't be changed later.
+    The same as `headgate rollout start MODEL --ab`.
     """
-    control = stable or fields.production(model)
-    try:
-        arms, criteria = parse_arms(arm, control), parse_criteria(criterion or ())
-    except ArmsError as error:
-        raise typer.BadParameter(str(error)) from error
-    return StartRollout(
-        **fields(model),
-        stable=control,
-        candidate=arms[0].version,
-        kind=RolloutKind.AB,
-        arms=arms,
-        criteria=criteria,
-        overrides=overrides,
-    )
+    return ab_request(fields, model, arm, criterion or (), stable=stable, overrides=overrides)
 
 
 @ab_app.command(

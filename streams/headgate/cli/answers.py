@@ -7,8 +7,9 @@ from math import log
 
 from headgate.cli.moments import countdown, when
 from headgate.cli.phrases import by_urgency, split_words, trigger_name, watch_words
+from headgate.cli.plot import say_evidence
 from headgate.judge.durations import say_duration
-from headgate.vocabulary import AlertState, Mode, Severity, Verdict
+from headgate.vocabulary import AlertState, Mode, RolloutKind, Severity, Verdict
 from headgate.wire.alerts import Alert
 from headgate.wire.status import ModelStatus, RolloutStatus, TriggerStatus
 
@@ -24,6 +25,9 @@ def runs_now(status: ModelStatus) -> str:
     if rollout is None:
         return f"{words}; {watch_words(status)}"
     place = f": {rollout.place}" if rollout.place else ""
+    if rollout.kind is RolloutKind.AB:
+        *arms, last = [arm.version for arm in status.weights]
+        return f"{words}; A/B test of {', '.join(arms)} and {last}"
     return f"{words}; {rollout.kind.replace('_', '-')} of {rollout.candidate}{place}"
 
 
@@ -63,7 +67,7 @@ def how_sure(status: ModelStatus) -> list[str]:
         numbers = nearest.because.evidence
         lines.append(
             f"nearest to a proof of bad: {trigger_name(status, nearest)}, evidence "
-            f"{numbers['e_value']:,.3g} of {numbers['e_needed']:,.0f} to 1"
+            f"{say_evidence(numbers['e_value'])} of {say_evidence(numbers['e_needed'])} to 1"
         )
     lines += [f"not proven good yet: {row.sentence}" for row in status.rollout.lacking]
     if not status.rollout.lacking and any("e_good" in r.because.evidence for r in tested):
@@ -102,7 +106,8 @@ def _without_a_deadline(status: ModelStatus, now_ms: int) -> str:
     elif status.mode is Mode.OBSERVE:
         words = "nothing by itself: in observe mode Headgate judges and does not act"
     elif doubtful:
-        words = f"if it lasts, {' and '.join(doubtful)} becomes a breach, and Headgate acts"
+        become = "becomes a breach" if len(doubtful) == 1 else "become breaches"
+        words = f"if it lasts, {' and '.join(doubtful)} {become}, and Headgate acts"
     else:
         words = _on_its_course(status.rollout, now_ms) if status.rollout is not None else ""
     return words

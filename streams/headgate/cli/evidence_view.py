@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import log
 
 from rich import box
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -13,7 +14,8 @@ from headgate.cli.phrases import trigger_name
 from headgate.cli.plot import say_evidence
 from headgate.wire.status import ModelStatus, TriggerStatus
 
-CELLS = 12
+CELLS, LEAST_CELLS = 12, 6
+_GAPS = 10  # between the columns, and before the numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +67,54 @@ def _way(row: TriggerStatus, value: str, needed: str) -> Way | None:
     return Way(float(numbers[value]), float(numbers[needed]))
 
 
-def evidence_table(rows: list[TriggerEvidence]) -> Table:
-    """A row per trigger with both bars."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
-    table.add_column("evidence", no_wrap=True)
-    table.add_column("towards bad", no_wrap=True)
-    table.add_column("towards good", no_wrap=True)
-    for row in rows:
-        table.add_row(Text(row.name), _bar(row.bad, "red"), _bar(row.good, "green"))
-    return table
+class EvidenceTable:
+    """A row per trigger with both bars; bars give way to numbers, numbers to a narrow terminal.
+
+    Of more than `most` rows those that are nearest to a proof of bad, or lack one of good.
+    """
+
+    def __init__(self, rows: list[TriggerEvidence], most: int, *, airy: bool = True) -> None:
+        nearest = sorted(rows, key=_importance)[:most]
+        self._rows = [row for row in rows if row in nearest]
+        self._left, self._box = len(rows) - len(self._rows), box.SIMPLE_HEAD if airy else None
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        names = max(len(row.name) for row in self._rows)
+        numbers = [
+            max((len(way.words) for way in ways if way is not None), default=0)
+            for ways in ([row.bad for row in self._rows], [row.good for row in self._rows])
+        ]
+        room = options.max_width - names - _GAPS
+        cells = min((room - sum(numbers)) // 2, CELLS)
+        numbered = cells >= LEAST_CELLS
+        cells = cells if numbered else min(max(room // 2, 1), CELLS)
+        table = Table(box=self._box, padding=(0, 1))
+        table.add_column("evidence", no_wrap=True)
+        more = f" (+{self._left} triggers)" if self._left and numbered else ""
+        table.add_column("towards bad", no_wrap=True)
+        table.add_column(f"towards good{more}", no_wrap=True)
+        for row in self._rows:
+            bad, good = (
+                _bar(way, style, cells, numbered=numbered)
+                for way, style in ((row.bad, "red"), (row.good, "green"))
+            )
+            table.add_row(Text(row.name), bad, good)
+        yield table
 
 
-def _bar(way: Way | None, style: str) -> Text:
+def _importance(row: TriggerEvidence) -> tuple[float, float]:
+    """The lower, the more it is to be seen."""
+    bad = row.bad.progress if row.bad is not None else 0.0
+    return -bad, row.good.progress if row.good is not None else 1.0
+
+
+def _bar(way: Way | None, style: str, cells: int, *, numbered: bool) -> Text:
     if way is None:
         return Text("-", "dim")
-    full = int(way.progress * CELLS)
-    bar = Text("█" * full, style).append("░" * (CELLS - full), "dim")
+    full = int(way.progress * cells)
+    bar = Text().append("█" * full, style).append("░" * (cells - full), "dim")
+    if not numbered:
+        return bar
     return bar.append(f" {way.words}", "" if way.progress < 1 else f"bold {style}")
 
 

@@ -60,6 +60,13 @@ class Decision:
         found = self.taken.reasons if self.taken else ()
         return found or (self.command.reasons if self.command else ())
 
+    @property
+    def judged(self) -> str:
+        """Who the numbers are about: the `candidate` of a rollout, or what was in `production`."""
+        alone = self.command is not None and not self.command.rollout_id
+        usual = "production" if alone else "candidate"
+        return str(self.taken.details.get("role", usual)) if self.taken else usual
+
     def to_json(self) -> dict[str, Any]:
         """As the topics hold it."""
         return {
@@ -121,7 +128,8 @@ def decision_lines(decision: Decision) -> list[str]:
     """The decision for people."""
     lines = _heading(decision)
     for reason in decision.reasons:
-        lines += ["", f"{reason.trigger}: {reason.sentence}", *_evidence(reason.evidence)]
+        numbers = _evidence(reason.evidence, decision.judged)
+        lines += ["", f"{reason.trigger}: {reason.sentence}", *numbers]
     if not decision.reasons:
         lines += ["", "It rests on no trigger: a person asked for it, or its reasons are gone."]
     later = [record for record in decision.records if record is not decision.taken]
@@ -151,11 +159,11 @@ def _heading(decision: Decision) -> list[str]:
     return lines
 
 
-def _evidence(numbers: dict[str, Any]) -> list[str]:
+def _evidence(numbers: dict[str, Any], judged: str) -> list[str]:
     """The numbers behind one reason, and where it was proven the evidence over time."""
     lines = [
         f"  {name:<10} {_value(numbers, key)}{_counts(numbers, key)}"
-        for name, key in (("candidate", "candidate"), ("stable", "stable"))
+        for name, key in ((judged, "candidate"), ("stable", "stable"))
         if numbers.get(key) is not None
     ]
     if numbers.get("limit") is not None:

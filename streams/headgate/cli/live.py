@@ -10,15 +10,19 @@ from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.panel import Panel
+from rich.rule import Rule
+from rich.segment import Segment, SegmentLines
 from rich.text import Text
 
+from headgate.cli.detail import LEVELS, Clipped, Detail
 from headgate.cli.events import status_line
 from headgate.cli.reading import newer
 from headgate.cli.view import model_view
 from headgate.wire.status import ModelStatus
 
-EVENTS_SHOWN = 8
+EVENTS_KEPT = 100
+EVENT_FRAME = 1  # the rule above them
+CALM_MS = 10_000
 PLAIN_EVERY_S = 5.0
 
 
@@ -82,7 +86,8 @@ class LiveScreen(Screen):
         self._title = title
         self._headline = ""
         self._statuses: dict[str, ModelStatus] = {}
-        self._events: deque[str] = deque(maxlen=EVENTS_SHOWN)
+        self._events: deque[str] = deque(maxlen=EVENTS_KEPT)
+        self._level, self._chosen_ms = 0, 0
         self._console = console or Console()
         self._live = Live(
             console=self._console, screen=True, auto_refresh=False, vertical_overflow="ellipsis"
@@ -110,18 +115,34 @@ class LiveScreen(Screen):
         self._live.update(self.view(time.time_ns() // 1_000_000), refresh=True)
 
     def view(self, now_ms: int) -> RenderableType:
-        """Everything on the screen."""
-        narrow = self._console.height < 45
-        windows = (60,) if narrow else (60, 300, 0)
-        models = [
-            model_view(row, now_ms, windows=windows, brief=narrow)
-            for row in self._statuses.values()
-        ]
-        waiting = Text("waiting for the first status ...", style="dim")
-        events = Panel(
-            Text("\n".join(self._events) or "nothing has happened yet", overflow="fold"),
-            title="events",
-            title_align="left",
+        """Everything on the screen, in as much detail as it has room for.
+
+        Once there was no room for more, it stays so for a while: nothing is to jump back and forth.
+        """
+        calm = now_ms - self._chosen_ms < CALM_MS
+        first = self._level if calm else 0
+        for level in range(first, len(LEVELS)):
+            drawn = self._drawn(now_ms, LEVELS[level])
+            if level == len(LEVELS) - 1 or len(drawn) + EVENT_FRAME + LEVELS[level].events <= (
+                self._console.height
+            ):
+                break
+        if level != self._level or not calm:
+            self._level, self._chosen_ms = level, now_ms
+        room = self._console.height - len(drawn) - EVENT_FRAME
+        return Group(
+            SegmentLines(drawn, new_lines=True), *self._timeline(max(room, LEVELS[level].events))
         )
+
+    def _drawn(self, now_ms: int, detail: Detail) -> list[list[Segment]]:
+        """The headline and the models, line by line."""
         head = Text(self._title, style="bold").append(f"  {self._headline}", style="not bold cyan")
-        return Group(head, *(models or [waiting]), events)
+        head.no_wrap, head.overflow = True, "ellipsis"
+        models = [model_view(row, now_ms, detail) for row in self._statuses.values()]
+        waiting = Text("waiting for the first status ...", style="dim")
+        return self._console.render_lines(Group(head, *(models or [waiting])), pad=False)
+
+    def _timeline(self, room: int) -> list[RenderableType]:
+        """The newest events, each in one line unless there is room for all of them."""
+        rows = list(self._events)[-room:] or ["nothing has happened yet"]
+        return [Rule("events", align="left", style="dim"), *(Clipped(Text(row), 1) for row in rows)]

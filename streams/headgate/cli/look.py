@@ -111,15 +111,20 @@ def watch(
 ) -> None:
     """The live view: tables, verdicts, deadlines and events as they happen. Ctrl-C ends it.
 
-    Where standard output is no terminal, plain lines.
+    It begins with the newest events and draws as much as the terminal has room for. Where standard
+    output is no terminal, plain lines.
     """
     known = latest_statuses(settings)
     if once:
         if not show_once(_chosen(known, model), model):
             raise typer.Exit(ExitCode.NEGATIVE)
         return
-    screen: Screen = LiveScreen("headgate watch") if sys.stdout.isatty() else PlainScreen()
-    with screen, TopicFollower(settings, [Topic.STATUS, *EVENT_TOPICS], "end") as follower:
+    live = sys.stdout.isatty()
+    screen: Screen = LiveScreen("headgate watch") if live else PlainScreen()
+    topics = [Topic.STATUS, *EVENT_TOPICS]
+    with screen, TopicFollower(settings, topics, "recent" if live else "end") as follower:
+        for record in sorted(follower.backlog(), key=lambda record: record.timestamp_ms):
+            feed(screen, record, model)
         for row in _chosen(known, model):
             screen.show(row)
         while True:

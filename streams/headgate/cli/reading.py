@@ -25,6 +25,7 @@ REFUSALS = 2
 STALLED_S = 30.0
 POLL_S = 0.2
 BATCH = 500
+RECENT = 50  # records of each partition
 
 
 Place = tuple[str, int]
@@ -43,23 +44,26 @@ class Record:
 
 
 class TopicFollower:
-    """Follows topics from their beginning or from their end at the time of construction.
+    """Follows topics from their beginning, from their end at the time of construction, or from
+    the newest few records before that.
 
     Raises `BrokerUnreachableError` or `TopicMissingError`. Use it as a context manager.
     """
 
     def __init__(
-        self, settings: Settings, topics: Sequence[Topic], start: Literal["beginning", "end"]
+        self,
+        settings: Settings,
+        topics: Sequence[Topic],
+        start: Literal["beginning", "recent", "end"],
     ) -> None:
         self._names = {settings.topic(topic): topic for topic in topics}
         self._servers = settings.bootstrap_servers
+        self._early: list[Record] = []
         self._consumer = Consumer(_consumer_config(settings))
         try:
             self._ends = self._bounds()
-            starts = {
-                place: low if start == "beginning" else high
-                for place, (low, high) in self._ends.items()
-            }
+            before = {"beginning": 2**62, "recent": RECENT, "end": 0}[start]
+            starts = {place: max(low, high - before) for place, (low, high) in self._ends.items()}
             self._positions = dict(starts)
             self._consumer.assign([TopicPartition(*place, at) for place, at in starts.items()])
         except BaseException:
@@ -74,6 +78,12 @@ class TopicFollower:
 
     def poll(self, timeout_s: float = POLL_S) -> list[Record]:
         """What has come, after waiting for `timeout_s` at most."""
+        if self._early:
+            records, self._early = self._early, []
+            return records
+        return self._consumed(timeout_s)
+
+    def _consumed(self, timeout_s: float) -> list[Record]:
         records = []
         for message in self._consumer.consume(BATCH, timeout_s):
             place = (str(message.topic()), int(message.partition() or 0))
@@ -83,13 +93,17 @@ class TopicFollower:
         return records
 
     def backlog(self) -> Iterator[Record]:
-        """Everything up to the end as it was at construction, partition by partition."""
+        """Everything up to the end as it was at construction, partition by partition; what came
+        after that is for `poll`.
+        """
         heard = time.monotonic()
         while not self._is_at_end():
             before = dict(self._positions)
-            for record in self.poll():
+            for record in self._consumed(POLL_S):
                 if record.offset < self._ends[self._full(record), record.partition][1]:
                     yield record
+                else:
+                    self._early.append(record)
             if self._positions != before:
                 heard = time.monotonic()
             elif time.monotonic() - heard > STALLED_S:

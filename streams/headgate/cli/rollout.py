@@ -8,7 +8,17 @@ import typer
 
 from headgate.cli.asking import Fields, asks
 from headgate.cli.options import ModelName, examples
-from headgate.cli.steps import SHAPE, StepsError, parse_steps
+from headgate.cli.starting import (
+    Arms,
+    Criteria,
+    Overrides,
+    Stable,
+    ab_request,
+    candidate_request,
+    check_options,
+    chosen_kind,
+)
+from headgate.cli.steps import SHAPE
 from headgate.vocabulary import BASIS_POINTS, RolloutKind
 from headgate.wire.requests import (
     Advance,
@@ -20,7 +30,6 @@ from headgate.wire.requests import (
     Rollback,
     SetWeight,
     Skip,
-    StartRollout,
 )
 
 rollout_app = typer.Typer(
@@ -37,10 +46,6 @@ _BY_HAND = {**_WEIGHT, "help": "A manual rollout with this first share: 500 is 5
 Candidate = Annotated[
     str, typer.Option("--candidate", metavar="VERSION", help="The version on trial.")
 ]
-Stable = Annotated[
-    str | None,
-    typer.Option("--stable", metavar="VERSION", help="By default the version in production."),
-]
 Why = Annotated[str, typer.Option(metavar="TEXT", help="Why; kept in the audit record.")]
 
 
@@ -54,13 +59,13 @@ def register(app: typer.Typer) -> None:
         "headgate rollout start support-agent --canary --candidate v2",
         "headgate rollout start support-agent --canary --candidate v2 --steps 1%:1d,10%:3d:review",
         "headgate rollout start support-agent --blue-green --candidate v2",
+        "headgate rollout start support-agent --ab --arm v2=25% --arm v3=25%",
         "headgate rollout start support-agent --candidate v2 --weight 500",
     )
 )
 @asks(changes_split=True)
 def start(
     model: ModelName,
-    candidate: Candidate,
     *,
     canary: Annotated[
         bool, typer.Option("--canary", help="Step by step, each on proof, as the policy says.")
@@ -68,56 +73,35 @@ def start(
     blue_green: Annotated[
         bool, typer.Option("--blue-green", help="Checked at no traffic, then everything at once.")
     ] = False,
+    ab: Annotated[
+        bool, typer.Option("--ab", help="An A/B test, as `headgate ab start`: fixed shares.")
+    ] = False,
     weight: Annotated[int | None, typer.Option(**_BY_HAND)] = None,
+    candidate: Candidate = "",
+    arm: Arms = [],  # noqa: B006  # typer's own way to say: none
+    criterion: Criteria = None,
     stable: Stable = None,
     steps: Annotated[
         str, typer.Option(metavar="STEPS", help=f"For a canary, not the policy's: {SHAPE}; ...")
     ] = "",
-    overrides: Annotated[
-        str,
-        typer.Option(metavar="DECISION_ID", help="The rollback that this start overrides."),
-    ] = "",
+    overrides: Overrides = "",
     fields: Fields,
 ) -> Request:
     """Put a candidate on its way beside the version in production.
 
-    One of --canary, --blue-green and --weight says how. A version that was rolled back from needs
-    --overrides with the decision that did so.
+    One of --canary, --blue-green, --ab and --weight says how. A version that was rolled back from
+    needs --overrides with the decision that did so. While the policy's calendar is closed, only
+    what gives no traffic begins.
     """
-    kind = _kind(canary=canary, blue_green=blue_green, weight=weight)
-    return StartRollout(
-        **fields(model),
-        stable=stable or fields.production(model),
-        candidate=candidate,
-        kind=kind,
-        weight=weight or 0,
-        steps=_steps(steps, kind),
-        overrides=overrides,
+    kind = chosen_kind(canary=canary, blue_green=blue_green, ab=ab, weight=weight, arms=arm)
+    given = {"--steps": steps, "--arm": arm, "--criterion": criterion, "--candidate": candidate}
+    check_options(kind, given)
+    shared: dict[str, Any] = {"stable": stable, "overrides": overrides}
+    if kind is RolloutKind.AB:
+        return ab_request(fields, model, arm, criterion or (), **shared)
+    return candidate_request(
+        fields, model, candidate, kind, weight=weight or 0, steps=steps, **shared
     )
-
-
-def _kind(*, canary: bool, blue_green: bool, weight: int | None) -> RolloutKind:
-    given = {
-        RolloutKind.CANARY: canary,
-        RolloutKind.BLUE_GREEN: blue_green,
-        RolloutKind.MANUAL: weight is not None,
-    }
-    chosen = [kind for kind, wanted in given.items() if wanted]
-    if len(chosen) != 1:
-        raise typer.BadParameter(
-            "give exactly one of --canary, --blue-green and --weight BASIS_POINTS (a share that "
-            "you raise by hand)"
-        )
-    return chosen[0]
-
-
-def _steps(text: str, kind: RolloutKind) -> Any:
-    if text and kind is not RolloutKind.CANARY:
-        raise typer.BadParameter("--steps is for --canary; a manual rollout takes --weight")
-    try:
-        return parse_steps(text) if text else ()
-    except StepsError as error:
-        raise typer.BadParameter(f"--steps: {error}") from error
 
 
 @rollout_app.command(epilog=examples("headgate rollout pause support-agent --reason 'a demo'"))

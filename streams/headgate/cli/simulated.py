@@ -18,6 +18,7 @@ _EVENTS = {"incident_opened": "alert", "incident_resolved": "resolved", "status_
 _ENDINGS = {
     "promoted": "the candidate was promoted",
     "rolled_back": "the candidate was rolled back",
+    "stopped": "the test was stopped, and stable serves everything again",
     "waiting": "the rollout waits for somebody",
     "running": "the rollout still runs",
     "not_started": "no rollout was started",

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import cycle
 
 from rich import box
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from headgate.cli import answers, phrases
 from headgate.cli.course_view import check_words, course_line, course_text
-from headgate.cli.evidence_view import evidence_lines, evidence_of, evidence_table
+from headgate.cli.detail import ALL, FULL, Clipped, Detail
+from headgate.cli.evidence_view import EvidenceTable, evidence_lines, evidence_of
 from headgate.cli.moments import countdown, second
+from headgate.cli.versions_view import (
+    COLUMNS,
+    VersionsTable,
+    arm_styles,
+    cells_of,
+    version_rows,
+    window_words,
+)
 from headgate.judge.durations import say_duration
 from headgate.vocabulary import BASIS_POINTS, Mode, Verdict
-from headgate.wire.status import ModelStatus, TriggerStatus, WindowRow
+from headgate.wire.status import ModelStatus, RouterStatus, TriggerStatus
 
 _STYLES = {
     Verdict.OK: "green",
@@ -25,40 +33,33 @@ _STYLES = {
     Verdict.BREACH: "bold red",
     Verdict.UNKNOWN: "dim",
 }
-_ARM_STYLES = ("yellow", "green", "cyan", "magenta")
 _CHECK_STYLES = {True: "green", False: "bold red", None: "yellow"}
+_ANSWER_STYLES = {"no": "bold red", "doubtful": "yellow"}
 _LOUD = frozenset({Verdict.BREACH, Verdict.SUSPECT})
 _BAR_CELLS = 40
 SHOWN_WINDOWS_S = (60, 0)
-COLUMNS = ("req/s", "requests", "p50 ms", "p95 ms", "errors", "rating", "halluc.", "unsafe", "$/1k")
-NARROW_COLUMNS = ("req/s", "p95 ms", "errors", "rating", "halluc.")
-ALL_COLUMNS_WIDTH = 104
 
 
 def model_view(
-    status: ModelStatus,
-    now_ms: int | None = None,
-    *,
-    windows: Sequence[int] = SHOWN_WINDOWS_S,
-    brief: bool = False,
+    status: ModelStatus, now_ms: int | None = None, detail: Detail = FULL
 ) -> RenderableType:
-    """The whole of one model.
-
-    Deadlines count down from `now_ms` (by default the status's own time); `windows` are the
-    windows in seconds that get a row per version, 0 for all that was ever counted. `brief` leaves
-    the sentences of triggers out that are neither in doubt nor proven.
-    """
+    """One model; deadlines count down from `now_ms` (by default the status's own time)."""
     now_ms = status.at_ms if now_ms is None else now_ms
-    parts: list[RenderableType] = [_summary(status, now_ms), _Versions(status, windows)]
+    parts: list[RenderableType] = [
+        _summary(status, now_ms, detail),
+        VersionsTable(status, detail.windows, airy=detail.airy),
+    ]
     evidence = evidence_of(status)
     if evidence:
-        parts.append(evidence_table(evidence))
-    told = [row for row in status.triggers if not brief or row.verdict in _LOUD]
-    if told:
+        parts.append(EvidenceTable(evidence, detail.evidence, airy=detail.airy))
+    told = [row for row in status.triggers if not detail.brief or row.verdict in _LOUD]
+    if told and detail.airy:
         parts.append(_triggers(status, told, now_ms))
-    parts.extend(_alerts(status, now_ms))
-    if status.routers:
-        parts.append(_routers(status, now_ms))
+    lines = ALL if detail.airy else 1
+    parts.extend(Clipped(row, lines) for row in [*_alerts(status, now_ms)][: detail.alerts])
+    routers = [row for row in status.routers if detail.airy or is_behind(status, row)]
+    if routers:
+        parts.append(Clipped(_routers(status, routers, now_ms), lines))
     return Panel(Group(*parts), title=Text(_title(status)), title_align="left", box=box.ROUNDED)
 
 
@@ -70,10 +71,10 @@ def plain_lines(status: ModelStatus, now_ms: int | None = None) -> list[str]:
         _title(status),
         *(f"  {name}: {words}" for name, words in _named(facts)),
     ]
-    for version, row in _rows(status, SHOWN_WINDOWS_S):
-        shown = zip(COLUMNS, _cells(row), strict=True)
+    for version, row in version_rows(status, SHOWN_WINDOWS_S):
+        shown = zip(COLUMNS, cells_of(row), strict=True)
         cells = ", ".join(f"{name} {cell}" for name, cell in shown if cell != "-")
-        lines.append(f"  {version}, {_window(row)}: {cells}")
+        lines.append(f"  {version}, {window_words(row)}: {cells}")
     lines += [f"  evidence {line}" for line in evidence_lines(evidence_of(status))]
     for trigger in phrases.by_urgency(status.triggers):
         due = _due(trigger.deadline_ms, now_ms)
@@ -100,9 +101,10 @@ def _named(facts: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
 def split_bar(status: ModelStatus) -> Text:
     """The split as a bar: one colour per arm, in the order of the split; no arm vanishes."""
     bar = Text()
-    for arm, style in zip(status.weights, cycle(_ARM_STYLES), strict=False):
+    styles = arm_styles(status)
+    for arm in status.weights:
         cells = round(arm.weight * _BAR_CELLS / BASIS_POINTS)
-        bar.append("█" * max(cells, 1 if arm.weight else 0), style=style)
+        bar.append("█" * max(cells, 1 if arm.weight else 0), style=styles[arm.version])
     return bar
 
 
@@ -137,76 +139,48 @@ def _course_facts(status: ModelStatus, now_ms: int) -> list[tuple[str, str]]:
     return [*_listed("course", [course] if course else []), *_listed("checks", checks)]
 
 
-def _course_rows(table: Table, status: ModelStatus, now_ms: int) -> None:
+def _course_rows(table: Table, status: ModelStatus, now_ms: int, detail: Detail) -> None:
     """The same drawn."""
     if status.rollout is None:
         return
     course = course_text(status.rollout, now_ms)
     if course:
-        table.add_row("course", course)
-    for place, (words, passed) in enumerate(check_words(status.rollout, now_ms)):
-        style = _CHECK_STYLES[passed]
-        table.add_row("" if place else "checks", Text(words, style))
+        table.add_row("course", Clipped(course, detail.fact_lines))
+    checks = [Text(words, _CHECK_STYLES[ok]) for words, ok in check_words(status.rollout, now_ms)]
+    if checks and not detail.airy:
+        checks = [Text(", ").join(checks)]
+    for place, words in enumerate(checks):
+        table.add_row("" if place else "checks", Clipped(words, detail.fact_lines))
 
 
-def _summary(status: ModelStatus, now_ms: int) -> Table:
+def _summary(status: ModelStatus, now_ms: int, detail: Detail) -> Table:
     table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold")
+    table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     if status.weights:
         table.add_row("split", split_bar(status))
-    _course_rows(table, status, now_ms)
-    for name, words in _facts(status, now_ms):
-        table.add_row(name, Text(words, style="cyan" if words.startswith("headgate ") else ""))
+    _course_rows(table, status, now_ms, detail)
+    for name, words in _shown_facts(status, now_ms, detail):
+        is_command = words.startswith("headgate ")  # half a command is of no use
+        lines = max(detail.fact_lines, 2 if is_command else 1)
+        style = "cyan" if is_command else _ANSWER_STYLES.get(words.partition(":")[0], "")
+        table.add_row(name, Clipped(Text(words, style=style), lines))
     return table
 
 
-def _rows(status: ModelStatus, windows: Sequence[int]) -> Iterable[tuple[str, WindowRow]]:
-    for version in status.versions:
-        for row in version.windows:
-            if row.window_s in windows and (version.role or row.outcomes):
-                yield phrases.version_label(version), row
-
-
-def _window(row: WindowRow) -> str:
-    return say_duration(row.window_s * 1000) if row.window_s else "in all"
-
-
-def _cells(row: WindowRow) -> tuple[str, ...]:
-    cost = None if row.cost_mean_usd is None else row.cost_mean_usd * 1000
-    return (
-        phrases.number(row.requests_per_s, 1),
-        phrases.number(row.requests),
-        phrases.number(row.latency_p50_ms),
-        phrases.number(row.latency_p95_ms),
-        phrases.percent(row.error_rate),
-        phrases.number(row.rating_mean, 2),
-        phrases.percent(row.hallucination_rate),
-        phrases.number(row.safety_violations),
-        phrases.number(cost, 2),
-    )
-
-
-class _Versions:
-    """The versions' numbers; on a narrow terminal the columns that matter most."""
-
-    def __init__(self, status: ModelStatus, windows: Sequence[int]) -> None:
-        self._rows = list(_rows(status, windows))
-
-    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
-        columns = COLUMNS if options.max_width >= ALL_COLUMNS_WIDTH else NARROW_COLUMNS
-        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), expand=True)
-        table.add_column("version", overflow="fold")
-        table.add_column("window", justify="right", no_wrap=True)
-        for name in columns:
-            table.add_column(name, justify="right", no_wrap=True)
-        shown = ""
-        for version, row in self._rows:
-            cells = dict(zip(COLUMNS, _cells(row), strict=True))
-            label = Text("" if version == shown else version)
-            table.add_row(label, _window(row), *(cells[name] for name in columns))
-            shown = version
-        yield table
+def _shown_facts(status: ModelStatus, now_ms: int, detail: Detail) -> list[tuple[str, str]]:
+    """The facts that there is room for; how many commands are left out is told."""
+    rooms = {"how sure": detail.sure, "you can": detail.commands, "as of": ALL * detail.airy}
+    groups: dict[str, list[str]] = {}
+    for name, words in _facts(status, now_ms):
+        groups.setdefault(name or next(reversed(groups)), []).append(words)
+    shown = []
+    for name, lines in groups.items():
+        kept = lines[: rooms.get(name, ALL)]
+        if name == "you can" and len(kept) < len(lines):
+            kept[-1] += f"  (+{len(lines) - len(kept)}: headgate status)"
+        shown += _listed(name, kept)
+    return shown
 
 
 def _triggers(status: ModelStatus, told: Iterable[TriggerStatus], now_ms: int) -> Table:
@@ -225,16 +199,21 @@ def _due(deadline_ms: int | None, now_ms: int) -> str:
     return "" if deadline_ms is None else f" [deadline {countdown(deadline_ms, now_ms)}]"
 
 
-def _alerts(status: ModelStatus, now_ms: int) -> Iterable[RenderableType]:
+def _alerts(status: ModelStatus, now_ms: int) -> Iterable[Text]:
     for alert in status.alerts:
         style = "bold red" if alert.severity == "critical" else "yellow"
         text = Text(f"{alert.state} {alert.alert_id}{_due(alert.deadline_ms, now_ms)} ", style)
         yield text.append(alert.sentence, style="default not bold")
 
 
-def _routers(status: ModelStatus, now_ms: int) -> Text:
+def is_behind(status: ModelStatus, router: RouterStatus) -> bool:
+    """Whether a router is not known to obey the split in force, or refuses commands."""
+    return not router.live or router.revision < status.revision or bool(router.refused)
+
+
+def _routers(status: ModelStatus, routers: Iterable[RouterStatus], now_ms: int) -> Text:
     said = []
-    for router in status.routers:
+    for router in routers:
         heard = say_duration(max(0, now_ms - router.heard_ms))
         behind = "" if router.revision >= status.revision else " (behind)"
         live = "" if router.live else f", not heard for {heard}"

@@ -113,6 +113,15 @@ def opens_at_ms(calendar: Calendar, now_ms: int) -> int | None:
     return None
 
 
+def opens_words(calendar: Calendar, now_ms: int) -> str:
+    """When a rollout may advance again, for a sentence; '' while it may."""
+    at_ms = opens_at_ms(calendar, now_ms)
+    if at_ms is None:
+        return f"it does not open within {_SEARCH_DAYS} days"
+    at = datetime.fromtimestamp(at_ms / 1000, zone_of(calendar.time_zone))
+    return f"it opens {at:%a %Y-%m-%d %H:%M %Z}" if at_ms > now_ms else ""
+
+
 def _not_before_ms(calendar: Calendar, at_ms: int) -> int:
     """`at_ms`, or the end of what keeps the calendar closed then."""
     zone = zone_of(calendar.time_zone)

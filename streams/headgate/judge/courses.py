@@ -51,6 +51,8 @@ def step_problem(step: Step) -> str:
         return "a hold lasts at most 26w"
     if step.max_hold_ms < step.hold_ms:
         return "max_hold is shorter than hold"
+    if step.review and step.weight == BASIS_POINTS:
+        return "a review at 100 % has nobody to compare with; leave it out, or give less"
     return ""
 
 

@@ -215,7 +215,7 @@ def parse_policy(content: dict[str, Any]) -> Policy:
         rows = error.errors()
         own = [row for row in rows if _is_own(row, rows)]
         raise PolicyError(
-            [(".".join(map(str, row["loc"])) or "$", row["msg"]) for row in own]
+            [(".".join(map(str, row["loc"])) or "$", _rule_of(row["msg"])) for row in own]
         ) from error
 
 
@@ -235,6 +235,10 @@ def policy_in_force(digest: str, content: dict[str, Any]) -> Policy:
         _in_force.clear()
     _in_force[digest] = content, policy
     return policy
+
+
+def _rule_of(message: str) -> str:
+    return message.removeprefix("Value error, ")
 
 
 def _is_own(row: Any, rows: list[Any]) -> bool:

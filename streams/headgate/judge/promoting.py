@@ -91,7 +91,7 @@ def _not_good(
     samples = evidence.triggers.get(trigger.name, UNTESTED).total.candidate
     if good is None or not samples:
         return Lacking(trigger.name, f"no {unit} to prove it by yet")
-    words = f"evidence {e_value(good):.3g} of {e_value(needed):.3g}"
+    words = f"evidence {_odds(good)} of {_odds(needed)}"
     # Evidence grows in proportion to samples while nothing changes.
     more = samples * (needed - good) / good if good > 0 else inf
     return Lacking(trigger.name, words, ceil(more) if more <= MAX_MORE else None, unit)
@@ -100,10 +100,17 @@ def _not_good(
 def _leaning(policy: Policy, evidence: Evidence) -> list[Lacking | None]:
     log_e = combine(policy, evidence).log_e
     return [
-        Lacking(name, f"leans towards a breach, evidence {e_value(log_e[name]):.3g}")
+        Lacking(name, f"leans towards a breach, evidence {_odds(log_e[name])}")
         for name in weights_of(policy)
         if log_e[name] >= 0
     ]
+
+
+def _odds(log_e: float) -> str:
+    """Evidence to 1 as far as anybody wants to read it."""
+    if log_e > log(1e6):
+        return "over 1,000,000"
+    return f"{e_value(log_e):.3g}" if log_e > log(1e-3) else "under 0.001"
 
 
 def _unchecked(policy: Policy, checked: int | None) -> Lacking | None:

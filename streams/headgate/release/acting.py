@@ -92,7 +92,10 @@ def _roll_back(
         f"{due[0][2].sentence}{target.words}"
     )
     told = changed(before, state)
-    _audit(turn, state, due, decision, sentence, target=target, would_have=False, **told)
+    judged = _judged(before, bad)
+    _audit(
+        turn, state, due, decision, sentence, target=target, judged=judged, would_have=False, **told
+    )
     for _, incident, _ in due:
         state = incidents.escalate(turn, state, incident, decision, sentence)
     others = [kept for kept in state.incidents.values() if _is_ended(kept)]
@@ -128,7 +131,10 @@ def _drop(
         f"{due[0][2].sentence} The others are compared anew."
     )
     told = changed(before, state)
-    _audit(turn, state, due, decision, sentence, target=target, would_have=False, **told)
+    judged = _judged(before, bad)
+    _audit(
+        turn, state, due, decision, sentence, target=target, judged=judged, would_have=False, **told
+    )
     for _, incident, _ in due:
         state = incidents.escalate(turn, state, incident, decision, sentence)
     own = [kept for kept in state.incidents.values() if kept.version == bad and not kept.acted]
@@ -146,10 +152,16 @@ def _would_have(
         f"Would have rolled {state.model} back from {watched.version} to {target.version}, "
         f"but it is in observe mode: {due[0][2].sentence}{target.words}"
     )
-    _audit(turn, state, due, decision, sentence, target=target, would_have=True)
+    judged = _judged(state, watched.version)
+    _audit(turn, state, due, decision, sentence, target=target, judged=judged, would_have=True)
     for _, incident, _ in due:
         state = incidents.escalate(turn, state, incident, decision, sentence)
     return state
+
+
+def _judged(state: ModelState, version: str) -> dict[str, str]:
+    """Who the numbers are about: a candidate beside stable, or the version in production."""
+    return {"version": version, "role": "production" if state.rollout is None else "candidate"}
 
 
 def _audit(
@@ -160,6 +172,7 @@ def _audit(
     sentence: str,
     *,
     target: Target,
+    judged: dict[str, str],
     would_have: bool,
     **told: dict[str, Any],
 ) -> None:
@@ -174,6 +187,7 @@ def _audit(
         reasons=tuple(because(seen) for _, _, seen in due),
         **told,
         details={
+            **judged,
             "alerts": [incident.alert_id for _, incident, _ in due],
             "target": target.version,
             "target_because": target.because,

@@ -17,10 +17,10 @@ from headgate.judge.durations import say_duration
 from headgate.judge.policy import Trigger
 from headgate.judge.verdicts import Assessment
 from headgate.registry.differences import say_how_asked
-from headgate.release.courses.course import BlueGreen
-from headgate.release.state import Incident, ModelState, Watched
+from headgate.release.courses.course import BlueGreen, Experiment
+from headgate.release.state import Incident, ModelState, Rollout, Watched
 from headgate.release.turn import RUNBOOK, Turn
-from headgate.vocabulary import AlertKind, AlertState, Mode, Severity
+from headgate.vocabulary import AbVerdict, AlertKind, AlertState, Mode, Severity
 from headgate.wire.alerts import Alert
 
 
@@ -216,9 +216,7 @@ def _commands(state: ModelState, incident: Incident) -> tuple[str, ...]:
             f"headgate rollout history {model}",
         )
     if state.rollout is not None and incident.kind is AlertKind.ROLLOUT_WAITING:
-        commands.append(f"headgate rollout resume {model}")
-        commands.append(f"headgate rollout skip {model} --reason '...'")
-        commands.append(f"headgate rollout rollback {model} --reason 'alert {incident.alert_id}'")
+        commands += _decisions(state.rollout, model, f"alert {incident.alert_id}")
     if state.rollout is not None and incident.kind is AlertKind.OUTAGE_HOLD:
         commands.append(f"headgate rollout end-hold {model} --reason '...'")
     if incident.kind is AlertKind.BREACH and _can_go_back(state):
@@ -229,6 +227,20 @@ def _commands(state: ModelState, incident: Incident) -> tuple[str, ...]:
                 f"headgate defer {model} {incident.alert_id} --minutes 30 --reason '...'"
             )
     return tuple(commands)
+
+
+def _decisions(rollout: Rollout, model: str, why: str) -> tuple[str, ...]:
+    """How a person ends the waiting of a rollout."""
+    if isinstance(rollout.course, Experiment):
+        report = rollout.course.comparing.report
+        won = report is not None and report.verdict is AbVerdict.WINNER
+        winner = f" --winner {shlex.quote(report.leaders[0])}" if report is not None and won else ""
+        return (f"headgate ab stop {model}{winner}", f"headgate ab report {model}")
+    return (
+        f"headgate rollout resume {model}",
+        f"headgate rollout skip {model} --reason '...'",
+        f"headgate rollout rollback {model} --reason '{why}'",
+    )
 
 
 def _can_go_back(state: ModelState) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from headgate.release.courses.brakes import forbidding
 from headgate.release.courses.course import BlueGreen, Canary, Check, Comparing, Experiment, Stay
 from headgate.release.courses.going_on import share
 from headgate.release.courses.stays import proof_of
+from headgate.release.offers import running_commands
 from headgate.release.state import ModelState, Rollout
 from headgate.release.watched import evidence_of
 from headgate.vocabulary import AlertKind
@@ -62,7 +62,7 @@ def rollout_status(
         report=_report(state),
         next=coming.sentence,
         next_at_ms=coming.at_ms,
-        can=what_can_be_done(state, _ways_on(state, policy, proof, now_ms)),
+        can=running_commands(state, policy, proof, now_ms),
     )
 
 
@@ -215,49 +215,3 @@ def _after_stay(
     return Coming(
         f"{to.capitalize()}, if it stays proven good until the hold is over.{waits}", at_ms
     )
-
-
-def what_can_be_done(state: ModelState, ways_on: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Commands that would be admitted now, to paste into a shell."""
-    model, rollout = shlex.quote(state.model), state.rollout
-    if rollout is None:
-        started = f"headgate rollout start {model} --canary --candidate VERSION"
-        back = (f"headgate rollout rollback {model}",) if state.previous else ()
-        return (started, *back) if state.production else (f"headgate adopt {model} VERSION",)
-    course, commands = rollout.course, [f"headgate rollout rollback {model} --reason '...'"]
-    waits = course is not None and course.stay is not None and course.stay.waits
-    if rollout.paused is not None or waits:
-        commands.append(f"headgate rollout resume {model}")
-    if rollout.paused is None:
-        commands.append(f"headgate rollout pause {model}")
-    if forbidding(state) is not None or rollout.paused is not None:
-        return tuple(commands)
-    if isinstance(course, Experiment):
-        commands.append(f"headgate ab stop {model} --winner VERSION")
-        return tuple(commands)
-    commands += ways_on
-    if not isinstance(course, BlueGreen):
-        commands.append(f"headgate rollout set-weight {model} BASIS_POINTS")
-    if not isinstance(course, BlueGreen) or course.stay is not None:
-        commands.append(f"headgate rollout promote {model}")
-    return tuple(commands)
-
-
-def _ways_on(
-    state: ModelState, policy: Policy | None, proof: Promotion | None, now_ms: int
-) -> tuple[str, ...]:
-    """How a person can take the next step now; none while the calendar or a check forbids it."""
-    rollout = state.rollout
-    if rollout is None or rollout.course is None or policy is None:
-        return ()
-    if isinstance(rollout.course, Experiment):
-        return ()
-    if closed_because(policy.calendar, now_ms):
-        return ()
-    course, model = rollout.course, shlex.quote(state.model)
-    advance = f"headgate rollout advance {model}"
-    skip = f"headgate rollout skip {model} --reason '...'"
-    if isinstance(course, BlueGreen) and course.stay is None:
-        blue = blue_unready(state, policy.blue_green, rollout.stable, course.blue_ready, now_ms)
-        return () if blue or unpassed(policy.blue_green, course, now_ms) else (advance,)
-    return (advance, skip) if proof is None or proof.proven else (skip,)

@@ -4,50 +4,33 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from headgate.judge.policy import Policy
 from headgate.release import rollouts
 from headgate.release.compatible import check_candidate, check_stable, choose_target
 from headgate.release.courses import blue_green, canary
-from headgate.release.courses.brakes import check_may_go_on, check_revision, running
+from headgate.release.courses.brakes import (
+    check_calendar,
+    check_may_go_on,
+    check_revision,
+    running,
+)
+from headgate.release.courses.candidates import check_startable
 from headgate.release.courses.course import BlueGreen, Experiment
 from headgate.release.courses.going_on import end_incidents, share
 from headgate.release.courses.starting import Asked, plan_of
 from headgate.release.refusals import RefusedError
 from headgate.release.reversing import roll_back
-from headgate.release.state import ModelState
+from headgate.release.state import ModelState, Rollout
 from headgate.release.turn import Turn
 from headgate.wire.requests import Promote, Rollback, SetWeight, StartRollout, StopTest
 
 
 def start_rollout(turn: Turn, state: ModelState, request: StartRollout) -> tuple[ModelState, str]:
     """Give a candidate its first share beside the version in production."""
-    model = state.model
-    if not state.production or state.policy is None:
-        raise RefusedError(
-            f"{model} has no production version yet.",
-            f"headgate adopt {model} {request.stable}",
-        )
-    if state.rollout is not None:
-        raise RefusedError(
-            f"A rollout of {state.rollout.candidate} is running; one at a time per model.",
-            f"headgate rollout promote {model}, or headgate rollout rollback {model}",
-        )
-    if request.stable != state.production:
-        raise RefusedError(
-            f"{request.stable} is not in production; {state.production} is.",
-            f"headgate rollout start {model} --stable {state.production} "
-            f"--candidate {request.candidate} --weight {request.weight}",
-        )
-    if request.candidate == request.stable:
-        raise RefusedError(
-            f"{request.candidate} is in production already.", "Name another candidate."
-        )
-    for version in _candidates(request):
-        check_candidate(state, version)
-    _check_overrides(state, request)
-    policy = rollouts.policy_of(state)
-    if policy is None:
-        raise RefusedError(f"{model} has no policy.", f"headgate policy apply {model} FILE")
+    policy = _startable(state, request)
     plan = plan_of(Asked(state, policy, request, turn.now_ms))
+    if any(row.weight for row in plan.weights[:-1]):
+        check_calendar(policy, turn.now_ms)
     state = rollouts.start(
         turn,
         state,
@@ -57,6 +40,40 @@ def start_rollout(turn: Turn, state: ModelState, request: StartRollout) -> tuple
         course=plan.course,
     )
     return state, f"Started: {plan.sentence}"
+
+
+def _startable(state: ModelState, request: StartRollout) -> Policy:
+    """The policy that a rollout would be judged by. Raises `RefusedError` where none may begin."""
+    model, policy = state.model, rollouts.policy_of(state)
+    if not state.production or policy is None:
+        raise RefusedError(
+            f"{model} has no production version yet.",
+            f"headgate adopt {model} {request.stable}",
+        )
+    if state.rollout is not None:
+        raise RefusedError(
+            f"A rollout of {state.rollout.candidate} is running; one at a time per model.",
+            f"{_ending(state.rollout, model)}, or headgate rollout rollback {model}",
+        )
+    if request.stable != state.production:
+        raise RefusedError(
+            f"{request.stable} is not in production; {state.production} is.",
+            f"Leave --stable out, or say --stable {state.production}.",
+        )
+    if request.candidate == request.stable:
+        raise RefusedError(
+            f"{request.candidate} is in production already.", "Name another candidate."
+        )
+    for version in _candidates(request):
+        check_startable(state, policy, version)
+        check_candidate(state, version)
+    _check_overrides(state, request)
+    return policy
+
+
+def _ending(rollout: Rollout, model: str) -> str:
+    test = isinstance(rollout.course, Experiment)
+    return f"headgate ab stop {model}" if test else f"headgate rollout promote {model}"
 
 
 def _candidates(request: StartRollout) -> tuple[str, ...]:
@@ -84,9 +101,9 @@ def _check_overrides(state: ModelState, request: StartRollout) -> None:
 def set_weight(turn: Turn, state: ModelState, request: SetWeight) -> tuple[ModelState, str]:
     """Another share for the candidate; more only where nothing forbids it."""
     rollout = running(state)
+    check_revision(state, request)
     if request.weight == rollout.weight:
         return state, f"{rollout.candidate} has {share(rollout.weight)} already."
-    check_revision(state, request)
     if isinstance(rollout.course, BlueGreen):
         raise RefusedError(
             "A blue-green rollout has no shares: green takes nothing or everything.",
@@ -100,6 +117,7 @@ def set_weight(turn: Turn, state: ModelState, request: SetWeight) -> tuple[Model
     policy = rollouts.policy_of(state)
     if request.weight > rollout.weight:
         check_may_go_on(state, policy, turn.now_ms)
+        canary.check_is_no_promotion(state, request.weight)
         check_candidate(state, rollout.candidate)
     else:
         check_stable(state, rollout.stable)

@@ -14,7 +14,8 @@ from headgate.release.freshness import blindness
 from headgate.release.incidents import alert_of, find
 from headgate.release.lifecycles import life_of
 from headgate.release.looking import Judged, judge
-from headgate.release.outlook import rollout_status, what_can_be_done
+from headgate.release.offers import idle_commands
+from headgate.release.outlook import rollout_status
 from headgate.release.reasons import because
 from headgate.release.recovery import live_routers
 from headgate.release.rollouts import policy_of
@@ -68,7 +69,7 @@ def model_status(state: PartitionState, model: ModelState) -> ModelStatus:
         decision_id=command.decision_id if command else "",
         weights=command.weights if command else (),
         rollout=rollout,
-        can=rollout.can if rollout is not None else what_can_be_done(model),
+        can=rollout.can if rollout else idle_commands(model, policy_of(model), state.time_ms),
         watch=_watch(model),
         versions=_versions(state, model),
         triggers=_triggers(model, judged),

@@ -20,7 +20,7 @@ from headgate.vocabulary import PANE_MS
 from headgate.wire.requests import AnyRequest, Request
 
 Name = Annotated[str, Field(min_length=1, max_length=128)]
-Ending = Literal["promoted", "rolled_back", "waiting", "running", "not_started"]
+Ending = Literal["promoted", "rolled_back", "stopped", "waiting", "running", "not_started"]
 ENDINGS: tuple[str, ...] = get_args(Ending)
 
 REQUESTS: dict[str, type[Request]] = {

@@ -100,6 +100,8 @@ class Telling:
         at_ms = self._since(command.issued_at_ms)
         self.weights.append((at_ms, {arm.version: arm.weight for arm in command.weights}))
         ending: Any = _ENDS.get(command.action)
+        if command.rollout_id and not ending and len(command.weights) == 1:
+            ending = "stopped"
         if ending:
             because = command.reasons if command.action is Action.ROLLBACK else ()
             trigger = because[0].trigger if because else ""

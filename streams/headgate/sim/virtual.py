@@ -17,6 +17,7 @@ import numpy as np
 from headgate.measure.cells import Cell, merge
 from headgate.measure.windows import Row
 from headgate.release.clocks import Position
+from headgate.release.courses.course import Experiment
 from headgate.release.fold import step
 from headgate.release.state import ModelState, PartitionState
 from headgate.release.turn import Publish
@@ -24,6 +25,7 @@ from headgate.sim.drawing import draw
 from headgate.sim.panes import OpenPane
 from headgate.sim.routers import Routers, SimulatedRouter
 from headgate.sim.script import MODEL, OPERATOR, Script
+from headgate.sim.slotting import slotted
 from headgate.sim.telling import Telling, Told, turns
 from headgate.sim.users import Users
 from headgate.sim.world import World
@@ -57,7 +59,8 @@ class Simulation:
         self._start_ms = script.starts_ms
         self.now_ms = self._start_ms - script.before
         self.state = PartitionState(ledger_partition=0)
-        users, serving, routing = np.random.SeedSequence(seed).spawn(3)
+        users, serving, routing, slotting = np.random.SeedSequence(seed).spawn(4)
+        self._slotting = np.random.default_rng(slotting)
         self._rng, self._delays = np.random.default_rng(serving), np.random.default_rng(routing)
         self.users = Users(script.users.count, script.users.spread, int(users.generate_state(1)[0]))
         self.routers = Routers(MODEL, script.routers.count, self.now_ms)
@@ -218,7 +221,15 @@ class Simulation:
                     requests = self._choose(row, [(r, s * rate * share) for r, s in loads])
                     failed = self._draw(row, requests, at_ms, heard)
                     self.telling.served(table, arm, requests, failed, at_ms)
-        return {row: merge(cells) for row, cells in heard.items()}
+        whole = {row: merge(cells) for row, cells in heard.items()}
+        if not self._compares():
+            return whole
+        return {row: slotted(self._slotting, cell) for row, cell in whole.items()}
+
+    def _compares(self) -> bool:
+        """Whether an A/B test runs: only that asks which user's a request was."""
+        rollout = self.model.rollout if self.model is not None else None
+        return rollout is not None and isinstance(rollout.course, Experiment)
 
     def _choose(self, row: Row, expected: list[tuple[SimulatedRouter, float]]) -> int:
         """How many requests the routers sent to a version: Poisson, each its own."""

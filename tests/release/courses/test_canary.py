@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from headgate.release.courses.course import Canary
 from headgate.vocabulary import Action, AlertKind, AlertState, Mode, RolloutKind
 from headgate.wire.requests import (
@@ -14,6 +18,7 @@ from headgate.wire.requests import (
     SetMode,
     SetWeight,
     Skip,
+    SplitRequest,
     Step,
     digest_of_request,
 )
@@ -166,9 +171,9 @@ def test_a_metric_that_stays_unknown_pauses_the_rollout() -> None:
 
 
 def test_a_freeze_holds_the_canary_and_no_rollback() -> None:
-    freeze = {"since": "2023-11-14T00:00", "until": "2023-11-16T00:00", "reason": "fair"}
+    freeze = {"since": "2023-11-14T22:14", "until": "2023-11-16T00:00", "reason": "fair"}
     bench = adopted(calendar={"freezes": [freeze]})
-    start_canary(bench)
+    assert start_canary(bench).event == "accepted"  # nine seconds before it
     bench.serve(200, v1=GOOD, v2=GOOD)
     assert _course(bench).at == 0
     refused = bench.request(Advance)
@@ -212,21 +217,52 @@ def test_a_promotion_before_its_time_waits_for_a_second_person() -> None:
     assert bench.model.production == "v2"
 
 
-def test_of_two_operators_at_once_the_second_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (SetWeight, {"weight": 8_000}),
+        (SetWeight, {"weight": 2_000}),  # the very same
+        (Advance, {}),
+        (Skip, {"reason": "known"}),
+        (Promote, {}),
+    ],
+)
+def test_of_two_operators_who_saw_the_same_split_the_second_is_refused(
+    kind: type[SplitRequest], fields: dict[str, Any]
+) -> None:
     bench = adopted()
     start_canary(bench)
-    bench.serve(60, v1=GOOD, v2=GOOD)
-    seen = bench.commands[-1].revision - 1
-    refused = bench.request(SetWeight, weight=8_000, if_revision=seen, operator="bob")
+    bench.serve(30, v1=GOOD, v2=GOOD)
+    seen = bench.commands[-1].revision
+    assert bench.request(SetWeight, weight=2_000, if_revision=seen).event == "accepted"
+    refused = bench.request(kind, operator="bob", if_revision=seen, **fields)
     assert refused.event == "refused"
-    assert "changed the split meanwhile" in refused.sentence
+    assert "ann changed the split meanwhile" in refused.sentence
+    assert "headgate status support" in refused.remedy
+    assert weights(bench)[-1] == {"v2": 2_000, "v1": 8_000}
+
+
+def test_all_of_the_traffic_by_hand_is_a_promotion_and_asks_for_what_one_asks_for() -> None:
+    steps = [{"weight": 1000, "hold": "1m", "review": True}, {"weight": 10_000, "hold": "1m"}]
+    bench = adopted(canary={"steps": steps})
+    start_canary(bench)
+    refused = bench.request(SetWeight, weight=10_000)
+    assert (refused.event, refused.remedy[:29]) == ("refused", "headgate rollout promote supp")
+    assert "its review would be passed over" in refused.sentence
+    assert bench.request(SetWeight, weight=9_999).event == "accepted"
+    bench.serve(70, v1=GOOD, v2=GOOD)
+    assert _course(bench).at == 1  # where all of it is what the step says
+    assert bench.request(SetWeight, weight=100).event == "accepted"
+    assert bench.request(SetWeight, weight=10_000).event == "accepted"
 
 
 def test_steps_that_fall_or_hold_for_nothing_are_refused() -> None:
     bench = adopted()
     second = Step(weight=500, hold_ms=1_000, max_hold_ms=2_000)
     falls = (Step(weight=1_000, hold_ms=1_000, max_hold_ms=2_000), second)
-    for steps in (falls, (second, second), (Step(weight=500, hold_ms=9, max_hold_ms=1),)):
+    short = Step(weight=500, hold_ms=9, max_hold_ms=1)
+    alone = Step(weight=10_000, hold_ms=1_000, max_hold_ms=2_000, review=True)
+    for steps in (falls, (second, second), (short,), (second, alone)):
         assert start_canary(bench, steps=steps).event == "refused"
     assert bench.start(500, kind=RolloutKind.CANARY).event == "refused"  # that is a manual one's
     assert start_canary(bench, steps=(second,)).event == "accepted"

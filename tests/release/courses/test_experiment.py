@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from headgate.release.courses.comparing import of_rollout
-from headgate.vocabulary import AbVerdict, AlertKind, Mode, Status, Topic
+from headgate.vocabulary import AbVerdict, AlertKind, AlertState, Mode, Status, Topic
 from headgate.wire.messages import AUDIT
 from headgate.wire.reports import TestReport
 from headgate.wire.requests import Promote, SetMode, SetWeight, StopTest
@@ -40,6 +40,10 @@ def test_a_better_version_wins_and_somebody_stops_the_test() -> None:
     assert [arm.requests for arm in report.arms] == [9_600, 9_600]
     told = [alert for alert in bench.alerts if alert.kind is AlertKind.ROLLOUT_WAITING]
     assert "v2 wins" in told[0].sentence
+    assert told[0].commands[1:] == (
+        "headgate ab stop support --winner v2",
+        "headgate ab report support",
+    )
     assert [row.event for row in bench.audit].count("test_decided") == 1
     assert all(AUDIT.decode(row.value) for row in bench.records if row.topic is Topic.AUDIT)
     assert bench.request(StopTest, winner="v2").event == "accepted"
@@ -94,6 +98,26 @@ def test_misrouted_requests_void_the_test_for_good() -> None:
     assert "another version than their router chose" in report.void
     voids = [alert for alert in bench.alerts if alert.kind is AlertKind.TEST_VOID]
     assert len(voids) == 1
+
+
+def test_a_review_that_begins_anew_while_it_is_misled_keeps_its_alert() -> None:
+    bench = adopted(canary={"steps": [{"weight": 5000, "hold": "1h", "review": True}]})
+    start_canary(bench)
+    bench.serve(10, v1=RATED, v2=RATED)
+    bench.serve(2, v1=replace(RATED, buckets=(0, 10)), v2=RATED)
+    bench.request(SetWeight, weight=6_000)
+    bench.serve(10, v1=RATED, v2=RATED)
+    assert _voids(bench) == [AlertState.FIRING]
+    bench.serve(310, v1=RATED, v2=RATED)  # nothing misleads any more
+    bench.request(SetWeight, weight=7_000)
+    bench.serve(2, v1=RATED, v2=RATED)
+    assert _voids(bench) == [AlertState.FIRING, AlertState.RESOLVED]
+    bench.serve(2, v1=replace(RATED, buckets=(0, 10)), v2=RATED)
+    assert _voids(bench) == [AlertState.FIRING, AlertState.RESOLVED, AlertState.FIRING]
+
+
+def _voids(bench: LedgerBench) -> list[AlertState]:
+    return [alert.state for alert in bench.alerts if alert.kind is AlertKind.TEST_VOID]
 
 
 def test_shares_are_fixed_and_it_ends_only_by_stopping() -> None:

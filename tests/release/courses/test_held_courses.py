@@ -21,10 +21,22 @@ from headgate.wire.requests import (
 )
 from support.course_calendar import FROZEN
 from support.course_stage import Stage
-from support.courses import BAD, GOOD, adopted, quick_policy, start_blue_green, start_canary
+from support.courses import (
+    BAD,
+    GOOD,
+    adopted,
+    quick_policy,
+    start_ab,
+    start_blue_green,
+    start_canary,
+)
 from support.ledger import LedgerBench, Traffic
 
 FAST = Traffic(requests=900, error_rate=0.02)
+FAIR = {
+    "freezes": [{"since": "2023-11-14T00:00", "until": "2023-11-16T00:00", "reason": "fair"}],
+    "business_hours": {"since": "09:00", "until": "17:00"},
+}
 LONG = [{"weight": 1000, "hold": "1w"}, {"weight": 5000, "hold": "1w"}]
 
 
@@ -116,6 +128,49 @@ def test_a_pause_or_a_freeze_holds_a_weight_and_a_promotion_by_hand_but_no_step_
         assert bench.request(Promote).event == "refused"
         assert bench.request(SetWeight, weight=100).event == "accepted"
         assert bench.request(Rollback).event == "accepted"
+
+
+def test_in_a_freeze_no_rollout_begins_that_gives_a_candidate_traffic() -> None:
+    bench = adopted(calendar=FAIR)
+    given = len(bench.commands)
+    for refused in (
+        start_canary(bench),
+        bench.start(500),
+        start_ab(bench, ("v2", 5_000), ("v1", 5_000)),
+    ):
+        assert refused.event == "refused"
+        assert "a freeze lasts until 2023-11-16 00:00 UTC (fair)" in refused.sentence
+        assert "it opens Thu 2023-11-16 09:00 UTC" in refused.sentence  # business hours, too
+        assert "apply a policy with another calendar" in refused.remedy
+    assert len(bench.commands) == given
+    assert bench.model.rollout is None
+
+
+def test_what_gives_no_traffic_may_begin_in_a_freeze_but_takes_over_after_it() -> None:
+    bench = adopted(calendar=FAIR)
+    assert bench.start(0).event == "accepted"
+    assert bench.request(SetWeight, weight=1).event == "refused"
+    assert bench.request(Rollback).event == "accepted"
+    assert start_blue_green(bench, "v3").event == "accepted"
+    for check in ("answers", "schema"):
+        bench.request(ReportCheck, version="v3", check=check, passed=True)
+    bench.serve(1, v1=GOOD)
+    for refused in (bench.request(Advance), bench.request(Skip, reason="x")):
+        assert (refused.event, "fair" in refused.sentence) == ("refused", True)
+    bench.request(ApplyPolicy, policy=quick_policy())  # the way out for an emergency, on audit
+    assert bench.request(Advance).event == "accepted"
+
+
+def test_what_was_asked_for_before_a_freeze_is_not_approved_within_it() -> None:
+    bench = adopted()
+    start_canary(bench)
+    assert bench.request(Promote).event == "waiting"
+    waiting = next(iter(bench.model.waiting.values())).request
+    bench.request(ApplyPolicy, policy=quick_policy(calendar=FAIR))
+    approval = {"approves": waiting.request_id, "digest": digest_of_request(waiting)}
+    refused = bench.request(Approve, operator="bob", **approval)
+    assert (refused.event, "fair" in refused.sentence) == ("refused", True)
+    assert bench.model.production == "v1"
 
 
 def test_while_telemetry_is_stale_nobody_advances_and_a_promotion_waits() -> None:

@@ -6,8 +6,17 @@ from headgate.release.status import model_status
 from headgate.vocabulary import AlertKind, AlertState
 from headgate.wire.codec import encode
 from headgate.wire.messages import AUDIT
-from headgate.wire.requests import Advance, Pause, ReportCheck, Skip
-from support.courses import BAD, GOOD, adopted, start_blue_green, start_canary
+from headgate.wire.requests import Advance, ApplyPolicy, Pause, ReportCheck, Skip, StopTest
+from support.course_calendar import FROZEN
+from support.courses import (
+    BAD,
+    GOOD,
+    adopted,
+    quick_policy,
+    start_ab,
+    start_blue_green,
+    start_canary,
+)
 from support.ledger import LedgerBench, Traffic
 
 SLOW = {"steps": [{"weight": 1000, "hold": "1w"}, {"weight": 5000, "hold": "1w"}]}
@@ -29,12 +38,28 @@ def test_advance_is_offered_once_everything_is_proven_and_skip_before() -> None:
 
 
 def test_while_the_calendar_is_closed_no_step_is_offered() -> None:
-    frozen = {"freezes": [{"since": "2020-01-01T00:00", "until": "2040-01-01T00:00"}]}
-    bench = adopted(canary=SLOW, calendar=frozen)
+    bench = adopted(canary=SLOW)
     start_canary(bench)
-    assert "skip" not in _can(bench)
+    bench.request(ApplyPolicy, policy=quick_policy(canary=SLOW, calendar=FROZEN))
+    assert not [word for word in ("skip", "promote", "set-weight") if word in _can(bench)]
     assert bench.request(Skip, reason="x").event == "refused"
     assert "rollback" in _can(bench)
+
+
+def test_while_the_calendar_is_closed_only_green_is_offered_to_be_started() -> None:
+    bench = adopted(calendar=FROZEN)
+    assert "headgate rollout start support --blue-green" in _can(bench)
+    assert "--canary" not in _can(bench)
+
+
+def test_a_test_that_may_not_be_won_now_can_still_be_stopped() -> None:
+    bench = adopted()
+    start_ab(bench, ("v2", 5_000), ("v1", 5_000))
+    assert "headgate ab stop support --winner VERSION" in _can(bench)
+    bench.request(ApplyPolicy, policy=quick_policy(calendar=FROZEN))
+    assert _can(bench).endswith("headgate ab stop support")
+    assert bench.request(StopTest, winner="v2").event == "refused"
+    assert bench.request(StopTest).event == "accepted"
 
 
 def test_the_cutover_is_offered_once_every_check_has_passed() -> None:

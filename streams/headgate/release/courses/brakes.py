@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headgate.judge.calendar import closed_because
+from headgate.judge.calendar import closed_because, opens_words
 from headgate.judge.policy import Policy
 from headgate.release.refusals import RefusedError
 from headgate.release.state import Incident, ModelState, Rollout
@@ -42,22 +42,33 @@ def check_may_go_on(state: ModelState, policy: Policy | None, now_ms: int) -> No
             f"headgate rollout resume {state.model}",
         )
     check_nothing_forbids(state)
+    check_calendar(policy, now_ms)
+
+
+def check_calendar(policy: Policy | None, now_ms: int) -> None:
+    """Raises `RefusedError` while the calendar gives no candidate more traffic."""
     closed = closed_because(policy.calendar, now_ms) if policy is not None else ""
-    if closed:
-        raise RefusedError(
-            f"Nothing advances now: {closed}.",
-            "Wait, or apply a policy with another calendar; a rollback works at any time.",
-        )
+    if policy is None or not closed:
+        return
+    raise RefusedError(
+        f"No candidate gets more traffic now: {closed}; {opens_words(policy.calendar, now_ms)}.",
+        "Wait until then or, in an emergency, apply a policy with another calendar; a rollback "
+        "works at any time.",
+    )
 
 
 def running(state: ModelState) -> Rollout:
     """The rollout that runs. Raises `RefusedError` where none does."""
-    if state.rollout is None:
-        raise RefusedError(
-            f"{state.model} has no running rollout.",
-            f"headgate rollout start {state.model} --candidate ...",
-        )
-    return state.rollout
+    if state.rollout is not None:
+        return state.rollout
+    command, how = state.command, ""
+    if command is not None and command.rollout_id:
+        how = f": {command.rollout_id} ended by {command.decision_id} ({command.action})"
+    raise RefusedError(
+        f"{state.model} has no running rollout{how}.",
+        f"headgate rollout history {state.model}; to begin another: headgate rollout start "
+        f"{state.model} --canary --candidate VERSION",
+    )
 
 
 def check_revision(state: ModelState, request: SplitRequest) -> None:

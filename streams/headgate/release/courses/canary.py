@@ -13,6 +13,7 @@ from headgate.release.refusals import RefusedError
 from headgate.release.splits import next_revision, shared
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
+from headgate.vocabulary import BASIS_POINTS
 from headgate.wire.control import Weight
 from headgate.wire.requests import StartRollout, Step
 
@@ -65,6 +66,23 @@ def go_on(
     stay = stay_at(state, policy, step, shared(*names, weight), turn.now_ms)
     there = replace(course, at=course.at + 1, stay=stay)
     return widen(turn, state, policy, there, operator=operator, why=why)
+
+
+def check_is_no_promotion(state: ModelState, weight: int) -> None:
+    """Raises `RefusedError` where a weight by hand would leave stable nothing before its step does:
+    a promotion in all but name, past its proofs, its review and a second person.
+    """
+    rollout = state.rollout
+    if rollout is None or not isinstance(rollout.course, Canary) or weight < BASIS_POINTS:
+        return
+    step = rollout.course.stay.step
+    if step.weight == BASIS_POINTS:
+        return
+    over = ", and its review would be passed over" if step.review else ""
+    raise RefusedError(
+        f"At 100 % {rollout.candidate} would be promoted in all but name{over}.",
+        f"headgate rollout promote {state.model}, or give it less",
+    )
 
 
 def with_new_review(state: ModelState, policy: Policy, weight: int, now_ms: int) -> ModelState:

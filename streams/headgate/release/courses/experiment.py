@@ -93,6 +93,7 @@ def without_arm(state: ModelState, policy: Policy, now_ms: int) -> ModelState:
 def follow(turn: Turn, state: ModelState, policy: Policy) -> ModelState:
     """Read the test when that is due, void it where it misleads, and tell of its verdict."""
     known = comparing.of_rollout(state)
+    state = _no_longer_void(turn, state, known)
     if known is None:
         return state
     now, misleading = known, _misleading(state)
@@ -112,7 +113,17 @@ def _misleading(state: ModelState) -> Incident | None:
     return open_now[0] if open_now else None
 
 
+def _no_longer_void(turn: Turn, state: ModelState, now: Comparing | None) -> ModelState:
+    """What was void is over once it began anew, unless that is misled by the same."""
+    told = incidents.find(state, AlertKind.TEST_VOID, _SUBJECT)
+    if told is None or (now is not None and (now.void or _misleading(state) is not None)):
+        return state
+    return incidents.resolve(turn, state, told, "Over: another comparison began.")
+
+
 def _void(turn: Turn, state: ModelState, now: Comparing) -> ModelState:
+    if incidents.find(state, AlertKind.TEST_VOID, _SUBJECT) is not None:
+        return state
     return incidents.open_incident(
         turn,
         state,

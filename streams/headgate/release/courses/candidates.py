@@ -1,0 +1,47 @@
+"""Candidates: which versions may be started at all, before anybody asks whether they fit."""
+
+from __future__ import annotations
+
+import shlex
+
+from headgate.judge.policy import Policy
+from headgate.release.refusals import RefusedError
+from headgate.release.state import ModelState
+from headgate.vocabulary import Status
+
+MAX_NAMED = 5
+
+
+def check_startable(state: ModelState, policy: Policy, version: str) -> None:
+    """Raises `RefusedError` for a version that is not deployed, or that nobody registered while the
+    one in production is: a slip of the pen gets no traffic.
+    """
+    record, model, name = state.versions.get(version), state.model, shlex.quote(version)
+    status = record.status if record is not None else None
+    if status is Status.ARCHIVED:
+        raise RefusedError(
+            f"{version} is archived: it is not deployed any more.",
+            f"Deploy it, then headgate lifecycle redeploy {shlex.quote(model)} {name}, and start "
+            "it again.",
+        )
+    if status is Status.REMOVED:
+        raise RefusedError(
+            f"{version} was removed, and its number is spent.",
+            "Register what you want to serve as a new version: headgate registry apply FILE",
+        )
+    if status is Status.DEPRECATED:
+        raise RefusedError(
+            f"{version} is deprecated: it was replaced and takes no new traffic.",
+            f"headgate rollout rollback {shlex.quote(model)} goes back to the previous version; "
+            "else register it as a new version.",
+        )
+    specs = state.catalogue.specs
+    held = state.production in specs and policy.compatibility.allow_unknown is None
+    if not held or version in specs:
+        return
+    newest = ", ".join(list(specs)[-MAX_NAMED:])
+    raise RefusedError(
+        f"{version} is unknown: of {model} are registered {newest}.",
+        "Mend the name, or headgate registry apply FILE with it; a policy with "
+        "compatibility.allow_unknown: true lets unregistered versions start.",
+    )

@@ -1,0 +1,70 @@
+"""Offers: the commands that would be admitted now, to paste into a shell."""
+
+from __future__ import annotations
+
+import shlex
+
+from headgate.judge.calendar import closed_because
+from headgate.judge.policy import Policy
+from headgate.judge.promoting import Promotion
+from headgate.release.courses.blue_green import blue_unready, unpassed
+from headgate.release.courses.brakes import forbidding
+from headgate.release.courses.course import BlueGreen, Experiment
+from headgate.release.state import ModelState, Rollout
+
+
+def idle_commands(state: ModelState, policy: Policy | None, now_ms: int) -> tuple[str, ...]:
+    """Commands that would be admitted now that no rollout runs; green may come at any time."""
+    model = shlex.quote(state.model)
+    if not state.production:
+        return (f"headgate adopt {model} VERSION",)
+    way = "--blue-green" if _is_closed(policy, now_ms) else "--canary"
+    back = (f"headgate rollout rollback {model}",) if state.previous else ()
+    return (f"headgate rollout start {model} {way} --candidate VERSION", *back)
+
+
+def _is_closed(policy: Policy | None, now_ms: int) -> bool:
+    return policy is not None and bool(closed_because(policy.calendar, now_ms))
+
+
+def running_commands(
+    state: ModelState, policy: Policy | None, proof: Promotion | None, now_ms: int
+) -> tuple[str, ...]:
+    """Commands about the rollout that runs; none for more traffic where that is forbidden."""
+    model, rollout = shlex.quote(state.model), state.rollout
+    if rollout is None:
+        return ()
+    course, commands = rollout.course, [f"headgate rollout rollback {model} --reason '...'"]
+    waits = course is not None and course.stay is not None and course.stay.waits
+    if rollout.paused is not None or waits:
+        commands.append(f"headgate rollout resume {model}")
+    if rollout.paused is None:
+        commands.append(f"headgate rollout pause {model}")
+    no_more = forbidding(state) is not None or rollout.paused is not None
+    no_more = no_more or _is_closed(policy, now_ms)
+    if isinstance(course, Experiment):
+        winner = "" if no_more else " --winner VERSION"
+        return (*commands, f"headgate ab stop {model}{winner}")
+    if no_more:
+        return tuple(commands)
+    commands += _ways_on(state, policy, rollout, proof, now_ms)
+    if not isinstance(course, BlueGreen):
+        commands.append(f"headgate rollout set-weight {model} BASIS_POINTS")
+    if not isinstance(course, BlueGreen) or course.stay is not None:
+        commands.append(f"headgate rollout promote {model}")
+    return tuple(commands)
+
+
+def _ways_on(
+    state: ModelState, policy: Policy | None, rollout: Rollout, proof: Promotion | None, now_ms: int
+) -> tuple[str, ...]:
+    """How a person can take the next step now; none while a check forbids it."""
+    course, model = rollout.course, shlex.quote(state.model)
+    if course is None or policy is None:
+        return ()
+    advance = f"headgate rollout advance {model}"
+    skip = f"headgate rollout skip {model} --reason '...'"
+    if isinstance(course, BlueGreen) and course.stay is None:
+        blue = blue_unready(state, policy.blue_green, rollout.stable, course.blue_ready, now_ms)
+        return () if blue or unpassed(policy.blue_green, course, now_ms) else (advance,)
+    return (advance, skip) if proof is None or proof.proven else (skip,)
