@@ -206,9 +206,36 @@ def test_what_changes_the_split_names_the_one_that_was_in_force(
     assert asked(ask, settings, "rollout", name, MODEL, *more).if_revision == 9
 
 
-def test_a_rollback_asks_for_no_revision_it_always_goes(ask: Run, settings: Settings) -> None:
+def test_a_rollback_names_what_is_on_trial_and_no_revision(ask: Run, settings: Settings) -> None:
     publish(settings, Topic.CONTROL, (MODEL, encode(command(7))))
-    assert not hasattr(asked(ask, settings, "rollout", "rollback", MODEL), "if_revision")
+    request = asked(ask, settings, "rollout", "rollback", MODEL)
+    assert not hasattr(request, "if_revision")
+    assert request.version == "v1"
+
+
+def test_a_rollback_may_name_what_it_is_of(ask: Run, settings: Settings) -> None:
+    words = ("rollout", "rollback", MODEL, "--version", "v2")
+    assert asked(ask, settings, *words).version == "v2"
+
+
+def test_of_two_who_roll_back_at_once_the_second_takes_nothing_else_back(
+    ask: Run, settings: Settings
+) -> None:
+    bench = adopted()
+    bench.start(500)
+    bench.request(Promote)
+    start_canary(bench, "v3", stable="v2")
+    name = bench.model.model
+    publish(settings, Topic.CONTROL, (name, encode(bench.commands[-1])))
+    with Responder(settings, lambda request: [bench.admit(request)]):
+        first = ask("rollout", "rollback", name)
+        second = ask("rollout", "rollback", name, "--operator", "bob")
+    assert (first.exit_code, second.exit_code) == (ExitCode.FINE, ExitCode.NEGATIVE)
+    assert "v3 was rolled back already, by decision d-" in second.stdout
+    assert f"headgate rollout rollback {name} --version v2" in second.stdout
+    assert bench.model.production == "v2"
+    assert bench.request(Rollback, version="v2").event == "accepted"
+    assert bench.model.production == "v1"
 
 
 def test_of_two_commands_made_ready_at_the_same_split_the_fold_refuses_the_second(

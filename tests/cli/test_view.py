@@ -149,7 +149,7 @@ def test_a_breach_says_no_why_and_what_happens_when() -> None:
 
 def test_a_breach_offers_the_alerts_own_commands_and_no_more_traffic() -> None:
     for text in both(breached()):
-        assert f"headgate rollout rollback {MODEL} --reason 'alert {ALERT_ID}'" in text
+        assert f"headgate rollout rollback {MODEL} --version v2 --reason 'alert {ALERT_ID}'" in text
         assert f"headgate defer {MODEL} {ALERT_ID} --minutes 30" in text
         assert "set-weight" not in text
         assert "promote" not in text

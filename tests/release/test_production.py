@@ -189,11 +189,12 @@ def test_what_is_declared_stands_in_for_what_nobody_measured() -> None:
     performance = Performance(latency_p95_ms=1_500)
     spec = VersionSpec(version="v1.0.0", base_model="gpt-4o", performance=performance)
     bench.request(RegisterVersion, spec=spec)
-    bench.request(RegisterVersion, spec=VersionSpec(version="v1.1.0", base_model="gpt-4o"))
-    bench.request(StartRollout, stable="v1.0.0", candidate="v1.1.0", weight=10_000)
-    bench.serve(5, **{"v1.1.0": GOOD})
+    other = VersionSpec(version="v2.0.0", base_model="gpt-4o", adapter="a1")
+    bench.request(RegisterVersion, spec=other)
+    bench.request(StartRollout, stable="v1.0.0", candidate="v2.0.0", weight=10_000)
+    bench.serve(5, **{"v2.0.0": GOOD})
     bench.request(Promote)
-    bench.serve(61, **{"v1.1.0": GOOD})
+    bench.serve(61, **{"v2.0.0": GOOD})
     assert dict(_watch(bench).recorded) == {"latency_p95_ms": 1_500.0}
 
 

@@ -73,7 +73,7 @@ def alert(**fields: Any) -> Alert:
         "deadline_ms": AT_MS + 720_000,
         "commands": (
             f"headgate status {MODEL}",
-            f"headgate rollout rollback {MODEL} --reason 'alert {ALERT_ID}'",
+            f"headgate rollout rollback {MODEL} --version v2 --reason 'alert {ALERT_ID}'",
             f"headgate defer {MODEL} {ALERT_ID} --minutes 30 --reason '...'",
         ),
     }

@@ -44,6 +44,11 @@ class Fields:
         command = split_in_force(self.settings, model)
         return {**self(model), "if_revision": command.revision if command else None}
 
+    def on_trial(self, model: str) -> str:
+        """The candidate in the split in force, else what serves; empty where none is known."""
+        command = split_in_force(self.settings, model)
+        return command.weights[0].version if command else ""
+
     def production(self, model: str) -> str:
         """The version in production. Raises `typer.BadParameter` where none is known."""
         status = latest_statuses(self.settings).get(model)

@@ -173,12 +173,28 @@ def promote(model: ModelName, *, fields: Fields) -> Request:
 
 
 @rollout_app.command(
-    epilog=examples("headgate rollout rollback support-agent --reason 'wrong prices'")
+    epilog=examples(
+        "headgate rollout rollback support-agent --reason 'wrong prices'",
+        "headgate rollout rollback support-agent --version v2",
+    )
 )
 @asks(changes_split=True)
-def rollback(model: ModelName, *, fields: Fields) -> Request:
-    """All traffic from the candidate, or back to the version before."""
-    return Rollback(**fields(model))
+def rollback(
+    model: ModelName,
+    *,
+    version: Annotated[
+        str,
+        typer.Option(
+            metavar="VERSION", help="What is to be taken back; by default what is on trial now."
+        ),
+    ] = "",
+    fields: Fields,
+) -> Request:
+    """All traffic from the candidate, or back to the version before.
+
+    Where somebody has taken it back by then, nothing else is.
+    """
+    return Rollback(**fields(model), version=version or fields.on_trial(model))
 
 
 @rollout_app.command(

@@ -7,7 +7,6 @@ person ends it, or when every live router obeys the action.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,10 +16,11 @@ from headgate.judge.durations import say_duration
 from headgate.judge.policy import Trigger
 from headgate.judge.verdicts import Assessment
 from headgate.registry.differences import say_how_asked
-from headgate.release.courses.course import BlueGreen, Experiment
-from headgate.release.state import Incident, ModelState, Rollout, Watched
+from headgate.release.alert_commands import commands_of
+from headgate.release.courses.course import BlueGreen
+from headgate.release.state import Incident, ModelState, Watched
 from headgate.release.turn import RUNBOOK, Turn
-from headgate.vocabulary import AbVerdict, AlertKind, AlertState, Mode, Severity
+from headgate.vocabulary import AlertKind, AlertState, Mode, Severity
 from headgate.wire.alerts import Alert
 
 
@@ -190,7 +190,7 @@ def alert_of(state: ModelState, incident: Incident, alert_state: AlertState, at_
         deadline_ms=incident.deadline_ms,
         would_have=observing,
         numbers=incident.numbers,
-        commands=() if alert_state is AlertState.RESOLVED else _commands(state, incident),
+        commands=() if alert_state is AlertState.RESOLVED else commands_of(state, incident),
     )
 
 
@@ -203,50 +203,6 @@ def _sentence(state: ModelState, incident: Incident, alert_state: AlertState, at
         return incident.sentence
     does = "rolls back" if state.mode is Mode.ENFORCE else "would roll back"
     return f"{incident.sentence} Headgate {does} in {say_duration(left_ms)} unless it falls back."
-
-
-def _commands(state: ModelState, incident: Incident) -> tuple[str, ...]:
-    """What a person can do now, to paste into a shell."""
-    model = shlex.quote(state.model)
-    commands = [f"headgate status {model}"]
-    if incident.acted:
-        return (
-            *commands,
-            f"headgate explain {incident.acted}",
-            f"headgate rollout history {model}",
-        )
-    if state.rollout is not None and incident.kind is AlertKind.ROLLOUT_WAITING:
-        commands += _decisions(state.rollout, model, f"alert {incident.alert_id}")
-    if state.rollout is not None and incident.kind is AlertKind.OUTAGE_HOLD:
-        commands.append(f"headgate rollout end-hold {model} --reason '...'")
-    if incident.kind is AlertKind.BREACH and _can_go_back(state):
-        commands.append(f"headgate rollout rollback {model} --reason 'alert {incident.alert_id}'")
-        puts_off = incident.deadline_ms is not None and incident.deadline_ms > incident.opened_ms
-        if puts_off and not incident.deferred:
-            commands.append(
-                f"headgate defer {model} {incident.alert_id} --minutes 30 --reason '...'"
-            )
-    return tuple(commands)
-
-
-def _decisions(rollout: Rollout, model: str, why: str) -> tuple[str, ...]:
-    """How a person ends the waiting of a rollout."""
-    if isinstance(rollout.course, Experiment):
-        report = rollout.course.comparing.report
-        won = report is not None and report.verdict is AbVerdict.WINNER
-        winner = f" --winner {shlex.quote(report.leaders[0])}" if report is not None and won else ""
-        return (f"headgate ab stop {model}{winner}", f"headgate ab report {model}")
-    return (
-        f"headgate rollout resume {model}",
-        f"headgate rollout skip {model} --reason '...'",
-        f"headgate rollout rollback {model} --reason '{why}'",
-    )
-
-
-def _can_go_back(state: ModelState) -> bool:
-    """Whether a rollback by hand has somewhere to go: from a candidate always."""
-    record = state.versions.get(state.previous)
-    return state.rollout is not None or (record is not None and not record.rolled_back)
 
 
 def _versions(watched: Watched) -> tuple[str, ...]:

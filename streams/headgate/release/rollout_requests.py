@@ -84,17 +84,20 @@ def _candidates(request: StartRollout) -> tuple[str, ...]:
 def _check_overrides(state: ModelState, request: StartRollout) -> None:
     """A version that was rolled back from starts again only if somebody names that decision."""
     known = {name: state.rolled_back_by.get(name, "") for name in _candidates(request)}
-    if request.overrides and request.overrides not in known.values():
+    named = {part.strip() for part in request.overrides.split(",")} - {""}
+    strange = sorted(named - set(known.values()))
+    if strange:
         raise RefusedError(
-            f"{request.candidate} was not rolled back by {request.overrides}.",
+            f"{request.candidate} was not rolled back by {', '.join(strange)}.",
             "Leave --overrides out.",
         )
+    all_of_them = ",".join(dict.fromkeys(filter(None, known.values())))
     for version, decision in known.items():
-        if decision and decision != request.overrides:
+        if decision and decision not in named:
             raise RefusedError(
                 f"{version} was rolled back by decision {decision}.",
                 f"headgate explain {decision}; to try it again all the same, start it with "
-                f"--overrides {decision}",
+                f"--overrides {all_of_them}",
             )
 
 
@@ -173,6 +176,8 @@ def rollback(turn: Turn, state: ModelState, request: Rollback) -> tuple[ModelSta
             "version is known.",
             f"headgate status {state.model}",
         )
+    if request.version not in {"", bad}:
+        raise _taken_back_already(state, request.version, bad)
     known = state.versions.get(usual)
     if state.rollout is None and known is not None and known.rolled_back:
         raise RefusedError(
@@ -191,6 +196,16 @@ def rollback(turn: Turn, state: ModelState, request: Rollback) -> tuple[ModelSta
     )
     state = end_incidents(turn, state, f"{bad} was rolled back by {request.operator}.")
     return state, f"Rolled {state.model} back from {bad} to {target.version}. {target.because}"
+
+
+def _taken_back_already(state: ModelState, version: str, bad: str) -> RefusedError:
+    decision = state.rolled_back_by.get(version, "")
+    how = f"was rolled back already, by decision {decision}" if decision else "is not on trial"
+    return RefusedError(
+        f"{version} {how}; this would take {bad} back.",
+        f"headgate status {state.model}; if {bad} is to go too: headgate rollout rollback "
+        f"{state.model} --version {bad}",
+    )
 
 
 def stop_test(turn: Turn, state: ModelState, request: StopTest) -> tuple[ModelState, str]:

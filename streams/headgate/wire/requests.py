@@ -126,7 +126,13 @@ class StopTest(SplitRequest, frozen=True, kw_only=True, tag="stop_test", omit_de
 
 
 class Rollback(Request, frozen=True, kw_only=True, tag="rollback", omit_defaults=True):
-    pass
+    """All traffic from the candidate, or without a rollout back to the previous version.
+
+    With `version` it is refused where another one would be taken back by then: of two people who
+    roll back at the same time, the second must not take production back too.
+    """
+
+    version: Text = ""
 
 
 class Promote(SplitRequest, frozen=True, kw_only=True, tag="promote", omit_defaults=True):

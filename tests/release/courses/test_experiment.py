@@ -8,7 +8,7 @@ from headgate.release.courses.comparing import of_rollout
 from headgate.vocabulary import AbVerdict, AlertKind, AlertState, Mode, Status, Topic
 from headgate.wire.messages import AUDIT
 from headgate.wire.reports import TestReport
-from headgate.wire.requests import Promote, SetMode, SetWeight, StopTest
+from headgate.wire.requests import Promote, Rollback, SetMode, SetWeight, StopTest
 from support.courses import RATING, adopted, start_ab, start_canary, weights
 from support.ledger import LedgerBench, Traffic
 
@@ -162,6 +162,19 @@ def test_in_observe_mode_a_review_is_not_written_again_and_again() -> None:
     bench.serve(180, v1=RATED, v2=RATED)
     told = [row.event for row in bench.audit]
     assert (told.count("reviewed"), told.count("decision")) == (0, 1)
+
+
+def test_arms_that_were_rolled_back_start_again_by_naming_every_decision() -> None:
+    bench = adopted()
+    for version in ("v2", "v3"):
+        start_canary(bench, version)
+        bench.request(Rollback)
+    arms = (("v2", 3_000), ("v3", 3_000), ("v1", 4_000))
+    refused = start_ab(bench, *arms)
+    both = refused.remedy.partition("--overrides ")[2]
+    assert set(both.split(",")) == set(bench.model.rolled_back_by.values())
+    assert start_ab(bench, *arms, overrides=both.split(",")[0]).event == "refused"
+    assert start_ab(bench, *arms, overrides=both).event == "accepted"
 
 
 def test_a_test_replays_to_the_same_bytes() -> None:

@@ -1,0 +1,60 @@
+"""The commands that an alert carries: what a person can do now, to paste into a shell."""
+
+from __future__ import annotations
+
+import shlex
+
+from headgate.release.courses.course import Experiment
+from headgate.release.state import Incident, ModelState, Rollout
+from headgate.vocabulary import AbVerdict, AlertKind
+
+
+def commands_of(state: ModelState, incident: Incident) -> tuple[str, ...]:
+    """What a person can do now, to paste into a shell."""
+    model = shlex.quote(state.model)
+    commands = [f"headgate status {model}"]
+    if incident.acted:
+        return (
+            *commands,
+            f"headgate explain {incident.acted}",
+            f"headgate rollout history {model}",
+        )
+    if state.rollout is not None and incident.kind is AlertKind.ROLLOUT_WAITING:
+        back = f"{_take_back(state)} --reason 'alert {incident.alert_id}'"
+        commands += _decisions(state.rollout, model, back)
+    if state.rollout is not None and incident.kind is AlertKind.OUTAGE_HOLD:
+        commands.append(f"headgate rollout end-hold {model} --reason '...'")
+    if incident.kind is AlertKind.BREACH and _can_go_back(state):
+        commands.append(f"{_take_back(state)} --reason 'alert {incident.alert_id}'")
+        puts_off = incident.deadline_ms is not None and incident.deadline_ms > incident.opened_ms
+        if puts_off and not incident.deferred:
+            commands.append(
+                f"headgate defer {model} {incident.alert_id} --minutes 30 --reason '...'"
+            )
+    return tuple(commands)
+
+
+def _take_back(state: ModelState) -> str:
+    """A rollback that names what it takes back: pasted once more, later, it takes nothing else."""
+    bad = state.rollout.candidate if state.rollout is not None else state.production
+    return f"headgate rollout rollback {shlex.quote(state.model)} --version {shlex.quote(bad)}"
+
+
+def _decisions(rollout: Rollout, model: str, back: str) -> tuple[str, ...]:
+    """How a person ends the waiting of a rollout."""
+    if isinstance(rollout.course, Experiment):
+        report = rollout.course.comparing.report
+        won = report is not None and report.verdict is AbVerdict.WINNER
+        winner = f" --winner {shlex.quote(report.leaders[0])}" if report is not None and won else ""
+        return (f"headgate ab stop {model}{winner}", f"headgate ab report {model}")
+    return (
+        f"headgate rollout resume {model}",
+        f"headgate rollout skip {model} --reason '...'",
+        back,
+    )
+
+
+def _can_go_back(state: ModelState) -> bool:
+    """Whether a rollback by hand has somewhere to go: from a candidate always."""
+    record = state.versions.get(state.previous)
+    return state.rollout is not None or (record is not None and not record.rolled_back)
