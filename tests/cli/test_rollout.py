@@ -68,6 +68,15 @@ def test_a_canary_starts_beside_the_version_in_production(ask: Run, settings: Se
     assert (request.kind, request.weight, request.steps) == (RolloutKind.CANARY, 0, ())
 
 
+def test_right_after_an_adoption_or_a_promotion_no_status_is_waited_for(
+    ask: Run, settings: Settings
+) -> None:
+    publish(settings, Topic.STATUS, (MODEL, encode(canary(production="v0"))))
+    publish(settings, Topic.CONTROL, (MODEL, encode(command(7))))
+    request = asked(ask, settings, "rollout", "start", MODEL, "--canary", "--candidate", "v2")
+    assert request.stable == "v1"
+
+
 def test_a_canarys_own_steps_replace_the_policys(ask: Run, settings: Settings) -> None:
     words = ("--canary", "--candidate", "v2", "--stable", "v1", "--steps", "1%:1d,50%:1w:review")
     request = asked(ask, settings, "rollout", "start", MODEL, *words)
@@ -162,6 +171,7 @@ def test_without_a_known_production_version_it_asks_for_stable(
     ask: Run, settings: Settings
 ) -> None:
     publish(settings, Topic.STATUS, ("other", encode(canary(model="other"))))
+    publish(settings, Topic.CONTROL, ("other", encode(command(7, "other"))))
     result = ask("rollout", "start", MODEL, "--canary", "--candidate", "v2")
     assert result.exit_code == ExitCode.USAGE
     assert "name it with --stable" in " ".join(result.stderr.split())

@@ -50,7 +50,13 @@ class Fields:
         return command.weights[0].version if command else ""
 
     def production(self, model: str) -> str:
-        """The version in production. Raises `typer.BadParameter` where none is known."""
+        """The version in production, which comes last in a split; a status may be some seconds old.
+
+        Raises `typer.BadParameter` where none is known.
+        """
+        command = split_in_force(self.settings, model)
+        if command is not None:
+            return command.weights[-1].version
         status = latest_statuses(self.settings).get(model)
         if status is None or not status.production:
             raise typer.BadParameter(
