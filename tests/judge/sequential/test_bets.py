@@ -268,7 +268,7 @@ MUTATIONS = [
     ("rating", "else (limit - LOWEST_RATING)", "else (HIGHEST_RATING - limit)"),
     ("rating", "away / reach, FRACTIONS", "away / 4, FRACTIONS"),
     ("rating", "np.matmul(worth,", "np.matmul(2 * worth,"),
-    ("rating", "np.log(1 + stakes", "np.log(1 - stakes"),
+    ("rating", "np.log1p(worth", "np.log1p(-worth"),
     ("rating_beside", "np.subtract(x - margin, values)", "np.subtract(x + margin, values)"),
     ("rating_beside", "np.subtract(x - margin, values)", "np.subtract(x, values)"),
     ("rating_beside", "np.subtract(x - margin, values)", "np.subtract(values, x - margin)"),

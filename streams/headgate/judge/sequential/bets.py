@@ -168,6 +168,7 @@ def _balance(counts: Counts, stable_counts: Counts) -> Floats:
 
 def _staked(counts: Counts, gain: Floats, stakes: Floats) -> Floats:
     """Sum over values of count x ln(1 + stake x gain); shapes (..., values) and (..., 8)."""
-    worth = np.log(1 + stakes[..., None] * gain[..., None, :])
+    worth = stakes[..., None] * gain[..., None, :]
+    np.log1p(worth, out=worth)
     total: Floats = np.matmul(worth, np.asarray(counts, np.float64)[..., None])[..., 0]
     return total

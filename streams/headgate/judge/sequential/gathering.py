@@ -77,31 +77,44 @@ class Gatherer(Struct, frozen=True):
         """The looks that stay open, after adding to those of every revision and closing some, and
         what they counted of both arms.
         """
-        moment, plan, left = self.moment, self.plan, dict(known)
+        left: dict[int, OpenLook] = {}
         counted, stable_counted = NO_SAMPLE, NO_SAMPLE
+        for revision, look in known.items():
+            if revision not in pairs:
+                self._close_or_keep(revision, look, left)
         for revision, fresh in pairs.items():
-            look, pair = left.get(revision) or self._opened(), fresh
-            if look is not None:
-                pair = looks.beyond(plan, look.reference, fresh)
-                left[revision] = looks.added(look, pair)
+            pair, now = fresh, self._with(known.get(revision), fresh)
+            if now is not None:
+                pair, look = now
+                self._close_or_keep(revision, look, left)
             counted, stable_counted = counted.plus(pair[0]), stable_counted.plus(pair[1])
-        for revision, look in list(left.items()):
-            current, split = revision == moment.current, moment.splits.get(revision)
-            if split is None:
-                del left[revision]
-            elif looks.is_closed(plan, look, split, now_ms=moment.now_ms, current=current):
-                self._close(look, current=current)
-                del left[revision]
         if len(left) > MAX_OPEN_REVISIONS:
             for revision in sorted(left)[:-MAX_OPEN_REVISIONS]:
                 del left[revision]
         return left, counted, stable_counted
 
-    def _opened(self) -> OpenLook | None:
-        """A new look with stable's value as it is now; None while too little is known of it."""
-        if self.plan.sampled.family is not Family.RATE and not self.reference:
+    def _with(self, look: OpenLook | None, fresh: looks.Pair) -> tuple[looks.Pair, OpenLook] | None:
+        """What a look counts of fresh samples, and the look with them. A new look takes stable's
+        value as it is now; None while too little is known of it.
+        """
+        if look is not None:
+            pair = looks.beyond(self.plan, look.reference, fresh)
+            return pair, looks.added(look, pair)
+        if not self.reference and self.plan.sampled.family is not Family.RATE:
             return None
-        return OpenLook(self.moment.now_ms, self.reference, self.effects)
+        pair = looks.beyond(self.plan, self.reference, fresh)
+        return pair, OpenLook(self.moment.now_ms, self.reference, self.effects, *pair)
+
+    def _close_or_keep(self, revision: int, look: OpenLook, left: dict[int, OpenLook]) -> None:
+        """A closed look goes into the table, an open one is left; one without a split is void."""
+        moment = self.moment
+        current, split = revision == moment.current, moment.splits.get(revision)
+        if split is None:
+            return
+        if looks.is_closed(self.plan, look, split, now_ms=moment.now_ms, current=current):
+            self._close(look, current=current)
+        else:
+            left[revision] = look
 
     def _close(self, look: OpenLook, *, current: bool) -> None:
         plan, moment = self.plan, self.moment

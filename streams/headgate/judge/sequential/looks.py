@@ -106,8 +106,6 @@ def beyond(plan: Plan, reference: float, pair: Pair) -> Pair:
 def added(look: OpenLook, pair: Pair) -> OpenLook:
     """The look with new samples of both arms."""
     candidate, stable = pair
-    if not look.candidate.n and not look.stable.n:
-        return OpenLook(look.opened_ms, look.reference, look.effects, candidate, stable)
     return replace(look, candidate=look.candidate.plus(candidate), stable=look.stable.plus(stable))
 
 

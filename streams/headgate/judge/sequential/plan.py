@@ -23,6 +23,7 @@ class Plan:
     without an absolute test. `relative` is the tolerated ratio to stable, or for ratings the margin
     below it, None without a relative test. `good_ratio` is what *proven good* beside stable must
     stay under; None where it is not provable. `look_samples` of each arm close a relative look.
+    `counts_hits`: the tests count hits among samples.
     """
 
     sampled: Sampled
@@ -30,11 +31,7 @@ class Plan:
     relative: float | None
     good_ratio: float | None
     look_samples: int
-
-    @property
-    def counts_hits(self) -> bool:
-        """Whether the tests count hits among samples."""
-        return self.sampled.family in (Family.RATE, Family.QUANTILE)
+    counts_hits: bool
 
     @property
     def needs_both(self) -> bool:
@@ -61,6 +58,7 @@ def plan_of(trigger: Trigger) -> Plan:
         relative=relative,
         good_ratio=_good_ratio(sampled.family, relative),
         look_samples=_LOOK_RATINGS if sampled.family is Family.RATING else _LOOK_SAMPLES,
+        counts_hits=sampled.family in (Family.RATE, Family.QUANTILE),
     )
 
 

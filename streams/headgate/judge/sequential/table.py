@@ -164,13 +164,17 @@ def after_look(
     """ln E of a trigger's tests after a look that `found` it of some, and up to which requests they
     have spent their budget.
     """
-    first = row * KINDS
-    now = [found.get(first), found.get(first + 1), found.get(first + 2), found.get(first + 3)]
-    return [before if new is None else new for before, new in zip(log_e, now, strict=True)], (
-        spent[0] if now[0] is None else requests,
-        spent[1] if now[1] is None else requests,
-        spent[2] if now[2] is None else requests,
-        spent[3] if now[3] is None else requests,
+    first, second, third, fourth = range(row * KINDS, row * KINDS + KINDS)
+    return [
+        found.get(first, log_e[0]),
+        found.get(second, log_e[1]),
+        found.get(third, log_e[2]),
+        found.get(fourth, log_e[3]),
+    ], (
+        requests if first in found else spent[0],
+        requests if second in found else spent[1],
+        requests if third in found else spent[2],
+        requests if fourth in found else spent[3],
     )
 
 
