@@ -59,6 +59,31 @@ def test_what_came_is_kept_until_the_last_turn_has_seen_it_and_no_longer() -> No
     assert not phase.evidence.later
 
 
+def test_what_waits_for_its_turn_has_not_set_what_it_is_measured_by() -> None:
+    phase, costs = Phase(), cell(50, cost_microusd=[100] * 50)
+    phase.tell(references={"cost": 100.0}, effects={"regression_errors": (2.0, 3.0)})
+    phase.both(costs, costs)  # the first look is everybody's turn
+    for number in range(EVERY_MS // 500):
+        phase.both(costs, costs)
+        known = phase.evidence.triggers["cost"]
+        if number == 0:  # a block closes: stable became dearer
+            phase.tell(references={"cost": 500.0})
+        assert known.reference == 100.0
+    for _ in range(EVERY_MS // 500):
+        phase.both(costs, costs)
+    assert phase.evidence.triggers["cost"].reference == 500.0
+
+
+def test_a_look_in_turn_begins_when_the_first_of_it_came() -> None:
+    phase = Phase(weight=1_000)
+    phase.both(cell(50), cell(450))
+    began_ms = phase.now_ms + 500
+    for _ in range(EVERY_MS // 500):
+        phase.both(cell(1), cell(9))  # too few for a look to close
+    look = phase.evidence.triggers["regression_errors"].looks[1]
+    assert began_ms <= look.opened_ms < phase.now_ms
+
+
 def test_where_all_act_at_once_nothing_is_kept() -> None:
     content = policy_content()
     content["triggers"] = [

@@ -50,9 +50,13 @@ class Fresh:
 
 class Arms(Struct, frozen=True):
     """The fresh cells: all of the candidate's for absolute looks; for relative ones both arms',
-    candidate first, by revision.
+    candidate first, by revision. `first_ms` is when the first of them came, `effects` and
+    `references` are what was known before that.
     """
 
+    first_ms: int
+    effects: Mapping[str, tuple[float, float]]
+    references: Mapping[str, float]
     candidate: Fresh
     pairs: dict[int, tuple[Fresh, Fresh]]
 
@@ -63,7 +67,7 @@ def sorted_by_arm(evidence: Evidence, seen: Observed) -> Came:
     Outcomes without a revision belong to the split in force once every router obeys it and what
     was in flight has come; before that they count in absolute looks alone.
     """
-    came = Came(seen.now_ms, [], {})
+    came = Came(seen.now_ms, evidence.effects, evidence.references, [], {})
     known = {split.revision for split in evidence.splits}
     for (version, revision), cell in seen.fresh.items():
         if not version or version not in (seen.candidate, seen.stable):
@@ -77,7 +81,7 @@ def sorted_by_arm(evidence: Evidence, seen: Observed) -> Came:
 
 
 def arms_of(ticks: Sequence[Came], faults: CallerFaults) -> Arms:
-    """The arms of some ticks together."""
+    """The arms of some ticks together, of one at least."""
     candidate = Fresh([cell for came in ticks for cell in came.candidate], faults)
     pairs: dict[int, tuple[list[Cell], list[Cell]]] = {}
     for came in ticks:
@@ -85,7 +89,8 @@ def arms_of(ticks: Sequence[Came], faults: CallerFaults) -> Arms:
             kept = pairs.setdefault(split, ([], []))
             kept[0].extend(mine)
             kept[1].extend(stable)
-    return Arms(candidate, {split: _pair(candidate, *pair) for split, pair in pairs.items()})
+    first, by_revision = ticks[0], {key: _pair(candidate, *pair) for key, pair in pairs.items()}
+    return Arms(first.came_ms, first.effects, first.references, candidate, by_revision)
 
 
 def _pair(candidate: Fresh, mine: list[Cell], stable: list[Cell]) -> tuple[Fresh, Fresh]:

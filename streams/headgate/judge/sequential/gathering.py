@@ -42,13 +42,15 @@ class Moment(Struct, frozen=True):
 class Gatherer(Struct, frozen=True):
     """Puts the samples of one trigger (`row` of the bank) into the table.
 
-    `effects` are the design effects of both arms, `reference` stable's quantile or mean beforehand.
+    `first_ms` is when the first of them came; `effects` are the design effects of both arms and
+    `reference` stable's quantile or mean before that.
     """
 
     table: LookTable
     moment: Moment
     row: int
     plan: Plan
+    first_ms: int
     effects: tuple[float, float]
     reference: float
 
@@ -103,7 +105,7 @@ class Gatherer(Struct, frozen=True):
         if not self.reference and self.plan.sampled.family is not Family.RATE:
             return None
         pair = looks.beyond(self.plan, self.reference, fresh)
-        return pair, OpenLook(self.moment.now_ms, self.reference, self.effects, *pair)
+        return pair, OpenLook(self.first_ms, self.reference, self.effects, *pair)
 
     def _close_or_keep(self, revision: int, look: OpenLook, left: dict[int, OpenLook]) -> None:
         """A closed look goes into the table, an open one is left; one without a split is void."""

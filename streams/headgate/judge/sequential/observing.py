@@ -114,7 +114,7 @@ class _Tick(Struct, frozen=True):
                 pairs[revision] = pair
         if not mine.n and not pairs and not known.looks:
             return None
-        gatherer = self._gatherer(row, plan)
+        gatherer = self._gatherer(row, plan, arms)
         seen, stable, left = NO_SAMPLE, NO_SAMPLE, known.looks
         if pairs or left:
             left, seen, stable = gatherer.relative(left, pairs)
@@ -127,11 +127,10 @@ class _Tick(Struct, frozen=True):
     def _known(self, row: int) -> TriggerEvidence:
         return self.evidence.triggers.get(self.bank.triggers[row].name, UNTESTED)
 
-    def _gatherer(self, row: int, plan: Plan) -> Gatherer:
-        name, evidence = self.bank.triggers[row].name, self.evidence
-        effects = evidence.effects.get(name, NO_EFFECT)
-        reference = evidence.references.get(name, 0.0)
-        return Gatherer(self.table, self.moment, row, plan, effects, reference)
+    def _gatherer(self, row: int, plan: Plan, arms: Arms) -> Gatherer:
+        name = self.bank.triggers[row].name
+        effects, reference = arms.effects.get(name, NO_EFFECT), arms.references.get(name, 0.0)
+        return Gatherer(self.table, self.moment, row, plan, arms.first_ms, effects, reference)
 
     def looked(
         self, gathered: Mapping[int, Gathered], requests: int, ended: Collection[str]

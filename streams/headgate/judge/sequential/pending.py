@@ -34,7 +34,7 @@ def pending(
     for place, (turn, last_ms) in enumerate(zip(bank.turns, looked_ms, strict=True)):
         if now_ms >= turn.after(last_ms):
             ticks = [one for one in later if one.came_ms > last_ms]
-            found[place] = arms if ticks == [came] else arms_of(ticks, faults)
+            found[place] = arms_of(ticks, faults) if ticks and ticks[0] is not came else arms
     turns_ms = tuple(
         [last if mine is None else now_ms for last, mine in zip(looked_ms, found, strict=True)]
     )

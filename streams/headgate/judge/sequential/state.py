@@ -149,9 +149,15 @@ class WarmUp(Struct, frozen=True):
 
 
 class Came(Struct, frozen=True):
-    """The cells of a tick: all of the candidate's, and both arms' by revision, candidate first."""
+    """The cells of a tick: all of the candidate's, and both arms' by revision, candidate first.
+
+    `effects` and `references` are the evidence's as they were before: whenever these cells are
+    looked at, they have not set what they are measured by.
+    """
 
     came_ms: int
+    effects: dict[str, tuple[float, float]]
+    references: dict[str, float]
     candidate: list[Cell]
     pairs: dict[int, tuple[list[Cell], list[Cell]]]
 
