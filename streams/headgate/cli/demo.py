@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Annotated, Any
 
 import typer
@@ -77,14 +77,14 @@ def demo(
     stage = DemoStage(settings, embedded=bootstrap_servers is None, config_file=config)
     story = Story(chosen, MODEL)
     live = sys.stdout.isatty() and not as_json
-    with _sigterm_is_ctrl_c():
+    with _sigterm_is_ctrl_c(), redirect_stdout(sys.stderr if as_json else sys.stdout):
         try:
             published = _play(stage, story, live=live, rate=rate, seed=seed)
         except DemoError as error:
             typer.echo(f"headgate: {error}", err=True)
             raise typer.Exit(ExitCode.TIMED_OUT) from error
-    for line in explain(story, stable=STABLE, candidate=CANDIDATE, published=published):
-        typer.echo(line)
+        for line in explain(story, stable=STABLE, candidate=CANDIDATE, published=published):
+            typer.echo(line)
     if as_json:
         print_json(story.summary(published=published))
     if not story.as_expected:
