@@ -2,9 +2,8 @@
 
 Processor time of one look, from fresh cells to verdicts and holds, as the fold takes it: with
 errors, latency, tokens and cost on every request, with ratings and judge verdicts on every one
-besides, and with nothing new. What must not act at once takes turns, so that looks differ: beside
-the median stand the mean and `costly_us`, the median of the costliest look of each round of turns.
-Of several passes over the same looks the best counts, since other processes take their share.
+besides, and with nothing new. Beside the median stands the mean. Of several passes over the same
+looks the best counts, since other processes take their share.
 One JSON line each; `ok` says whether the median is within the limit.
 """
 
@@ -26,13 +25,11 @@ from headgate.judge.sequential.arms import Observed
 from headgate.judge.sequential.holds import over, with_holds
 from headgate.judge.sequential.observing import observe
 from headgate.judge.sequential.state import Evidence
-from headgate.judge.sequential.turns import EVERY_MS
 from headgate.judge.sequential.verdicts import assess_sequential
 
 LIMIT_US = 200.0
 LOOKS, WARM_UP, PASSES = 400, 40, 7
 TICK_MS = 500
-ROUND = EVERY_MS // TICK_MS
 Serve = Callable[[np.random.Generator, int], tuple[Served, Served]]
 
 
@@ -87,11 +84,6 @@ def idle_us() -> list[float]:
     return [(time.thread_time() - began) * 1e6 / LOOKS]
 
 
-def costly(spent: list[float]) -> float:
-    """The median of the costliest look of each round of turns."""
-    return float(np.median([max(spent[at : at + ROUND]) for at in range(0, len(spent), ROUND)]))
-
-
 def main() -> None:
     gc.set_threshold(100_000, 20, 20)  # as a worker does
     cases: dict[str, Callable[[], list[float]]] = {
@@ -110,7 +102,6 @@ def main() -> None:
             "ratios": {},
             "conditions": {
                 "mean_us": round(mean, 1),
-                "costly_us": round(costly(spent), 1),
                 "limit_us": LIMIT_US,
                 "best_of": PASSES,
                 "python": platform.python_version(),

@@ -11,7 +11,7 @@ from headgate.judge.policy import parse_policy
 from headgate.judge.recorded import HeldTrigger, Recorded, alone, in_production
 from headgate.judge.sequential.arms import Observed
 from headgate.judge.sequential.bank import Kind, bank_of
-from headgate.judge.sequential.bets import BETS
+from headgate.judge.sequential.columns import columns_of
 from headgate.judge.sequential.combining import combine
 from headgate.judge.sequential.observing import observe
 from headgate.judge.sequential.state import Evidence, Split
@@ -141,12 +141,11 @@ def test_a_version_that_turns_bad_after_50000_requests_is_found(
 
 def test_the_budget_of_a_watch_is_its_part_of_the_month_and_has_no_end() -> None:
     bank = bank_of(HELD)
-    table = LookTable(bank)
-    table.add(0, Kind.ABSOLUTE, np.zeros(BETS))  # a look that says nothing
-    first, _ = table.after(
-        bank.wealth(b""), [(-1, -1, -1, -1)] * len(bank), 500, MONTH, forever=True
-    )
-    assert np.exp(first[0]) == pytest.approx(500 / MONTH)
-    spent = [(10 * MONTH, -1, -1, -1)] * len(bank)
-    later, _ = table.after(bank.wealth(b""), spent, 10 * MONTH + 500, MONTH, forever=True)
-    assert np.exp(later[0]) == pytest.approx(500 / MONTH)
+    unbegun = columns_of(bank, Evidence(started_ms=0, planned=MONTH))
+    for before in (-1, 10 * MONTH):
+        table, columns = LookTable(bank), unbegun.copy()
+        columns.spent[0] = before
+        table.rate(0, Kind.ABSOLUTE, hits=0.0, samples=0.0)  # a look that says nothing
+        table.apply(columns, max(before, 0) + 500, MONTH, forever=True)
+        assert columns.wealth[0] == pytest.approx(np.log(500 / MONTH))
+        assert (columns.spent[0], set(columns.spent[1:])) == (max(before, 0) + 500, {-1})

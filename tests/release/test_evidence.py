@@ -7,7 +7,8 @@ import pytest
 
 from headgate.judge.policy import parse_policy
 from headgate.judge.sequential.bank import Kind, bank_of
-from headgate.judge.sequential.combining import log_e_values
+from headgate.judge.sequential.columns import columns_of
+from headgate.judge.sequential.combining import combine
 from headgate.judge.sequential.state import Evidence
 from headgate.release.checkpoints import freeze, freeze_marker, thaw_newest
 from headgate.release.fold import step
@@ -70,7 +71,7 @@ def test_an_outage_holds_alerts_and_ends_with_evidence_anew() -> None:
     outage = Traffic(error_rate=0.5)
     bench.serve(30, v1=outage, v2=outage)
     assert [alert.kind for alert in bench.alerts] == [AlertKind.OUTAGE_HOLD]
-    assert _evidence(bench).triggers["error_rate"].holding_since_ms is not None
+    assert "error_rate" in _evidence(bench).holding
     spent = _evidence(bench).triggers["error_rate"].spent
     bench.serve(330, v1=GOOD, v2=GOOD)
     assert bench.alerts[-1].state is AlertState.RESOLVED
@@ -78,7 +79,7 @@ def test_an_outage_holds_alerts_and_ends_with_evidence_anew() -> None:
     assert known.holding_since_ms is None
     assert known.spent[Kind.ABSOLUTE] > spent[Kind.ABSOLUTE]  # what was spent stays spent
     policy = parse_policy(policy_content())
-    before = log_e_values(policy, _evidence(bench))["error_rate"][Kind.ABSOLUTE]
+    before = combine(policy, _evidence(bench)).tests["error_rate"][Kind.ABSOLUTE]
     assert before < 0
     bench.serve(20, v1=GOOD, v2=Traffic(error_rate=0.5))
     assert bench.commands[-1].action is Action.ROLLBACK
@@ -125,6 +126,6 @@ def test_evidence_survives_a_checkpoint_and_folds_on_to_the_same_bytes(seconds: 
             thawed, _ = step(thawed, entry, at)
     assert freeze(thawed, MODEL) == freeze(bench.state, MODEL) == freeze(again, MODEL)
     bank = bank_of(parse_policy(policy_content()))
-    wealth = bank.wealth(_evidence(bench).wealth)
+    wealth = columns_of(bank, _evidence(bench)).wealth
     assert np.isfinite(wealth).all()
     assert (wealth > -1e3).any()

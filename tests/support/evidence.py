@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from headgate.judge.policy import Policy, parse_policy
 from headgate.judge.sequential.arms import Observed
+from headgate.judge.sequential.columns import TriggerEvidence, known_of
 from headgate.judge.sequential.combining import Combined, combine
 from headgate.judge.sequential.observing import observe
 from headgate.judge.sequential.state import Evidence, Split
@@ -90,6 +91,10 @@ class Phase:
     def both(self, mine: Cell, other: Cell, revision: int = 1, **given: Any) -> Evidence:
         """Observe both arms under one revision."""
         return self.look({(CANDIDATE, revision): mine, (STABLE, revision): other}, **given)
+
+    def known(self, trigger: str) -> TriggerEvidence:
+        """What is known of one trigger."""
+        return known_of(self.policy, self.evidence)[trigger]
 
     @property
     def combined(self) -> Combined:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from math import ceil, inf, log
 
 from headgate.judge.policy import Policy, Trigger
+from headgate.judge.sequential.columns import known_of
 from headgate.judge.sequential.combining import combine, e_value, log_good, weights_of
-from headgate.judge.sequential.state import UNTESTED, Evidence
+from headgate.judge.sequential.state import Evidence
 from headgate.judge.verdicts import Assessment
 from headgate.measure.metrics import METRICS
 from headgate.vocabulary import Verdict
@@ -77,7 +78,7 @@ def promotion(
 def _not_good(
     policy: Policy, trigger: Trigger, evidence: Evidence, judged: Mapping[str, Assessment]
 ) -> Lacking | None:
-    if not is_required(trigger, evidence):
+    if not is_required(policy, trigger, evidence):
         return None
     if trigger.proof == "threshold":
         seen = judged.get(trigger.name)
@@ -88,7 +89,7 @@ def _not_good(
     good = log_good(policy, trigger, evidence)
     if good is not None and good >= needed:
         return None
-    samples = evidence.triggers.get(trigger.name, UNTESTED).total.candidate
+    samples = known_of(policy, evidence)[trigger.name].total.candidate
     if good is None or not samples:
         return Lacking(trigger.name, f"no {unit} to prove it by yet")
     words = f"evidence {_odds(good)} of {_odds(needed)}"
@@ -122,11 +123,11 @@ def _unchecked(policy: Policy, checked: int | None) -> Lacking | None:
     return Lacking(names[0], words, needed - checked, "checked answers")
 
 
-def is_required(trigger: Trigger, evidence: Evidence) -> bool:
+def is_required(policy: Policy, trigger: Trigger, evidence: Evidence) -> bool:
     """Whether promotion needs the trigger's metric proven good."""
     if trigger.proof == "choices":
         return False
     if trigger.proven_good == "when_reported":
-        known = evidence.triggers.get(trigger.name)
+        known = known_of(policy, evidence).get(trigger.name)
         return known is not None and known.total.stable > 0
     return trigger.proven_good == "required"

@@ -12,6 +12,7 @@ import base64
 import ctypes
 import struct
 import zlib
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,6 @@ Floats = npt.NDArray[np.float64]
 
 _SUB_BITS = (2 * 10**HDR_DIGITS - 1).bit_length() - 1  # 7: 128 buckets per power of two
 _LINEAR = 1 << _SUB_BITS
-_COARSE_BITS = _SUB_BITS - 2
 BUCKETS = (HDR_HIGHEST.bit_length() - _SUB_BITS + 1) << _SUB_BITS
 
 _PAYLOAD = struct.Struct(">IIIIQQd")
@@ -66,20 +66,10 @@ def value_bounds(indexes: npt.ArrayLike) -> tuple[IntArray, IntArray]:
     return _LOWEST[buckets], _HIGHEST[buckets]
 
 
-def lowest_values(indexes: IntArray) -> IntArray:
-    """Lowest integer of each bucket."""
-    return _LOWEST[indexes]
-
-
-def count_over(indexes: IntArray, counts: IntArray, value: int) -> tuple[int, int]:
-    """How many values lie in buckets entirely above `value`, and in those that reach above. A
-    bucket may come several times.
-    """
-    bucket = bucket_index_of(value)
-    above = int((indexes > bucket) @ counts)
-    if value >= highest_equivalent(value):
-        return above, above
-    return above, above + int((indexes == bucket) @ counts)
+@lru_cache(maxsize=1024)
+def bucket_of_limit(value: int) -> tuple[int, bool]:
+    """Bucket of one integer, and whether it is the highest in it: then nothing reaches above."""
+    return bucket_index_of(value), value >= highest_equivalent(value)
 
 
 def highest_equivalent(value: int) -> int:
@@ -88,28 +78,15 @@ def highest_equivalent(value: int) -> int:
     return (((value >> shift) + 1) << shift) - 1
 
 
-def coarse(indexes: IntArray, counts: IntArray) -> tuple[IntArray, IntArray, Floats]:
-    """Lowest and highest integers of wider buckets, 32 per power of two, and how many values each
-    holds: for sums over buckets where a few percent matter less than time. A bucket of `indexes`
-    may come several times.
-    """
-    total = np.bincount(_COARSE.take(indexes), counts).astype(np.float64, copy=False)
-    filled = total.nonzero()[0]
-    return _COARSE_LOWEST.take(filled), _COARSE_HIGHEST.take(filled), total.take(filled)
-
-
-def _bounds(sub_bits: int) -> tuple[IntArray, IntArray]:
-    powers = HDR_HIGHEST.bit_length() - sub_bits + 1
-    buckets = np.arange(powers << sub_bits, dtype=np.int64)
-    shift = np.maximum((buckets >> sub_bits) - 1, 0)
-    lowest: IntArray = (buckets - (shift << sub_bits)) << shift
+def _bounds() -> tuple[IntArray, IntArray]:
+    buckets = np.arange(BUCKETS, dtype=np.int64)
+    shift = np.maximum((buckets >> _SUB_BITS) - 1, 0)
+    lowest: IntArray = (buckets - (shift << _SUB_BITS)) << shift
     highest: IntArray = lowest + (np.int64(1) << shift) - 1
     return lowest, highest
 
 
-_LOWEST, _HIGHEST = _bounds(_SUB_BITS)
-_COARSE_LOWEST, _COARSE_HIGHEST = _bounds(_COARSE_BITS)
-_COARSE: IntArray = np.searchsorted(_COARSE_LOWEST, _LOWEST, side="right") - 1
+_LOWEST, _HIGHEST = _bounds()
 
 
 def encode_counts(counts: npt.NDArray[Any]) -> str:

@@ -14,6 +14,7 @@ from headgate.measure.hdr import (
     BUCKETS,
     IntArray,
     bucket_index_of,
+    bucket_of_limit,
     decode_counts,
     encode_sparse,
     value_bounds,
@@ -123,6 +124,16 @@ class Sketch:
         places = np.searchsorted(np.cumsum(self.counts), ranks)
         _, highest = value_bounds(self.indexes[np.minimum(places, len(self.indexes) - 1)])
         return [int(value) for value in highest]
+
+    def counts_over(self, value: int) -> tuple[int, int]:
+        """How many values lie in buckets entirely above `value`, and in those that reach above."""
+        bucket, is_edge = bucket_of_limit(value)
+        indexes, counts = self.indexes, self.counts
+        place = int(indexes.searchsorted(bucket, "right"))
+        above = int(np.add.reduce(counts[place:]))
+        if is_edge or not place or indexes[place - 1] != bucket:
+            return above, above
+        return above, above + int(counts[place - 1])
 
     def count_above(self, value: int) -> int:
         """How many values lie in buckets entirely above the bucket of `value`."""

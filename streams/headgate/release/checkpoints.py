@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from headgate.measure.sketch import Sketch
 from headgate.release.state import ModelState, PartitionState
 
-TAG = "headgate-checkpoint-2"
+TAG = "headgate-checkpoint-3"
 PART_BYTES = 500_000
 KEEP_MARKERS = 2
 _PARTITION = ""  # the partition's own state lies beside its models under the empty name

@@ -12,9 +12,10 @@ from headgate.judge.routing import Point
 from headgate.judge.sequential.arms import Observed
 from headgate.judge.sequential.blocks import with_block, with_references
 from headgate.judge.sequential.budget import MIN_PLANNED
+from headgate.judge.sequential.columns import without_stable
 from headgate.judge.sequential.holds import over, with_holds
 from headgate.judge.sequential.observing import observe
-from headgate.judge.sequential.state import Evidence, Split, WarmUp, without_stable
+from headgate.judge.sequential.state import Evidence, Split, WarmUp, unproven
 from headgate.measure.windows import (
     MINUTE_MS,
     covered_ms,
@@ -38,10 +39,8 @@ def begin(
     state: ModelState, watched: Watched, policy: Policy, now_ms: int, *, forever: int = 0
 ) -> Watched:
     """A new phase: no evidence yet, beside stable as it was until now. Outcomes count from here, so
-    choices do too.
-
-    Outcomes count from here, so choices do too. `forever` makes it a watch without an end, and
-    is how many requests it has in 30 days.
+    choices do too. `forever` makes it a watch without an end, and is how many requests it has in
+    30 days.
     """
     evidence = Evidence(
         started_ms=now_ms,
@@ -157,19 +156,8 @@ def _new_phase(state: ModelState, watched: Watched, now_ms: int) -> Watched:
     watched = replace(watched, memories=memories)
     if watched.evidence is None:
         return watched
-    evidence = replace(
-        watched.evidence,
-        started_ms=now_ms,
-        planned=planned_requests(state, watched, policy, now_ms),
-        requests=0,
-        stable_requests=0,
-        wealth=b"",
-        log_e=[],
-        triggers={},
-        block_ms=-1,
-        effects={},
-        references={},
-    )
+    planned = planned_requests(state, watched, policy, now_ms)
+    evidence = unproven(watched.evidence, now_ms, planned)
     evidence = _with_blocks(state, watched, policy, evidence)
     return replace(watched, evidence=evidence, routing=(_chosen(state, watched, now_ms),))
 

@@ -106,9 +106,9 @@ def is_idle(state: ModelState) -> bool:
     if state.rollout is not None or state.tables.fresh or state.incidents:
         return False
     return not any(
-        (watched.evidence is not None and watched.evidence.later)
-        or any(memory.crossed_since_ms is not None for memory in watched.memories.values())
+        memory.crossed_since_ms is not None
         for watched in state.watched.values()
+        for memory in watched.memories.values()
     )
 
 

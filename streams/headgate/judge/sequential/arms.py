@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.judge.sequential.samples import Sampled, Take
-from headgate.judge.sequential.state import Came, Evidence, Sample
+from headgate.judge.sequential.state import Evidence, Sample
 from headgate.measure.cells import NOTHING, Cell
 from headgate.measure.metrics import CallerFaults
 from headgate.measure.windows import Row
@@ -50,47 +50,32 @@ class Fresh:
 
 class Arms(Struct, frozen=True):
     """The fresh cells: all of the candidate's for absolute looks; for relative ones both arms',
-    candidate first, by revision. `first_ms` is when the first of them came, `effects` and
-    `references` are what was known before that.
+    candidate first, by revision.
     """
 
-    first_ms: int
-    effects: Mapping[str, tuple[float, float]]
-    references: Mapping[str, float]
     candidate: Fresh
     pairs: dict[int, tuple[Fresh, Fresh]]
 
 
-def sorted_by_arm(evidence: Evidence, seen: Observed) -> Came:
+def arms_of(evidence: Evidence, seen: Observed) -> Arms:
     """Sort the cells of a tick: a relative look joins arms of one revision only.
 
     Outcomes without a revision belong to the split in force once every router obeys it and what
     was in flight has come; before that they count in absolute looks alone.
     """
-    came = Came(seen.now_ms, evidence.effects, evidence.references, [], {})
+    candidate: list[Cell] = []
+    pairs: dict[int, tuple[list[Cell], list[Cell]]] = {}
     known = {split.revision for split in evidence.splits}
     for (version, revision), cell in seen.fresh.items():
         if not version or version not in (seen.candidate, seen.stable):
             continue
         if version == seen.candidate and (revision in known or not revision):
-            came.candidate.append(cell)
+            candidate.append(cell)
         split, counts = (revision, cell) if revision else _placed(evidence, seen, cell)
         if split in known:
-            came.pairs.setdefault(split, ([], []))[version == seen.stable].append(counts)
-    return came
-
-
-def arms_of(ticks: Sequence[Came], faults: CallerFaults) -> Arms:
-    """The arms of some ticks together, of one at least."""
-    candidate = Fresh([cell for came in ticks for cell in came.candidate], faults)
-    pairs: dict[int, tuple[list[Cell], list[Cell]]] = {}
-    for came in ticks:
-        for split, (mine, stable) in came.pairs.items():
-            kept = pairs.setdefault(split, ([], []))
-            kept[0].extend(mine)
-            kept[1].extend(stable)
-    first, by_revision = ticks[0], {key: _pair(candidate, *pair) for key, pair in pairs.items()}
-    return Arms(first.came_ms, first.effects, first.references, candidate, by_revision)
+            pairs.setdefault(split, ([], []))[version == seen.stable].append(counts)
+    mine = Fresh(candidate, seen.faults)
+    return Arms(mine, {revision: _pair(mine, *pair) for revision, pair in pairs.items()})
 
 
 def _pair(candidate: Fresh, mine: list[Cell], stable: list[Cell]) -> tuple[Fresh, Fresh]:

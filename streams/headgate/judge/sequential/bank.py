@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from headgate.judge.sequential.bets import (
     BETS,
@@ -22,12 +23,14 @@ from headgate.judge.sequential.bets import (
     ratio_stakes,
 )
 from headgate.judge.sequential.plan import Plan, plan_of
-from headgate.judge.sequential.process import NOTHING
 from headgate.judge.sequential.samples import Family
-from headgate.judge.sequential.turns import Turn, turns_of
+from headgate.judge.sequential.sources import Source, sources_of
 
 if TYPE_CHECKING:
     from headgate.judge.policy import Policy, Trigger
+
+
+Places = npt.NDArray[np.intp]
 
 
 class Kind(IntEnum):
@@ -42,21 +45,35 @@ class Kind(IntEnum):
 KINDS = len(Kind)
 
 
+class Breach(NamedTuple):
+    """Where the evidence of a breach lies, by trigger: the lesser of two tests, which are the same
+    where there is one; `untested` has none.
+    """
+
+    first: Places
+    second: Places
+    untested: npt.NDArray[np.bool_]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Bank:
     """The sequential triggers of a policy in order, with their plans.
 
     By a test's number, shape (tests, 8): `on_hit` and `on_other`, what its bets win on a hit and on
     another outcome, and, beside stable, `excess` (see `bets.on_any_hit`); 0 where it counts no
-    hits. `ratios` is what a rate may be beside stable's. `turn_of` has each trigger's place among
-    `turns`, None where it looks at every tick.
+    hits. `ratios` is what a rate may be beside stable's. `alone` and `beside` say where a breach is
+    proven, without a stable arm and with one. `sources` are what triggers count, `source_of` each
+    trigger's.
     """
 
     triggers: tuple[Trigger, ...]
+    names: tuple[str, ...]
     plans: tuple[Plan, ...]
     row_of: dict[str, int]
-    turns: tuple[Turn, ...]
-    turn_of: tuple[int | None, ...]
+    sources: tuple[Source, ...]
+    source_of: tuple[Source, ...]
+    alone: Breach
+    beside: Breach
     on_hit: Floats
     on_other: Floats
     excess: Floats
@@ -65,41 +82,50 @@ class Bank:
     def __len__(self) -> int:
         return len(self.triggers)
 
-    def unbegun(self) -> bytes:
-        """Wealth of a phase in which nothing was bet yet, as the state keeps it."""
-        return np.full((len(self), KINDS, BETS), NOTHING).tobytes()
-
-    def wealth(self, kept: bytes) -> Floats:
-        """The kept wealth, shape (tests, 8); of another policy's shape it is none."""
-        if len(kept) != len(self) * KINDS * BETS * 8:
-            kept = self.unbegun()
-        return np.frombuffer(kept).reshape(len(self) * KINDS, BETS)
-
-    def log_e(self, kept: list[list[float]]) -> list[list[float]]:
-        """The kept ln E of the four tests of each trigger; of another policy's shape it is none."""
-        return kept if len(kept) == len(self) else [[NOTHING] * KINDS] * len(self)
-
 
 @lru_cache(maxsize=2048)
 def bank_of(policy: Policy) -> Bank:
     """The bank of a policy."""
     triggers = tuple(row for row in policy.triggers if row.proof == "sequential")
     plans = tuple(plan_of(trigger) for trigger in triggers)
-    taken = turns_of(triggers)
-    turns = tuple(dict.fromkeys(turn for turn in taken if turn is not None))
+    names, metrics = [row.name for row in triggers], [row.metric for row in triggers]
+    sources = sources_of(names, metrics, plans)
+    source_by_row = {row: source for source in sources for row in source.rows}
     stakes = [_stakes(plan, kind) for plan in plans for kind in Kind]
     on_hit, on_other, excess = np.array(stakes).reshape(-1, 3, BETS).swapaxes(0, 1)
     return Bank(
         triggers=triggers,
+        names=tuple(names),
         plans=plans,
-        row_of={trigger.name: row for row, trigger in enumerate(triggers)},
-        turns=turns,
-        turn_of=tuple(None if turn is None else turns.index(turn) for turn in taken),
+        row_of={name: row for row, name in enumerate(names)},
+        sources=tuple(sources),
+        source_of=tuple(source_by_row[row] for row in range(len(triggers))),
+        alone=_breach(plans, beside=False),
+        beside=_breach(plans, beside=True),
         on_hit=on_hit.copy(),
         on_other=on_other.copy(),
         excess=excess.copy(),
         ratios=tuple(_ratio(plan, kind) for plan in plans for kind in Kind),
     )
+
+
+def _breach(plans: tuple[Plan, ...], *, beside: bool) -> Breach:
+    """`beside` a live stable arm a breach is the lesser of both tests, else the test there is."""
+    tests = [_breach_tests(plan, beside=beside) for plan in plans]
+    first, second = (
+        np.array([row * KINDS + kinds[at] for row, kinds in enumerate(tests)], np.intp)
+        for at in (0, -1)
+    )
+    untested = [plan.limit is None and not (beside and plan.relative is not None) for plan in plans]
+    return Breach(first, second, np.array(untested, np.bool_))
+
+
+def _breach_tests(plan: Plan, *, beside: bool) -> tuple[Kind, ...]:
+    if plan.limit is None:
+        return (Kind.RELATIVE,)
+    if plan.relative is None or not beside:
+        return (Kind.ABSOLUTE,)
+    return Kind.ABSOLUTE, Kind.RELATIVE
 
 
 def _stakes(plan: Plan, kind: Kind) -> tuple[Floats, Floats, Floats]:

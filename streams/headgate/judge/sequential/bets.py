@@ -13,12 +13,14 @@ betting" (2024).
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.ArrayLike
+Number = float | Floats
 
 # Alternatives: how many times the limit's odds (or the tolerated ratio) the truth may be.
 EFFECTS: Floats = np.array([1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0])
@@ -96,14 +98,43 @@ def on_any_hit(expected: Counts, excess: Floats) -> Floats:
     return lost
 
 
+class Gain(NamedTuple):
+    """What one value wins per unit of the stake: (value x `scale`, at least `low` and at most
+    `high`, less `origin`) x `stake`. Numbers, or arrays of shape (..., 1) over simulated runs.
+    """
+
+    scale: Number
+    low: Number
+    high: Number
+    origin: Number
+    stake: Number
+
+    def of(self, values: Counts) -> Floats:
+        """The gain of each value, shape (..., values)."""
+        scaled = np.clip(np.multiply(values, self.scale), self.low, self.high)
+        gain: Floats = (scaled - self.origin) * self.stake
+        return gain
+
+
+def worth(gain: Floats, counts: Counts) -> Floats:
+    """Sum over values of count x ln(1 + fraction x gain), for each of the eight fractions."""
+    each = np.log1p(FRACTIONS[:, None] * gain[..., None, :])
+    total: Floats = np.matmul(each, np.asarray(counts, np.float64)[..., None])[..., 0]
+    return total
+
+
 def rating_against_limit(values: Counts, counts: Counts, limit: float, side: int) -> Floats:
     """Betting on a bounded mean. Null hypothesis: mean rating >= `limit` (+1), <= (-1).
 
     `values` (1 to 5) and how often each came, both of shape (..., values); `limit` in (1, 5).
     """
-    away = (limit - np.asarray(values, np.float64)) * side
+    return worth(rating_gain(limit, side).of(values), counts)
+
+
+def rating_gain(limit: float, side: int) -> Gain:
+    """What a rating wins against a limit: at worst the whole stake is lost."""
     reach = (HIGHEST_RATING - limit) if side == BREACH else (limit - LOWEST_RATING)
-    return _staked(counts, away / reach, FRACTIONS)
+    return Gain(1.0, LOWEST_RATING, HIGHEST_RATING, limit, -side / reach)
 
 
 def rating_against_stable(
@@ -120,11 +151,17 @@ def rating_against_stable(
     `reference` is stable's mean before the look, within (1, 5); stakes are balanced so that what
     is won on one arm's drift is lost on the other's. Shapes as in `rating_against_limit`.
     """
-    x, balance = np.asarray(reference, np.float64)[..., None], _balance(counts, stable_counts)
+    balance = _balance(counts, stable_counts)
+    below, above = rating_gains(np.asarray(reference, np.float64)[..., None], margin, balance)
+    return worth(below.of(values), counts) + worth(above.of(stable_values), stable_counts)
+
+
+def rating_gains(reference: Number, margin: float, balance: Number) -> Pair:
+    """What a rating of either arm wins; `balance` is how many of stable's come to one."""
+    x = reference
     largest = np.minimum(1 / (HIGHEST_RATING - x + margin), balance / (x - LOWEST_RATING))
-    stake = FRACTIONS * largest
-    below, above = np.subtract(x - margin, values), np.subtract(stable_values, x)
-    return _staked(counts, below, stake) + _staked(stable_counts, above, stake / balance)
+    below = Gain(1.0, LOWEST_RATING, HIGHEST_RATING, x - margin, -largest)
+    return below, Gain(1.0, LOWEST_RATING, HIGHEST_RATING, x, largest / balance)
 
 
 def mean_against_limit(values: Counts, counts: Counts, limit: Counts) -> Floats:
@@ -132,8 +169,12 @@ def mean_against_limit(values: Counts, counts: Counts, limit: Counts) -> Floats:
 
     `values` are the lower edges of histogram bins, so that rounding never helps the alarm.
     """
-    m = np.asarray(limit, np.float64)[..., None]
-    return _staked(counts, np.divide(values, m) - 1, FRACTIONS)
+    return worth(mean_gain(np.asarray(limit, np.float64)[..., None]).of(values), counts)
+
+
+def mean_gain(limit: Number) -> Gain:
+    """What a value wins against a limit of the mean."""
+    return Gain(1 / limit, 0.0, np.inf, 1.0, 1.0)
 
 
 def mean_against_stable(
@@ -150,11 +191,16 @@ def mean_against_stable(
     `reference` (> 0) is stable's mean before the look; values count up to 20 times of it.
     `values` are lower bin edges, `stable_values` upper ones.
     """
-    x, balance = np.asarray(reference, np.float64)[..., None], _balance(counts, stable_counts)
-    stake = FRACTIONS * np.minimum(1.0, balance / (CAP - 1))
-    above = np.minimum(np.divide(values, x * ratio), CAP) - 1
-    below = 1 - np.minimum(np.divide(stable_values, x), CAP)
-    return _staked(counts, above, stake) + _staked(stable_counts, below, stake / balance)
+    balance = _balance(counts, stable_counts)
+    above, below = mean_gains(np.asarray(reference, np.float64)[..., None], ratio, balance)
+    return worth(above.of(values), counts) + worth(below.of(stable_values), stable_counts)
+
+
+def mean_gains(reference: Number, ratio: float, balance: Number) -> Pair:
+    """What a value of either arm wins; `balance` is how many of stable's come to one."""
+    stake = np.minimum(1.0, balance / (CAP - 1))
+    above = Gain(1 / (reference * ratio), 0.0, CAP, 1.0, stake)
+    return above, Gain(1 / reference, 0.0, CAP, 1.0, -stake / balance)
 
 
 def _balance(counts: Counts, stable_counts: Counts) -> Floats:
@@ -166,9 +212,4 @@ def _balance(counts: Counts, stable_counts: Counts) -> Floats:
     return balance
 
 
-def _staked(counts: Counts, gain: Floats, stakes: Floats) -> Floats:
-    """Sum over values of count x ln(1 + stake x gain); shapes (..., values) and (..., 8)."""
-    worth = stakes[..., None] * gain[..., None, :]
-    np.log1p(worth, out=worth)
-    total: Floats = np.matmul(worth, np.asarray(counts, np.float64)[..., None])[..., 0]
-    return total
+Pair = tuple[Gain, Gain]  # of the candidate's values, of stable's

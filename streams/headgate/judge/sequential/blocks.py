@@ -13,9 +13,10 @@ import numpy as np
 from msgspec.structs import replace
 
 from headgate.judge.policy import Policy
-from headgate.judge.sequential.bank import Kind, bank_of
+from headgate.judge.sequential.bank import KINDS, Kind, bank_of
 from headgate.judge.sequential.bets import BREACH
 from headgate.judge.sequential.bursts import BLOCKS, block_sizes, correlations, effect_of, round_up
+from headgate.judge.sequential.columns import columns_of
 from headgate.judge.sequential.counting import Block, Counts, count_blocks
 from headgate.judge.sequential.samples import SAMPLED, Family, Sampled, Take
 from headgate.judge.sequential.state import Evidence
@@ -101,13 +102,14 @@ def _leaning(policy: Policy, evidence: Evidence) -> dict[str, tuple[float, float
     """For the same reason, the effects that stay as they are: where nobody else's blocks tell, and
     the evidence leans towards a breach.
     """
-    bank = bank_of(policy)
-    if evidence.splits[-1].stable or len(evidence.log_e) != len(bank):
+    if evidence.splits[-1].stable:
         return {}
+    bank = bank_of(policy)
+    absolute = columns_of(bank, evidence).log_e[Kind.ABSOLUTE :: KINDS].tolist()
     return {
         name: evidence.effects[name]
-        for name, row in bank.row_of.items()
-        if name in evidence.effects and evidence.log_e[row][Kind.ABSOLUTE] >= 0
+        for name, log_e in zip(bank.names, absolute, strict=True)
+        if name in evidence.effects and log_e >= 0
     }
 
 

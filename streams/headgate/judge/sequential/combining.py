@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from math import exp
+from typing import NamedTuple
 
+import numpy as np
 from msgspec import Struct
 
 from headgate.judge.policy import Policy, Trigger
-from headgate.judge.sequential.bank import Kind, bank_of
+from headgate.judge.sequential.bank import KINDS, Bank, Kind, bank_of
+from headgate.judge.sequential.bets import Floats
+from headgate.judge.sequential.columns import Columns, breach_log_e, columns_of
 from headgate.judge.sequential.plan import plan_of
-from headgate.judge.sequential.remembering import log_evidence
-from headgate.judge.sequential.state import Evidence
+from headgate.judge.sequential.state import Evidence, is_beside
 from headgate.vocabulary import Severity
 
 HIGHEST = 700.0  # the largest logarithm whose exponential is a number
@@ -23,11 +26,6 @@ def e_value(log_e: float) -> float:
     return exp(min(log_e, HIGHEST))
 
 
-def is_beside(evidence: Evidence) -> bool:
-    """Whether a stable arm is live beside the candidate."""
-    return bool(evidence.splits) and evidence.splits[-1].stable > 0
-
-
 @lru_cache(maxsize=2048)
 def weights_of(policy: Policy) -> dict[str, float]:
     """The critical sequential triggers' weights; they sum to 1, with or without data."""
@@ -36,50 +34,71 @@ def weights_of(policy: Policy) -> dict[str, float]:
     return {trigger.name: trigger.weight / whole for trigger in rows}
 
 
-class Combined(Struct, frozen=True):
+class Combined(Struct, frozen=True, eq=False):
     """What the evidence of all triggers amounts to.
 
-    `tests` holds ln E of each trigger's four tests, `log_e` that of a breach; `proven` names those
-    that a breach rests on: the largest weighted one when the sum is enough, and whichever is enough
-    alone.
+    `breach` holds ln E of a breach by trigger, `needed` the e-value at which each is enough alone;
+    `proven` names those that a breach rests on: the largest weighted one when the sum is enough,
+    and whichever is enough alone.
     """
 
-    tests: Mapping[str, list[float]]
-    log_e: Mapping[str, float]
+    bank: Bank
+    columns: Columns
+    breach: Floats
     needed: Mapping[str, float]
     total: float
     proven: frozenset[str]
 
+    @property
+    def log_e(self) -> dict[str, float]:
+        """ln E of a breach, by trigger's name."""
+        return dict(zip(self.bank.row_of, self.breach.tolist(), strict=True))
 
+    @property
+    def tests(self) -> dict[str, list[float]]:
+        """ln E of the four tests of each trigger."""
+        return tests_of(self.bank, self.columns)
+
+
+@lru_cache(maxsize=64)
 def combine(policy: Policy, evidence: Evidence) -> Combined:
     """Rollback on sum w_k E_k >= 1/alpha over critical triggers; a warning has its own alpha.
 
     A weighted mean of e-processes is one itself, so that alpha holds for all of them together.
     """
-    beside, plans = is_beside(evidence), bank_of(policy).plans
-    weights, needed = weights_of(policy), evidence_needed(policy)
-    tests = log_e_values(policy, evidence)
-    log_e = {
-        name: log_evidence(plan, tests[name], beside=beside)
-        for name, plan in zip(tests, plans, strict=True)
-    }
-    shares = {name: weight * e_value(log_e[name]) for name, weight in weights.items()}
-    total = sum(shares.values())
-    proven = set()
+    bank, rule = bank_of(policy), _rule(policy)
+    columns, names = columns_of(bank, evidence), bank.names
+    breach = breach_log_e(bank, columns.log_e, beside=is_beside(evidence))
+    shares = rule.weights * np.exp(np.minimum(breach, HIGHEST))
+    total = float(np.add.reduce(shares))
+    proven = {names[row] for row in (breach >= rule.log_needed).nonzero()[0].tolist()}
     if total >= 1 / policy.proof.false_rollback:
-        enough = 1 / policy.proof.false_rollback
-        proven = {name for name, share in shares.items() if share >= enough}
-        proven.add(max(shares, key=lambda name: shares[name]))
-    for name, known in log_e.items():
-        if known > 0 and name not in weights and e_value(known) >= needed[name]:
-            proven.add(name)
-    return Combined(tests, log_e, needed, total, frozenset(proven))
+        proven.add(names[int(shares.argmax())])
+    return Combined(bank, columns, breach, rule.needed, total, frozenset(proven))
 
 
-def log_e_values(policy: Policy, evidence: Evidence) -> dict[str, list[float]]:
+class _Rule(NamedTuple):
+    """By trigger: its weight in the sum, 0 of warnings, and what is enough alone."""
+
+    weights: Floats
+    log_needed: Floats
+    needed: dict[str, float]
+
+
+@lru_cache(maxsize=2048)
+def _rule(policy: Policy) -> _Rule:
+    weights, needed = weights_of(policy), evidence_needed(policy)
+    return _Rule(
+        np.array([weights.get(name, 0.0) for name in needed]),
+        np.log(list(needed.values())),
+        needed,
+    )
+
+
+def tests_of(bank: Bank, columns: Columns) -> dict[str, list[float]]:
     """ln E of the four tests of each sequential trigger."""
-    bank = bank_of(policy)
-    return dict(zip(bank.row_of, bank.log_e(evidence.log_e), strict=True))
+    rows = columns.log_e.reshape(len(bank), KINDS).tolist()
+    return dict(zip(bank.row_of, rows, strict=True))
 
 
 @lru_cache(maxsize=2048)
@@ -96,10 +115,11 @@ def evidence_needed(policy: Policy) -> dict[str, float]:
 def log_good(policy: Policy, trigger: Trigger, evidence: Evidence) -> float | None:
     """ln E of *proven good*: beside stable the lesser of both tests; None where it has none."""
     plan = plan_of(trigger)
-    log_e = log_e_values(policy, evidence)[trigger.name]
+    bank = bank_of(policy)
+    log_e, first = columns_of(bank, evidence).log_e, bank.row_of[trigger.name] * KINDS
     tests = []
     if plan.limit is not None and plan.provable:
-        tests.append(log_e[Kind.GOOD_ABSOLUTE])
+        tests.append(float(log_e[first + Kind.GOOD_ABSOLUTE]))
     if plan.good_ratio is not None and is_beside(evidence):
-        tests.append(log_e[Kind.GOOD_RELATIVE])
+        tests.append(float(log_e[first + Kind.GOOD_RELATIVE]))
     return min(tests, default=None)

@@ -1,4 +1,6 @@
-"""Gathering: one trigger's samples of a tick go into the table, now or when their look closes."""
+"""Gathering: the samples of a tick, source by source, go into the table, now or when their look
+closes.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +9,16 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from headgate.judge.sequential import looks
+from headgate.judge.sequential.arms import Arms
 from headgate.judge.sequential.bank import Kind
-from headgate.judge.sequential.bets import Floats
-from headgate.judge.sequential.plan import Plan
-from headgate.judge.sequential.samples import Family
-from headgate.judge.sequential.state import (
-    NO_SAMPLE,
-    OpenLook,
-    Sample,
-    Split,
-    WarmUp,
-)
+from headgate.judge.sequential.sources import Source
+from headgate.judge.sequential.state import NO_SAMPLE, Evidence, OpenLook, Sample, Split, WarmUp
 from headgate.judge.sequential.table import LookTable
+from headgate.judge.sequential.valuing import Valued
 
 MAX_OPEN_REVISIONS = 16
 NO_EFFECT = (1.0, 1.0)
+Looks = dict[int, OpenLook]
 
 
 class Moment(Struct, frozen=True):
@@ -40,109 +37,130 @@ class Moment(Struct, frozen=True):
 
 
 class Gatherer(Struct, frozen=True):
-    """Puts the samples of one trigger (`row` of the bank) into the table.
-
-    `first_ms` is when the first of them came; `effects` are the design effects of both arms and
-    `reference` stable's quantile or mean before that.
+    """Puts what came into the table. `counted` is what each trigger counted, by row and in the
+    order of `Counted`.
     """
 
     table: LookTable
+    evidence: Evidence
     moment: Moment
-    row: int
-    plan: Plan
-    first_ms: int
-    effects: tuple[float, float]
-    reference: float
+    arms: Arms
+    counted: list[list[int]]
 
-    def absolute(self, mine: Sample) -> Sample:
-        """The candidate's samples against its limit; what was counted of them."""
-        plan, moment = self.plan, self.moment
-        if not plan.counts_hits:
-            breach, good = looks.absolute_increments(plan, mine)
-            self.table.add(self.row, Kind.ABSOLUTE, breach)
-            if good is not None and not moment.warming:
-                self.table.add(self.row, Kind.GOOD_ABSOLUTE, good)
-            return mine
-        if plan.sampled.family is Family.QUANTILE:
-            mine = looks.over(mine, (plan.limit or 0.0) * plan.sampled.per_unit)
-        effect = self.effects[0]
-        samples = mine.n if plan.sampled.of_labels else max(mine.n, moment.in_flight)
-        self.table.rate(self.row, Kind.ABSOLUTE, mine.hits / effect, samples / effect)
-        if not moment.warming:
-            hits = max(mine.hits, mine.reaching)
-            self.table.rate(self.row, Kind.GOOD_ABSOLUTE, hits / effect, mine.n / effect)
-        return mine
-
-    def relative(
-        self, known: Mapping[int, OpenLook], pairs: Mapping[int, looks.Pair]
-    ) -> tuple[dict[int, OpenLook], Sample, Sample]:
-        """The looks that stay open, after adding to those of every revision and closing some, and
-        what they counted of both arms.
+    def gather(self, source: Source) -> Looks:
+        """One source's samples; the looks that stay open. Of traffic that just started only
+        failures tell.
         """
-        left: dict[int, OpenLook] = {}
-        counted, stable_counted = NO_SAMPLE, NO_SAMPLE
-        for revision, look in known.items():
-            if revision not in pairs:
-                self._close_or_keep(revision, look, left)
-        for revision, fresh in pairs.items():
-            pair, now = fresh, self._with(known.get(revision), fresh)
-            if now is not None:
-                pair, look = now
-                self._close_or_keep(revision, look, left)
-            counted, stable_counted = counted.plus(pair[0]), stable_counted.plus(pair[1])
+        sampled, candidate, moment = source.sampled, self.arms.candidate, self.moment
+        unripe = moment.warming and not source.is_rate
+        mine = NO_SAMPLE if unripe else candidate.sample(sampled)
+        if mine.n and source.limited:
+            self._against_limits(source, mine)
+        left: Looks = {}
+        if source.relative is None:
+            return left
+        known, pairs = self.evidence.looks.get(source.key, left), self.arms.pairs
+        for revision, look in tuple(known.items()):
+            if revision not in pairs or (unripe and revision == moment.current):
+                self._close_or_keep(source, revision, look, left)
+        for revision, (one, other) in pairs.items():
+            if not unripe or revision != moment.current:
+                ours = mine if one is candidate and not unripe else one.sample(sampled)
+                self._join(
+                    source, revision, known.get(revision), (ours, other.sample(sampled)), left
+                )
         if len(left) > MAX_OPEN_REVISIONS:
-            for revision in sorted(left)[:-MAX_OPEN_REVISIONS]:
-                del left[revision]
-        return left, counted, stable_counted
+            left = {revision: left[revision] for revision in sorted(left)[-MAX_OPEN_REVISIONS:]}
+        return left
 
-    def _with(self, look: OpenLook | None, fresh: looks.Pair) -> tuple[looks.Pair, OpenLook] | None:
-        """What a look counts of fresh samples, and the look with them. A new look takes stable's
-        value as it is now; None while too little is known of it.
+    def _against_limits(self, source: Source, mine: Sample) -> None:
+        warming, table = self.moment.warming, self.table
+        for row, name, limit in source.limited:
+            seen = mine
+            if source.counts_hits:
+                if source.is_quantile:
+                    seen = looks.over(mine, limit * source.sampled.per_unit)
+                effect = self.evidence.effects.get(name, NO_EFFECT)[0]
+                sent = seen.n if source.of_labels else max(seen.n, self.moment.in_flight)
+                table.rate(row, Kind.ABSOLUTE, seen.hits / effect, sent / effect)
+                if not warming:
+                    hits = max(seen.hits, seen.reaching)
+                    table.rate(row, Kind.GOOD_ABSOLUTE, hits / effect, seen.n / effect)
+            else:
+                breach, *good = looks.limit_gains(source, limit)
+                table.value((row,), Kind.ABSOLUTE, Valued(mine, breach))
+                if good and not warming:
+                    table.value((row,), Kind.GOOD_ABSOLUTE, Valued(mine, good[0]))
+            self.counted[row][:4] = self.moment.now_ms, seen.n, seen.hits, seen.total
+
+    def _join(
+        self,
+        source: Source,
+        revision: int,
+        look: OpenLook | None,
+        pair: looks.Pair,
+        left: Looks,
+    ) -> None:
+        """Fresh samples are counted, and go into the look of their revision. A new one takes
+        stable's value as it is now; there is none while too little is known of it.
         """
+        mine, stable = pair
+        if not mine.n and not stable.n:
+            if look is not None:
+                self._close_or_keep(source, revision, look, left)
+            return
+        evidence, names = self.evidence, source.names
+        reference = look.reference if look else evidence.references.get(names[0], 0.0)
+        if source.is_quantile and reference:
+            mine, stable = looks.beyond(source, reference, mine, stable)
+        self._count(source, mine, stable)
         if look is not None:
-            pair = looks.beyond(self.plan, look.reference, fresh)
-            return pair, looks.added(look, pair)
-        if not self.reference and self.plan.sampled.family is not Family.RATE:
-            return None
-        pair = looks.beyond(self.plan, self.reference, fresh)
-        return pair, OpenLook(self.first_ms, self.reference, self.effects, *pair)
+            look = looks.added(look, mine, stable)
+        elif reference or source.is_rate:
+            effects = tuple([evidence.effects.get(name, NO_EFFECT) for name in names])
+            look = OpenLook(self.moment.now_ms, reference, effects, mine, stable)
+        if look is not None:
+            self._close_or_keep(source, revision, look, left)
 
-    def _close_or_keep(self, revision: int, look: OpenLook, left: dict[int, OpenLook]) -> None:
+    def _count(self, source: Source, mine: Sample, stable: Sample) -> None:
+        """The candidate's samples count where they are tested against a limit, else here."""
+        now_ms = self.moment.now_ms
+        for row in source.unlimited:
+            counted = self.counted[row]
+            counted[1] += mine.n
+            counted[2] += mine.hits
+            counted[3] += mine.total
+        for row in source.rows:
+            counted = self.counted[row]
+            counted[0] = now_ms
+            counted[4] += stable.n
+            counted[5] += stable.hits
+            counted[6] += stable.total
+
+    def _close_or_keep(self, source: Source, revision: int, look: OpenLook, left: Looks) -> None:
         """A closed look goes into the table, an open one is left; one without a split is void."""
         moment = self.moment
         current, split = revision == moment.current, moment.splits.get(revision)
         if split is None:
             return
-        if looks.is_closed(self.plan, look, split, now_ms=moment.now_ms, current=current):
-            self._close(look, current=current)
-        else:
+        if not looks.is_closed(source, look, split, now_ms=moment.now_ms, current=current):
             left[revision] = look
+        elif source.counts_hits:
+            sent = self._in_flight(source, look) if current and moment.warm_up else 0.0
+            proves_good = not moment.warming and not self._began_warming(look)
+            self.table.ratios(source.rows, look, sent, proves_good=proves_good)
+        else:
+            self.table.value(source.rows, Kind.RELATIVE, *looks.beside_stable(source, look))
 
-    def _close(self, look: OpenLook, *, current: bool) -> None:
-        plan, moment = self.plan, self.moment
-        if not plan.counts_hits:
-            self.table.add(self.row, Kind.RELATIVE, self._shared(look))
-            return
-        mine, stable = look.candidate, look.stable
-        effect, stable_effect = look.effects
-        beside = (stable.hits / stable_effect, stable.n / stable_effect)
-        samples: float = mine.n
-        if moment.warm_up is not None and current and not plan.sampled.of_labels:
-            warm_ms = max(min(moment.now_ms, moment.warm_up.until_ms) - look.opened_ms, 0)
-            samples = max(samples, moment.warm_up.routed_per_s * warm_ms / 1000)
-        self.table.ratio(self.row, Kind.RELATIVE, (mine.hits / effect, samples / effect), beside)
-        if not moment.warming and not self._began_warming(look):
-            hits = max(mine.hits, mine.reaching)
-            self.table.ratio(self.row, Kind.GOOD_RELATIVE, (hits / effect, mine.n / effect), beside)
-
-    def _shared(self, look: OpenLook) -> Floats:
-        """Two triggers of one metric that ask the same of the same look share its increment."""
-        plan, mine, stable = self.plan, look.candidate, look.stable
-        asked = (plan.sampled.measure, plan.relative, look.opened_ms, look.reference)
-        key = (*asked, mine.n, mine.total, stable.n, stable.total)
-        if key not in self.table.kept:
-            self.table.kept[key] = looks.relative_increment(plan, look)
-        return self.table.kept[key]
+    def _in_flight(self, source: Source, look: OpenLook) -> float:
+        """How many requests were sent to the candidate while traffic warmed up and a look was
+        open.
+        """
+        warm_up = self.moment.warm_up
+        if warm_up is None or source.of_labels:
+            return 0.0
+        warm_ms = max(min(self.moment.now_ms, warm_up.until_ms) - look.opened_ms, 0)
+        return warm_up.routed_per_s * warm_ms / 1000
 
     def _began_warming(self, look: OpenLook) -> bool:
         """Whether it holds outcomes of traffic that just started: they prove nothing good."""

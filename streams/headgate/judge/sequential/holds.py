@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from headgate.judge.looks import Look
 from headgate.judge.policy import Policy, Trigger
-from headgate.judge.sequential.bank import Kind, bank_of
-from headgate.judge.sequential.state import Evidence, TriggerEvidence
+from headgate.judge.sequential.bank import KINDS, Kind, bank_of
+from headgate.judge.sequential.columns import columns_of
+from headgate.judge.sequential.state import Evidence
 from headgate.measure.metrics import METRICS
 
 BEGINS_MS = 60_000
@@ -26,40 +27,39 @@ def is_hold(policy: Policy, log_e: list[float]) -> bool:
 
 def with_holds(policy: Policy, evidence: Evidence, look: Look) -> Evidence:
     """Begin a hold where stable is over the limit too; end none: see `over`."""
-    stable = look.stable
-    if stable is None:
+    if look.stable is None:
         return evidence
-    bank = bank_of(policy)
-    tests = bank.log_e(evidence.log_e)
+    both, log_e = _needing_both(policy), columns_of(bank_of(policy), evidence).log_e
+    absolute = log_e.take([test + Kind.ABSOLUTE for _, test in both])
+    if not (absolute >= log(1 / policy.proof.false_rollback)).any():
+        return evidence
     begun = {
-        trigger.name: replace(known, holding_since_ms=look.now_ms)
-        for trigger, known in _pairs(policy, evidence)
-        if known.holding_since_ms is None
-        and is_hold(policy, tests[bank.row_of[trigger.name]])
+        trigger.name: look.now_ms
+        for trigger, test in both
+        if trigger.name not in evidence.holding
+        and is_hold(policy, log_e[test : test + KINDS].tolist())
         and _is_beyond(trigger, look, BEGINS_MS) is True
     }
-    return replace(evidence, triggers={**evidence.triggers, **begun}) if begun else evidence
+    return replace(evidence, holding={**evidence.holding, **begun}) if begun else evidence
 
 
 def over(policy: Policy, evidence: Evidence, look: Look) -> frozenset[str]:
     """The triggers whose hold ends: stable is within the limit again over five minutes."""
+    if not evidence.holding:
+        return frozenset()
     return frozenset(
         trigger.name
-        for trigger, known in _pairs(policy, evidence)
-        if known.holding_since_ms is not None and _is_beyond(trigger, look, ENDS_MS) is False
+        for trigger, _ in _needing_both(policy)
+        if trigger.name in evidence.holding and _is_beyond(trigger, look, ENDS_MS) is False
     )
 
 
-def _pairs(policy: Policy, evidence: Evidence) -> list[tuple[Trigger, TriggerEvidence]]:
-    known = evidence.triggers
-    return [(row, known[row.name]) for row in _needing_both(policy) if row.name in known]
-
-
 @lru_cache(maxsize=256)
-def _needing_both(policy: Policy) -> tuple[Trigger, ...]:
+def _needing_both(policy: Policy) -> tuple[tuple[Trigger, int], ...]:
+    """Those triggers, and where their tests begin."""
     bank = bank_of(policy)
-    pairs = zip(bank.triggers, bank.plans, strict=True)
-    return tuple(trigger for trigger, plan in pairs if plan.needs_both)
+    rows = enumerate(zip(bank.triggers, bank.plans, strict=True))
+    return tuple((trigger, row * KINDS) for row, (trigger, plan) in rows if plan.needs_both)
 
 
 def _is_beyond(trigger: Trigger, look: Look, window_ms: int) -> bool | None:

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import numpy as np
-from msgspec.structs import replace
-
 from headgate.judge.sequential import bets
-from headgate.judge.sequential.bets import BREACH, GOOD, Floats
-from headgate.judge.sequential.plan import Plan
+from headgate.judge.sequential.bets import BREACH, GOOD, Gain
 from headgate.judge.sequential.samples import Family
+from headgate.judge.sequential.sources import Source
 from headgate.judge.sequential.state import OpenLook, Sample, Split
-from headgate.measure.hdr import IntArray, coarse, count_over, lowest_values
+from headgate.judge.sequential.valuing import Valued
 
 LOOK_MS = 60_000
 Pair = tuple[Sample, Sample]  # of the candidate, of stable
@@ -28,88 +25,58 @@ def over(sample: Sample, value: float, *, exact: bool = False) -> Sample:
     Rounding never helps a proof: `hits` counts the bins entirely above `value`, `reaching` every
     bin that reaches above it. Where `value` is a bin's upper edge the two are the same (`exact`).
     """
-    if not sample.sketches:
-        return sample
-    hits, reaching = count_over(*sample.distribution(), int(value))
+    whole, hits, reaching = int(value), 0, 0
+    for sketch in sample.sketches:
+        above, above_or_in = sketch.counts_over(whole)
+        hits += above
+        reaching += above_or_in
     return Sample(sample.n, hits, hits if exact else reaching, sample.total)
 
 
-def absolute_increments(plan: Plan, sample: Sample) -> tuple[Floats, Floats | None]:
-    """Values of one arm against their limit (hits are counted in the table): what they are worth
-    to prove a breach and to prove good, None where that cannot be proven.
-    """
-    limit, unit = plan.limit or 0.0, plan.sampled.per_unit
-    indexes, counts = sample.distribution()
-    if plan.sampled.family is Family.MEAN:
-        return bets.mean_against_limit(lowest_values(indexes), counts, limit * unit), None
-    worth = _worth_of_ratings(limit, unit).take(indexes, 0, mode="clip")
-    both: Floats = counts.astype(np.float64) @ worth
-    return both[: bets.BETS], both[bets.BETS :]
-
-
-@lru_cache(maxsize=256)
-def _worth_of_ratings(limit: float, unit: int) -> Floats:
-    """What one rating is worth to prove a breach and to prove good, by bin: shape (bins, 2 x 8)."""
-    stars = _stars(unit)
-    one = np.eye(len(stars))
-    sides = [bets.rating_against_limit(stars, one, limit, side) for side in (BREACH, GOOD)]
-    return np.concatenate(sides, axis=1)
-
-
-@lru_cache(maxsize=16)
-def _stars(unit: int) -> Floats:
-    """Ratings by bin, up to the highest; what lies outside the scale counts as its end, so that no
-    bet is ruined and none wins more than it could.
-    """
-    values = lowest_values(np.arange(int(bets.HIGHEST_RATING * unit) + 1)) / unit
-    stars: Floats = np.clip(values, bets.LOWEST_RATING, bets.HIGHEST_RATING)
-    return stars
-
-
-def relative_increment(plan: Plan, look: OpenLook) -> Floats:
-    """Values of both arms of a closed look against each other; a breach only."""
-    mine, stable, allowed = look.candidate.distribution(), look.stable.distribution(), plan.relative
-    if plan.sampled.family is Family.RATING:
-        unit = plan.sampled.per_unit
-        (stars, counts), (stable_stars, stable_counts) = (
-            _rated(*arm, unit) for arm in (mine, stable)
-        )
-        return bets.rating_against_stable(
-            stars,
-            counts,
-            stable_stars,
-            stable_counts,
-            reference=min(max(look.reference / unit, 1.001), 4.999),
-            margin=allowed or 0.0,
-        )
-    (lowest, _, counts), (_, highest, stable_counts) = coarse(*mine), coarse(*stable)
-    return bets.mean_against_stable(
-        lowest, counts, highest, stable_counts, reference=look.reference, ratio=allowed or 1.0
-    )
-
-
-def _rated(indexes: IntArray, counts: IntArray, unit: int) -> tuple[Floats, Floats]:
-    """Ratings and how often each came."""
-    stars = _stars(unit)
-    came = np.bincount(np.minimum(indexes, len(stars) - 1), counts, len(stars))
-    return stars, came.astype(np.float64, copy=False)
-
-
-def beyond(plan: Plan, reference: float, pair: Pair) -> Pair:
+def beyond(source: Source, reference: float, mine: Sample, stable: Sample) -> Pair:
     """Of quantiles, who is beyond which value: what a look with that reference counts."""
-    if plan.sampled.family is not Family.QUANTILE:
-        return pair
-    candidate, stable = pair
-    return over(candidate, (plan.relative or 1.0) * reference), over(stable, reference, exact=True)
+    tolerated = (source.relative or 1.0) * reference
+    return over(mine, tolerated), over(stable, reference, exact=True)
 
 
-def added(look: OpenLook, pair: Pair) -> OpenLook:
+@lru_cache(maxsize=1024)
+def limit_gains(source: Source, limit: float) -> tuple[Gain, ...]:
+    """What values (in wire units) win against their limit: to prove a breach, and to prove good
+    where that can be proven.
+    """
+    unit = source.sampled.per_unit
+    if source.sampled.family is Family.MEAN:
+        return (bets.mean_gain(limit * unit),)
+    return tuple(_in_stars(bets.rating_gain(limit, side), unit) for side in (BREACH, GOOD))
+
+
+def beside_stable(source: Source, look: OpenLook) -> tuple[Valued, Valued]:
+    """Values of both arms of a closed look against each other; a breach only."""
+    mine, stable, tolerated = look.candidate, look.stable, source.relative or 0.0
+    balance = stable.n / mine.n
+    if source.sampled.family is Family.MEAN:
+        above, below = bets.mean_gains(look.reference, tolerated, balance)
+        return Valued(mine, above), Valued(stable, below, upper=True)
+    unit = source.sampled.per_unit
+    mean = min(max(look.reference / unit, 1.001), 4.999)
+    below, above = bets.rating_gains(mean, tolerated, balance)
+    return Valued(mine, _in_stars(below, unit)), Valued(stable, _in_stars(above, unit))
+
+
+def _in_stars(gain: Gain, unit: int) -> Gain:
+    """The gain of ratings on the wire: outside the scale they count as its ends, so that no bet is
+    ruined and none wins more than it could.
+    """
+    return gain._replace(scale=1 / unit)
+
+
+def added(look: OpenLook, mine: Sample, stable: Sample) -> OpenLook:
     """The look with new samples of both arms."""
-    candidate, stable = pair
-    return replace(look, candidate=look.candidate.plus(candidate), stable=look.stable.plus(stable))
+    both = look.candidate.plus(mine), look.stable.plus(stable)
+    return OpenLook(look.opened_ms, look.reference, look.effects, *both)
 
 
-def is_closed(plan: Plan, look: OpenLook, split: Split, *, now_ms: int, current: bool) -> bool:
+def is_closed(source: Source, look: OpenLook, split: Split, *, now_ms: int, current: bool) -> bool:
     """Both arms have enough, or a minute has passed or the revision ended with both not empty."""
     candidate, stable = look.candidate.n, look.stable.n
     if not candidate or not stable:
@@ -117,5 +84,5 @@ def is_closed(plan: Plan, look: OpenLook, split: Split, *, now_ms: int, current:
     if not current or now_ms - look.opened_ms >= LOOK_MS:
         return True
     share = split.stable / split.candidate if split.candidate else 1.0
-    need = plan.look_samples
-    return candidate >= need and stable >= max(need, need * share)
+    need = source.look_samples
+    return candidate >= need and stable >= need and stable >= need * share

@@ -1,64 +1,51 @@
-"""Remembering: what a trigger keeps of a look, beside its wealth: counts to explain, and a path."""
+"""Remembering: what triggers keep of a look, beside their wealth: counts to explain, and a path."""
 
 from __future__ import annotations
 
-from msgspec import Struct
+from collections.abc import Sequence
 
-from headgate.judge.sequential.plan import Plan
-from headgate.judge.sequential.process import NOTHING
-from headgate.judge.sequential.state import NOT_COUNTED, OpenLook, Sample, Spent, TriggerEvidence
+import numpy as np
+
+from headgate.judge.sequential.bets import Floats
+from headgate.judge.sequential.columns import Columns, uncounted
+from headgate.judge.sequential.state import Counted, Path
 
 PATH_POINTS = 48
 _PATH_STEP, _PATH_EVERY_MS = 0.7, 60_000  # ln 2: a doubling is worth a point
-Path = tuple[tuple[int, float], ...]
+_SINCE, _CANDIDATE, _STABLE = (
+    Counted.__struct_fields__.index(name) for name in ("since_ms", "candidate", "stable")
+)
 
 
-class Gathered(Struct, frozen=True):
-    """What a trigger counted of both arms in a tick, the looks that stay open, and what stable's
-    quantile or mean is.
+def count(columns: Columns, counted: list[list[int]], breach: Floats, now_ms: int) -> None:
+    """Add what came. While the evidence of a breach (ln E by trigger) is nothing, the counts of
+    what builds it begin anew.
     """
+    counts, fresh = columns.counts, np.array(counted, np.int64)
+    since, sums = counts[..., _SINCE], counts[..., _SINCE + 1 :]
+    np.minimum(since, fresh[:, _SINCE], out=since)
+    sums += fresh[:, _SINCE + 1 :]
+    counts[0, breach < 0] = uncounted()
 
-    looks: dict[int, OpenLook]
-    candidate: Sample
-    stable: Sample
-    reference: float
 
-
-def remembered(
-    known: TriggerEvidence, gathered: Gathered, spent: Spent, now_ms: int, log_e: float
-) -> TriggerEvidence:
-    """The trigger after a look with ln E of a breach `log_e`. While the evidence is nothing, the
-    counts of what builds it begin anew.
+def with_points(
+    paths: Sequence[Path], counted: list[list[int]], breach: Floats, now_ms: int
+) -> tuple[Path, ...]:
+    """The paths of all triggers, with a point each where samples came of it and the evidence (ln E)
+    has doubled or halved, or a minute has passed.
     """
-    seen, stable = gathered.candidate, gathered.stable
-    total = known.total.plus(seen, stable, now_ms)
-    calm = log_e < 0 and bool(known.building.candidate or seen.n)
-    return TriggerEvidence(
-        spent,
-        gathered.looks,
-        gathered.reference or known.reference,
-        NOT_COUNTED if calm else known.building.plus(seen, stable, now_ms),
-        total,
-        _with_point(known.path, now_ms, log_e) if total.candidate else known.path,
-        known.holding_since_ms,
-    )
+    after, minute_ago_ms = list(paths), now_ms - _PATH_EVERY_MS
+    for row, log_e in enumerate(breach.tolist()):
+        path, came = paths[row], counted[row]
+        if path:
+            last_ms, last = path[-1]
+            if last_ms > minute_ago_ms and -_PATH_STEP < log_e - last < _PATH_STEP:
+                continue
+        if came[_CANDIDATE] or (path and came[_STABLE]):
+            after[row] = _with_point(path, now_ms, log_e)
+    return tuple(after)
 
 
 def _with_point(path: Path, now_ms: int, log_e: float) -> Path:
-    """The path, with a point where the evidence has doubled or halved, or a minute has passed."""
-    if path:
-        last_ms, last = path[-1]
-        if abs(log_e - last) < _PATH_STEP and now_ms - last_ms < _PATH_EVERY_MS:
-            return path
     path = (*path, (now_ms, round(log_e, 3)))
     return (*path[:-1:2], path[-1]) if len(path) > PATH_POINTS else path
-
-
-def log_evidence(plan: Plan, log_e: list[float], *, beside: bool) -> float:
-    """ln E of a breach: `beside` a live stable arm the lesser of both, else the test there is."""
-    absolute, relative = log_e[0], log_e[1]
-    if plan.limit is None:
-        return relative if beside else NOTHING
-    if plan.relative is None or not beside:
-        return absolute
-    return absolute if absolute < relative else relative

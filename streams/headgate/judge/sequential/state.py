@@ -6,12 +6,10 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from headgate.measure.cells import Cell
 from headgate.measure.hdr import IntArray
 from headgate.measure.sketch import EMPTY, Sketch
 
 _MERGED_FROM = 24
-Spent = tuple[int, int, int, int]  # per test of a trigger
 
 
 class Sample(Struct, frozen=True, omit_defaults=True):
@@ -65,18 +63,19 @@ class OpenLook(Struct, frozen=True, omit_defaults=True):
     """A relative look in progress: both arms under one revision.
 
     `reference` is stable's quantile or mean as it was when the look began, in wire units, and
-    `effects` the design effects of both arms: what the look itself tells must not change them.
+    `effects` the design effects of both arms, per trigger: what the look itself tells must not
+    change them.
     """
 
     opened_ms: int
     reference: float = 0.0
-    effects: tuple[float, float] = (1.0, 1.0)
+    effects: tuple[tuple[float, float], ...] = ()
     candidate: Sample = NO_SAMPLE
     stable: Sample = NO_SAMPLE
 
 
 class Counted(Struct, frozen=True, omit_defaults=True):
-    """The counts behind an explanation, of both arms; `since_ms` is when they began."""
+    """The counts behind an explanation, of both arms; `since_ms` is when they began, 0 if not."""
 
     since_ms: int = 0
     candidate: int = 0
@@ -86,40 +85,8 @@ class Counted(Struct, frozen=True, omit_defaults=True):
     stable_hits: int = 0
     stable_total: int = 0
 
-    def plus(self, candidate: Sample, stable: Sample, now_ms: int) -> Counted:
-        """With the samples of one more tick."""
-        return Counted(
-            self.since_ms or now_ms,
-            self.candidate + candidate.n,
-            self.candidate_hits + candidate.hits,
-            self.candidate_total + candidate.total,
-            self.stable + stable.n,
-            self.stable_hits + stable.hits,
-            self.stable_total + stable.total,
-        )
 
-
-NOT_COUNTED = Counted()
-
-
-class TriggerEvidence(Struct, frozen=True, omit_defaults=True):
-    """One trigger in this phase, beside its wealth.
-
-    `spent` is, per test, the candidate's requests up to which its budget is spent; -1 before its
-    first look. `building` counts since the evidence last began to build, `total` since the phase
-    began. `path` is the evidence over time as (ms, ln E). `holding_since_ms` marks an outage hold.
-    """
-
-    spent: Spent = (-1, -1, -1, -1)
-    looks: dict[int, OpenLook] = {}
-    reference: float = 0.0
-    building: Counted = NOT_COUNTED
-    total: Counted = NOT_COUNTED
-    path: tuple[tuple[int, float], ...] = ()
-    holding_since_ms: int | None = None
-
-
-UNTESTED = TriggerEvidence()
+Path = tuple[tuple[int, float], ...]  # evidence over time as (ms, ln E)
 
 
 class Split(Struct, frozen=True):
@@ -148,31 +115,18 @@ class WarmUp(Struct, frozen=True):
     measured: bool = True
 
 
-class Came(Struct, frozen=True):
-    """The cells of a tick: all of the candidate's, and both arms' by revision, candidate first.
-
-    `effects` and `references` are the evidence's as they were before: whenever these cells are
-    looked at, they have not set what they are measured by.
-    """
-
-    came_ms: int
-    effects: dict[str, tuple[float, float]]
-    references: dict[str, float]
-    candidate: list[Cell]
-    pairs: dict[int, tuple[list[Cell], list[Cell]]]
-
-
 class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     """All that is known about a candidate in this phase of its rollout.
 
     `planned` is the budget's measure in candidate requests, frozen at the start; where a watch goes
-    on `forever`, those of 30 days. `wealth` holds the logarithms of every bet and `log_e` ln E of
-    every test (see `Bank`). Those that take turns (see `turns`) looked last at `turns_ms`, the next
-    one looks at `next_turn_ms`, and `later` is what some have yet to look at. When a block of
-    stable's traffic closes (at `block_ms`), or after some of them (at `estimated_ms`), `effects`
-    (design effects of both arms by trigger) and `references` (stable's quantiles and means by
-    trigger, in wire units) are taken anew, with `p99_ms`, stable's p99 latency. Blocks before
-    `blocks_from_ms` tell of an outage that is over and not of how bursty outcomes are.
+    on `forever`, those of 30 days. `wealth`, `log_e`, `spent` and `counts` are what every test and
+    trigger has, as the bytes of arrays (see `columns`), `paths` the evidence of each trigger over
+    time, `looks` the relative looks in progress by source and revision, `holding` since when a
+    trigger is in an outage hold. When a block of stable's traffic closes (at `block_ms`), or after
+    some of them (at `estimated_ms`), `effects` (design effects of both arms by trigger) and
+    `references` (stable's quantiles and means by trigger, in wire units) are taken anew, with
+    `p99_ms`, stable's p99 latency. Blocks before `blocks_from_ms` tell of an outage that is over
+    and not of how bursty outcomes are.
     """
 
     started_ms: int
@@ -181,12 +135,13 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     requests: int = 0
     stable_requests: int = 0
     observed_ms: int = 0
-    later: tuple[Came, ...] = ()
-    turns_ms: tuple[int, ...] = ()
-    next_turn_ms: int = 0
     wealth: bytes = b""
-    log_e: list[list[float]] = []
-    triggers: dict[str, TriggerEvidence] = {}
+    log_e: bytes = b""
+    spent: bytes = b""
+    counts: bytes = b""
+    paths: tuple[Path, ...] = ()
+    looks: dict[str, dict[int, OpenLook]] = {}
+    holding: dict[str, int] = {}
     splits: tuple[Split, ...] = ()
     warm_up: WarmUp | None = None
     settled_ms: int | None = None
@@ -199,16 +154,27 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     p99_ms: int | None = None
 
 
-def without_stable(evidence: Evidence) -> Evidence:
-    """The evidence once stable serves nothing more: limits beside it become limits of their own.
+def is_beside(evidence: Evidence) -> bool:
+    """Whether a stable arm is live beside the candidate."""
+    return bool(evidence.splits) and evidence.splits[-1].stable > 0
 
-    Open looks are void. Where a comparison has begun, its test goes on from the budget that was
-    left, so that both together spend no more than one.
-    """
-    triggers = {}
-    for name, known in evidence.triggers.items():
-        absolute, relative, *good = known.spent
-        began = max(absolute, relative) if absolute < 0 else absolute
-        spent = (began, relative, good[0], good[1])
-        triggers[name] = replace(known, looks={}, spent=spent)
-    return replace(evidence, triggers=triggers)
+
+def unproven(evidence: Evidence, started_ms: int, planned: int) -> Evidence:
+    """The same splits and traffic under other limits: what was proven proves nothing now."""
+    return replace(
+        evidence,
+        started_ms=started_ms,
+        planned=planned,
+        requests=0,
+        stable_requests=0,
+        wealth=b"",
+        log_e=b"",
+        spent=b"",
+        counts=b"",
+        paths=(),
+        looks={},
+        holding={},
+        block_ms=-1,
+        effects={},
+        references={},
+    )

@@ -1,16 +1,15 @@
-"""A look of all tests at once: counts by test, turned into wealth in one pass over the table."""
+"""A look of all tests at once: what each has to count, turned into wealth in one set of calls."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from headgate.judge.sequential import bets
-from headgate.judge.sequential.bank import KINDS, Bank, Kind
+from headgate.judge.sequential.bank import KINDS, Bank, Kind, Places
 from headgate.judge.sequential.bets import Floats
 from headgate.judge.sequential.budget import (
     FIRST,
@@ -18,92 +17,108 @@ from headgate.judge.sequential.budget import (
     production_budget,
     proof_budget,
 )
+from headgate.judge.sequential.columns import NEVER, Columns
 from headgate.judge.sequential.process import NOTHING, advance, log_e_value
-from headgate.judge.sequential.state import Spent
+from headgate.judge.sequential.state import OpenLook
+from headgate.judge.sequential.valuing import Valued, worths
 
-Counts = tuple[float, float]
 _GOOD: tuple[float, float] = tuple(proof_budget([False, True]).tolist())
 _GOOD_FROM = int(Kind.GOOD_ABSOLUTE)
 
 
 class LookTable:
-    """What the tests of all triggers have to count in one look: `rate` and `ratio` for hits, `add`
-    for values. Tests that nothing came for cost nothing.
-
-    `kept` has increments that triggers of one metric share in this look.
+    """What the tests of all triggers have to count in one look: `rate` and `ratios` of hits,
+    `value` of values. Tests that nothing came for cost nothing.
     """
 
     def __init__(self, bank: Bank) -> None:
         self._bank = bank
-        # Per look: the test's number, its hits, its other outcomes.
-        self._rates: list[tuple[int, float, float]] = []
-        self._ratios: list[tuple[int, float, float]] = []
-        self._expected: list[float] = []  # of each of the ratios
-        self._values: list[tuple[int, float, float]] = []
-        self._worth: list[Floats] = []  # of each of the values
-        self.kept: dict[tuple[object, ...], Floats] = {}
+        # By look: the test's number, its hits, its other outcomes, and what is expected of ratios.
+        self._tests: list[int] = []
+        self._hits: list[float] = []
+        self._others: list[float] = []
+        self._expected: list[float] = []
+        self._values: list[tuple[int, int]] = []  # the test's number, which of `_valued` it counts
+        self._valued: list[tuple[Valued, ...]] = []
 
     def rate(self, row: int, kind: Kind, hits: float, samples: float) -> None:
         """An absolute look of hits among samples."""
-        self._rates.append((row * KINDS + kind, hits, samples - hits))
+        self._tests.append(row * KINDS + kind)
+        self._hits.append(hits)
+        self._others.append(samples - hits)
+        self._expected.append(0.0)
 
-    def ratio(self, row: int, kind: Kind, mine: Counts, stable: Counts) -> None:
-        """A relative look: (hits, samples) of both arms, which are not empty."""
-        test = row * KINDS + kind
-        allowed = self._bank.ratios[test] * mine[1]
-        self._ratios.append((test, mine[0], mine[0] + stable[0]))
-        self._expected.append(allowed / (allowed + stable[1]))
+    def ratios(
+        self, rows: Sequence[int], look: OpenLook, sent: float, *, proves_good: bool
+    ) -> None:
+        """A relative look of hits, for each of `rows`; both arms have samples. To the candidate at
+        least as many requests were `sent`.
+        """
+        mine, stable, good = (
+            look.candidate,
+            look.stable,
+            max(look.candidate.hits, look.candidate.reaching),
+        )
+        for row, (effect, stable_effect) in zip(rows, look.effects, strict=True):
+            others, samples = stable.hits / stable_effect, stable.n / stable_effect
+            test = row * KINDS + Kind.RELATIVE
+            self._ratio(test, mine.hits / effect, max(mine.n, sent) / effect, others, samples)
+            if proves_good:
+                test = row * KINDS + Kind.GOOD_RELATIVE
+                self._ratio(test, good / effect, mine.n / effect, others, samples)
 
-    def add(self, row: int, kind: Kind, increment: Floats) -> None:
-        """A look whose increment was computed elsewhere."""
-        self._values.append((row * KINDS + kind, 0.0, 0.0))
-        self._worth.append(increment)
+    def _ratio(
+        self, test: int, hits: float, samples: float, stable_hits: float, stable_samples: float
+    ) -> None:
+        allowed = self._bank.ratios[test] * samples
+        self._tests.append(test)
+        self._hits.append(hits)
+        self._others.append(hits + stable_hits)
+        self._expected.append(allowed / (allowed + stable_samples))
+
+    def value(self, rows: tuple[int, ...], kind: Kind, *valued: Valued) -> None:
+        """A look of values of one arm or both, the same one for all of `rows`."""
+        self._values.extend([(row * KINDS + kind, len(self._valued)) for row in rows])
+        self._valued.append(valued)
 
     def increments(self) -> tuple[tuple[int, ...], Floats]:
         """The numbers of the tests that have a look, and what it is worth: shape (tests, 8)."""
-        tests, hits, others = zip(*self._rates, *self._ratios, *self._values, strict=True)
-        stakes = _stakes_of(self._bank, tests)
-        on_other = stakes.on_other
-        if ratios := len(self._ratios):
-            first = len(self._rates)
-            on_other = on_other.copy()
-            on_other[first : first + ratios] = bets.on_any_hit(
-                self._expected, stakes.excess[first : first + ratios]
-            )
-        worth = bets.won(hits, others, stakes.on_hit, on_other)
-        if self._worth:
-            worth[-len(self._worth) :] = self._worth
+        tests, worth = tuple(self._tests), self._of_hits()
+        if self._values:
+            numbers, places = zip(*self._values, strict=True)
+            tests += numbers
+            worth = np.concatenate((worth, worths(self._valued).take(places, 0)))
         return _by_test(tests, worth) if len(set(tests)) < len(tests) else (tests, worth)
 
-    def after(
-        self,
-        wealth: Floats,
-        spent: Sequence[Spent],
-        requests: int,
-        planned: int,
-        *,
-        forever: bool = False,
-    ) -> tuple[Floats, dict[int, float]]:
-        """The wealth after the look, shape (tests, 8), and ln E of those that looked, by number.
+    def _of_hits(self) -> Floats:
+        stakes = _stakes_of(self._bank, tuple(self._tests))
+        on_other = stakes.on_other + bets.on_any_hit(self._expected, stakes.excess)
+        return bets.won(self._hits, self._others, stakes.on_hit, on_other)
 
-        `spent` has four per trigger, -1 before a first look. `forever`: `planned` is what comes in
-        30 days of a watch that does not end.
+    def apply(self, columns: Columns, requests: int, planned: int, *, forever: bool) -> None:
+        """Change wealth, ln E and spent of the tests that have a look.
+
+        `forever`: `planned` is what comes in 30 days of a watch that does not end.
         """
-        if not self._rates and not self._ratios and not self._values:
-            return wealth, {}
+        if not self._tests and not self._values:
+            return
         tests, increments = self.increments()
+        places, good = _places_of(tests)
         breach = _Watch(requests, planned) if forever else _Phase(requests, planned)
-        places = _stakes_of(self._bank, tests).places
-        grown = advance(wealth.take(places, 0), increments, _budgets(tests, spent, breach))
-        after = wealth.copy()
-        after[places] = grown
-        return after, dict(zip(tests, log_e_value(grown).tolist(), strict=True))
+        before = columns.spent.take(places).tolist()
+        budgets = [
+            _GOOD[spent < 0] if is_good else breach[spent]
+            for spent, is_good in zip(before, good, strict=True)
+        ]
+        grown = advance(columns.wealth.take(places, 0), increments, budgets)
+        columns.wealth[places] = grown
+        columns.log_e[places] = log_e_value(grown)
+        columns.spent[places] = requests
 
 
 class _Stakes(NamedTuple):
     """The rows of a bank that a look is about, as arrays."""
 
-    places: npt.NDArray[np.intp]
     on_hit: Floats
     on_other: Floats
     excess: Floats
@@ -111,8 +126,14 @@ class _Stakes(NamedTuple):
 
 @lru_cache(maxsize=4096)  # the same few triggers look together again and again
 def _stakes_of(bank: Bank, tests: tuple[int, ...]) -> _Stakes:
-    places = np.array(tests, np.intp)
-    return _Stakes(places, bank.on_hit[places], bank.on_other[places], bank.excess[places])
+    places, _ = _places_of(tests)
+    return _Stakes(bank.on_hit[places], bank.on_other[places], bank.excess[places])
+
+
+@lru_cache(maxsize=4096)
+def _places_of(tests: tuple[int, ...]) -> tuple[Places, tuple[bool, ...]]:
+    """Tests as an index, and which of them prove good."""
+    return np.array(tests, np.intp), tuple(test % KINDS >= _GOOD_FROM for test in tests)
 
 
 def _by_test(tests: tuple[int, ...], worth: Floats) -> tuple[tuple[int, ...], Floats]:
@@ -127,7 +148,7 @@ class _Phase(dict[int, float]):
     """What a breach test of a phase may spend, by up to which requests it has spent before."""
 
     def __init__(self, requests: int, planned: int) -> None:
-        super().__init__({-1: FIRST})
+        super().__init__({NEVER: FIRST})
         self.requests, self.planned = requests, planned
 
     def __missing__(self, before: int) -> float:
@@ -148,38 +169,8 @@ class _Watch(_Phase):
         return budget
 
 
-def _budgets(tests: Sequence[int], spent: Sequence[Spent], breach: _Phase) -> list[float]:
-    """What each test may spend in this look."""
-    budgets = []
-    for test in tests:
-        kind = test % KINDS
-        before = spent[test // KINDS][kind]
-        budgets.append(_GOOD[before < 0] if kind >= _GOOD_FROM else breach[before])
-    return budgets
-
-
-def after_look(
-    row: int, found: Mapping[int, float], log_e: list[float], spent: Spent, requests: int
-) -> tuple[list[float], Spent]:
-    """ln E of a trigger's tests after a look that `found` it of some, and up to which requests they
-    have spent their budget.
-    """
-    first, second, third, fourth = range(row * KINDS, row * KINDS + KINDS)
-    return [
-        found.get(first, log_e[0]),
-        found.get(second, log_e[1]),
-        found.get(third, log_e[2]),
-        found.get(fourth, log_e[3]),
-    ], (
-        requests if first in found else spent[0],
-        requests if second in found else spent[1],
-        requests if third in found else spent[2],
-        requests if fourth in found else spent[3],
-    )
-
-
-def emptied(wealth: Floats, row: int) -> Floats:
-    """The wealth without a trigger's breach tests: dropping evidence is always sound."""
-    kept = wealth.copy()
-    kept[row * KINDS : row * KINDS + _GOOD_FROM] = NOTHING
-    return kept
+def empty_breach(columns: Columns, row: int) -> None:
+    """Drop what was gathered against a trigger: always sound. Budgets that were spent stay so."""
+    tests = slice(row * KINDS, row * KINDS + _GOOD_FROM)
+    columns.wealth[tests] = NOTHING
+    columns.log_e[tests] = NOTHING

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from math import log
 from typing import Any
 
 from headgate.judge.policy import Policy, Trigger
 from headgate.judge.sequential import words
-from headgate.judge.sequential.bank import Kind, bank_of
+from headgate.judge.sequential.bank import KINDS, Kind, bank_of
+from headgate.judge.sequential.columns import known_of
 from headgate.judge.sequential.combining import (
     Combined,
     combine,
     e_value,
-    is_beside,
     log_good,
 )
 from headgate.judge.sequential.holds import is_hold
 from headgate.judge.sequential.plan import Plan, plan_of
-from headgate.judge.sequential.state import UNTESTED, Evidence, TriggerEvidence
+from headgate.judge.sequential.state import Evidence, is_beside
 from headgate.judge.verdicts import Assessment
 from headgate.vocabulary import Reason, Verdict
 
@@ -31,24 +32,22 @@ def assess_sequential(
 
     `brief` leaves out the words and numbers of what nobody will be told.
     """
-    combined, bank = combine(policy, evidence), bank_of(policy)
-    beside, triggers, found = is_beside(evidence), evidence.triggers, {}
-    loud = set()
-    for trigger, plan in zip(bank.triggers, bank.plans, strict=True):
-        name = trigger.name
-        known, calm = triggers.get(name, UNTESTED), combined.log_e[name] < 0
-        missing = _missing(plan, known, beside=beside)
-        proven = name in combined.proven
-        held = known.holding_since_ms is not None and is_hold(policy, combined.tests[name])
-        if brief and not proven and not held:
-            found[name] = _in_brief(name, missing, calm=calm)
-            continue
-        reason = missing or _reason(calm=calm, proven=proven, held=held)
-        found[name] = seen = _in_full(policy, trigger, evidence, combined, reason)
-        if seen.verdict is Verdict.BREACH or seen.hold:
-            loud.add(name)
-    for trigger in policy.triggers if loud else ():
-        if trigger.name in found and loud.intersection(trigger.quiet_when):
+    combined = combine(policy, evidence)
+    quiet = _in_brief(policy, is_beside(evidence), *_signs(combined)) if brief else {}
+    if quiet and not combined.proven and not evidence.holding:
+        return quiet
+    known = known_of(policy, evidence)
+    held = {name for name in evidence.holding if is_hold(policy, combined.tests[name])}
+    said = combined.proven | held if brief else known.keys()
+    found = {
+        trigger.name: _in_full(policy, trigger, evidence, combined, held=trigger.name in held)
+        if trigger.name in said
+        else quiet[trigger.name]
+        for trigger in combined.bank.triggers
+    }
+    loud = {name for name, seen in found.items() if seen.verdict is Verdict.BREACH or seen.hold}
+    for trigger in combined.bank.triggers if loud else ():
+        if loud.intersection(trigger.quiet_when):
             found[trigger.name] = _said_elsewhere(found[trigger.name], trigger, loud)
     return found
 
@@ -69,49 +68,73 @@ def _reason(*, calm: bool, proven: bool, held: bool) -> Reason:
     return Reason.WITHIN_LIMIT if calm else Reason.NOT_PROVEN
 
 
-@lru_cache(maxsize=1024)
-def _in_brief(trigger: str, missing: Reason | None, *, calm: bool) -> Assessment:
-    """The assessment of what is neither proven nor held, without its words and numbers."""
-    reason = missing or _reason(calm=calm, proven=False, held=False)
-    verdict = _VERDICTS.get(reason, Verdict.UNKNOWN)
-    cleared = calm and missing is None
-    return Assessment(trigger=trigger, verdict=verdict, reason=reason, sentence="", cleared=cleared)
+def _signs(combined: Combined) -> tuple[bytes, bytes, bytes]:
+    """What a brief verdict rests on: of each trigger whether its evidence is nothing, of each test
+    whether it has not looked, of each trigger whether nothing came of the candidate.
+    """
+    columns = combined.columns
+    calm, empty = combined.breach < 0, columns.counts[1, :, 1] == 0
+    return calm.tobytes(), (columns.spent < 0).tobytes(), empty.tobytes()
+
+
+@lru_cache(maxsize=4096)
+def _in_brief(
+    policy: Policy, beside: bool, calm: bytes, unspent: bytes, empty: bytes
+) -> dict[str, Assessment]:
+    """The assessments of what is neither proven nor held, without their words and numbers."""
+    found, bank = {}, bank_of(policy)
+    for row, (name, plan) in enumerate(zip(bank.names, bank.plans, strict=True)):
+        tests = unspent[row * KINDS : row * KINDS + KINDS]
+        missing = _missing(plan, tests, empty=bool(empty[row]), beside=beside)
+        reason = missing or _reason(calm=bool(calm[row]), proven=False, held=False)
+        found[name] = Assessment(
+            trigger=name,
+            verdict=_VERDICTS.get(reason, Verdict.UNKNOWN),
+            reason=reason,
+            sentence="",
+            cleared=bool(calm[row]) and missing is None,
+        )
+    return found
 
 
 def _in_full(
-    policy: Policy, trigger: Trigger, evidence: Evidence, combined: Combined, reason: Reason
+    policy: Policy, trigger: Trigger, evidence: Evidence, combined: Combined, *, held: bool
 ) -> Assessment:
     """The assessment with its words and numbers."""
-    plan, known = plan_of(trigger), evidence.triggers.get(trigger.name, UNTESTED)
+    name, plan, known = trigger.name, plan_of(trigger), known_of(policy, evidence)[trigger.name]
+    calm, unspent = combined.log_e[name] < 0, [spent < 0 for spent in known.spent]
+    empty, beside = not known.total.candidate, is_beside(evidence)
+    missing = _missing(plan, unspent, empty=empty, beside=beside)
+    reason = missing or _reason(calm=calm, proven=name in combined.proven, held=held)
     verdict = _VERDICTS.get(reason, Verdict.UNKNOWN)
     if verdict is Verdict.UNKNOWN:
         sentence = words.unknown(trigger, plan, known, reason)
-        return Assessment(trigger=trigger.name, verdict=verdict, reason=reason, sentence=sentence)
+        return Assessment(trigger=name, verdict=verdict, reason=reason, sentence=sentence)
     good = log_good(policy, trigger, evidence)
     numbers = _numbers(policy, trigger, evidence, combined, good)
     held = reason is Reason.NOT_WORSE_THAN_STABLE
     return Assessment(
-        trigger=trigger.name,
+        trigger=name,
         verdict=verdict,
         reason=reason,
         sentence=words.sentence(trigger, plan, known, reason, numbers),
         evidence=numbers,
         hold=held,
-        cleared=combined.log_e[trigger.name] < 0 and not held,
+        cleared=calm and not held,
         proven_good=None if good is None else good >= log(1 / policy.proof.false_promotion),
     )
 
 
-def _missing(plan: Plan, known: TriggerEvidence, *, beside: bool) -> Reason | None:
-    """What a verdict lacks; unknown never promotes and never rolls back."""
+def _missing(plan: Plan, unspent: Sequence[int], *, empty: bool, beside: bool) -> Reason | None:
+    """What a verdict lacks, where tests are `unspent` or nothing came (`empty`); unknown never
+    promotes and never rolls back.
+    """
     if plan.limit is None and not beside:
         return Reason.NO_BASELINE
-    if plan.limit is not None and known.spent[Kind.ABSOLUTE] < 0:
+    if plan.limit is not None and unspent[Kind.ABSOLUTE]:
         return Reason.TOO_FEW_SAMPLES
-    if plan.relative is not None and beside and known.spent[Kind.RELATIVE] < 0:
-        return (
-            Reason.TOO_FEW_SAMPLES if not known.total.candidate else Reason.TOO_FEW_STABLE_SAMPLES
-        )
+    if plan.relative is not None and beside and unspent[Kind.RELATIVE]:
+        return Reason.TOO_FEW_SAMPLES if empty else Reason.TOO_FEW_STABLE_SAMPLES
     return None
 
 
@@ -132,7 +155,7 @@ def _numbers(
     policy: Policy, trigger: Trigger, evidence: Evidence, combined: Combined, good: float | None
 ) -> dict[str, Any]:
     """The evidence as data: counts of both arms, the limit, the e-value and what it took."""
-    plan, known = plan_of(trigger), evidence.triggers[trigger.name]
+    plan, known = plan_of(trigger), known_of(policy, evidence)[trigger.name]
     tests, spent = combined.tests[trigger.name], known.spent
     counted = known.building if known.building.candidate else known.total
     mine, stable = words.values(plan, counted)

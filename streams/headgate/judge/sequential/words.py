@@ -7,9 +7,10 @@ from typing import Any
 from headgate.judge.durations import say_duration
 from headgate.judge.policy import Trigger
 from headgate.judge.recorded import origin_of, subject_of, unrecorded
+from headgate.judge.sequential.columns import TriggerEvidence
 from headgate.judge.sequential.plan import Plan
 from headgate.judge.sequential.samples import Family
-from headgate.judge.sequential.state import Counted, TriggerEvidence
+from headgate.judge.sequential.state import Counted
 from headgate.measure.metrics import METRICS
 from headgate.vocabulary import Reason
 

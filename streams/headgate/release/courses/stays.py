@@ -98,7 +98,7 @@ def _unknown(policy: Policy, evidence: Evidence, judged: Assessments) -> list[st
         for trigger in policy.triggers
         if trigger.name in judged
         and judged[trigger.name].verdict is Verdict.UNKNOWN
-        and is_required(trigger, evidence)
+        and is_required(policy, trigger, evidence)
     ]
 
 

@@ -1,0 +1,147 @@
+"""Columns: what the state keeps of every test and trigger, as arrays by number and by row.
+
+A test's number is four times its trigger's row plus its kind (see `bank`). A look of all triggers
+is a few sums over columns; whoever explains reads a row of them.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from headgate.judge.sequential.bank import KINDS, Bank, Kind, bank_of
+from headgate.judge.sequential.bets import BETS, Floats
+from headgate.judge.sequential.process import NOTHING
+from headgate.judge.sequential.state import Counted, Evidence, OpenLook, Path
+from headgate.measure.hdr import IntArray
+
+if TYPE_CHECKING:
+    from headgate.judge.policy import Policy
+
+COUNTS = len(Counted.__struct_fields__)
+NEVER = -1  # spent
+NOT_YET_MS = 2**62  # counted since: a sum has begun with the first of its parts
+
+
+class Columns(NamedTuple):
+    """`wealth` of every bet in logarithms, shape (tests, 8), and `log_e`, ln E by test; `spent` is,
+    by test, the candidate's requests up to which its budget is spent, -1 before its first look;
+    `counts` (2, triggers, 7) has a `Counted` by trigger: since its evidence last began to build,
+    and since the phase began.
+    """
+
+    wealth: Floats
+    log_e: Floats
+    spent: IntArray
+    counts: IntArray
+
+    def copy(self) -> Columns:
+        """The same, to be changed."""
+        return Columns(self.wealth.copy(), self.log_e.copy(), self.spent.copy(), self.counts.copy())
+
+    def kept(self) -> dict[str, bytes]:
+        """As the state keeps them."""
+        return {
+            "wealth": self.wealth.tobytes(),
+            "log_e": self.log_e.tobytes(),
+            "spent": self.spent.tobytes(),
+            "counts": self.counts.tobytes(),
+        }
+
+
+@lru_cache(maxsize=64)
+def columns_of(bank: Bank, evidence: Evidence) -> Columns:
+    """The columns as they are kept, read-only; of another policy's shape there are none."""
+    tests = len(bank) * KINDS
+    if len(evidence.wealth) != tests * BETS * 8:
+        return _unbegun(len(bank))
+    return Columns(
+        np.frombuffer(evidence.wealth).reshape(tests, BETS),
+        np.frombuffer(evidence.log_e),
+        np.frombuffer(evidence.spent, np.int64),
+        np.frombuffer(evidence.counts, np.int64).reshape(2, len(bank), COUNTS),
+    )
+
+
+@lru_cache(maxsize=64)
+def _unbegun(triggers: int) -> Columns:
+    tests = triggers * KINDS
+    return Columns(
+        np.full((tests, BETS), NOTHING),
+        np.full(tests, NOTHING),
+        np.full(tests, NEVER, np.int64),
+        np.array([[uncounted()] * triggers] * 2, np.int64),
+    )
+
+
+def breach_log_e(bank: Bank, log_e: Floats, *, beside: bool) -> Floats:
+    """ln E of a breach by trigger: beside a live stable arm the lesser of both tests, else the one
+    there is; nothing where there is none.
+    """
+    tests = bank.beside if beside else bank.alone
+    lesser: Floats = np.minimum(log_e.take(tests.first), log_e.take(tests.second))
+    lesser[tests.untested] = NOTHING
+    return lesser
+
+
+def uncounted() -> list[int]:
+    """The counts of one trigger of which nothing has come."""
+    return [NOT_YET_MS] + [0] * (COUNTS - 1)
+
+
+def _counted(counts: list[int]) -> Counted:
+    since_ms, *rest = counts
+    return Counted(since_ms if since_ms != NOT_YET_MS else 0, *rest)
+
+
+class TriggerEvidence(Struct, frozen=True):
+    """One trigger in this phase: its row of the columns, and what lies beside them.
+
+    `spent` is by kind of test, `building` counts since the evidence last began to build, `total`
+    since the phase began. `reference` is what a look would be measured by now.
+    """
+
+    spent: tuple[int, ...]
+    building: Counted
+    total: Counted
+    reference: float
+    looks: dict[int, OpenLook]
+    path: Path
+    holding_since_ms: int | None
+
+
+@lru_cache(maxsize=64)
+def known_of(policy: Policy, evidence: Evidence) -> dict[str, TriggerEvidence]:
+    """What is known of each sequential trigger."""
+    bank = bank_of(policy)
+    columns, source_of = columns_of(bank, evidence), bank.source_of
+    spent, counts = columns.spent.tolist(), columns.counts.tolist()
+    paths = evidence.paths or ((),) * len(bank)
+    return {
+        name: TriggerEvidence(
+            spent=tuple(spent[row * KINDS : row * KINDS + KINDS]),
+            building=_counted(counts[0][row]),
+            total=_counted(counts[1][row]),
+            reference=evidence.references.get(name, 0.0),
+            looks=evidence.looks.get(source_of[row].key, {}),
+            path=paths[row],
+            holding_since_ms=evidence.holding.get(name),
+        )
+        for name, row in bank.row_of.items()
+    }
+
+
+def without_stable(evidence: Evidence) -> Evidence:
+    """The evidence once stable serves nothing more: limits beside it become limits of their own.
+
+    Open looks are void. Where a comparison has begun, its test goes on from the budget that was
+    left, so that both together spend no more than one.
+    """
+    spent = np.frombuffer(evidence.spent, np.int64).reshape(-1, KINDS).copy()
+    absolute, relative = spent[:, Kind.ABSOLUTE], spent[:, Kind.RELATIVE]
+    spent[:, Kind.ABSOLUTE] = np.where(absolute < 0, relative, absolute)
+    return replace(evidence, looks={}, spent=spent.tobytes())
