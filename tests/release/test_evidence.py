@@ -7,7 +7,7 @@ import pytest
 
 from headgate.judge.policy import parse_policy
 from headgate.judge.sequential.bank import Kind, bank_of
-from headgate.judge.sequential.columns import columns_of
+from headgate.judge.sequential.columns import columns_of, known_of
 from headgate.judge.sequential.combining import combine
 from headgate.judge.sequential.state import Evidence
 from headgate.release.checkpoints import freeze, freeze_marker, thaw_newest
@@ -72,10 +72,11 @@ def test_an_outage_holds_alerts_and_ends_with_evidence_anew() -> None:
     bench.serve(30, v1=outage, v2=outage)
     assert [alert.kind for alert in bench.alerts] == [AlertKind.OUTAGE_HOLD]
     assert "error_rate" in _evidence(bench).holding
-    spent = _evidence(bench).triggers["error_rate"].spent
+    policy = parse_policy(policy_content())
+    spent = known_of(policy, _evidence(bench))["error_rate"].spent
     bench.serve(330, v1=GOOD, v2=GOOD)
     assert bench.alerts[-1].state is AlertState.RESOLVED
-    known = _evidence(bench).triggers["error_rate"]
+    known = known_of(policy, _evidence(bench))["error_rate"]
     assert known.holding_since_ms is None
     assert known.spent[Kind.ABSOLUTE] > spent[Kind.ABSOLUTE]  # what was spent stays spent
     policy = parse_policy(policy_content())

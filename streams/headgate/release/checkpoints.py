@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, get_origin
 
 import msgspec
 import numpy as np
@@ -66,6 +66,9 @@ class Marker(Struct, frozen=True):
 def _to_wire(value: object) -> object:
     if isinstance(value, Sketch):
         return [value.indexes.astype("<i4").tobytes(), value.counts.astype("<i8").tobytes()]
+    if isinstance(value, np.ndarray):
+        little = value.astype(value.dtype.newbyteorder("<"))
+        return [little.dtype.str, little.shape, little.tobytes()]
     raise TypeError(f"{type(value).__name__} cannot be kept in a checkpoint")
 
 
@@ -76,6 +79,9 @@ def _from_wire(kind: type, value: Any) -> Any:
             np.frombuffer(indexes, "<i4").astype(np.int64),
             np.frombuffer(counts, "<i8").astype(np.int64),
         )
+    if get_origin(kind) is np.ndarray:
+        dtype, shape, raw = value
+        return np.frombuffer(raw, dtype).reshape(shape).astype(np.dtype(dtype).newbyteorder("="))
     raise TypeError(f"{kind.__name__} is in no checkpoint")
 
 

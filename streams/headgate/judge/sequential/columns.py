@@ -7,7 +7,7 @@ is a few sums over columns; whoever explains reads a row of them.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec import Struct
@@ -16,8 +16,7 @@ from msgspec.structs import replace
 from headgate.judge.sequential.bank import KINDS, Bank, Kind, bank_of
 from headgate.judge.sequential.bets import BETS, Floats
 from headgate.judge.sequential.process import NOTHING
-from headgate.judge.sequential.state import Counted, Evidence, OpenLook, Path
-from headgate.measure.hdr import IntArray
+from headgate.judge.sequential.state import Columns, Counted, Evidence, OpenLook, Path
 
 if TYPE_CHECKING:
     from headgate.judge.policy import Policy
@@ -27,44 +26,12 @@ NEVER = -1  # spent
 NOT_YET_MS = 2**62  # counted since: a sum has begun with the first of its parts
 
 
-class Columns(NamedTuple):
-    """`wealth` of every bet in logarithms, shape (tests, 8), and `log_e`, ln E by test; `spent` is,
-    by test, the candidate's requests up to which its budget is spent, -1 before its first look;
-    `counts` (2, triggers, 7) has a `Counted` by trigger: since its evidence last began to build,
-    and since the phase began.
-    """
-
-    wealth: Floats
-    log_e: Floats
-    spent: IntArray
-    counts: IntArray
-
-    def copy(self) -> Columns:
-        """The same, to be changed."""
-        return Columns(self.wealth.copy(), self.log_e.copy(), self.spent.copy(), self.counts.copy())
-
-    def kept(self) -> dict[str, bytes]:
-        """As the state keeps them."""
-        return {
-            "wealth": self.wealth.tobytes(),
-            "log_e": self.log_e.tobytes(),
-            "spent": self.spent.tobytes(),
-            "counts": self.counts.tobytes(),
-        }
-
-
-@lru_cache(maxsize=64)
 def columns_of(bank: Bank, evidence: Evidence) -> Columns:
-    """The columns as they are kept, read-only; of another policy's shape there are none."""
-    tests = len(bank) * KINDS
-    if len(evidence.wealth) != tests * BETS * 8:
+    """The columns as they are kept; of another policy's shape there are none."""
+    kept = evidence.columns
+    if kept is None or len(kept.log_e) != len(bank) * KINDS:
         return _unbegun(len(bank))
-    return Columns(
-        np.frombuffer(evidence.wealth).reshape(tests, BETS),
-        np.frombuffer(evidence.log_e),
-        np.frombuffer(evidence.spent, np.int64),
-        np.frombuffer(evidence.counts, np.int64).reshape(2, len(bank), COUNTS),
-    )
+    return kept
 
 
 @lru_cache(maxsize=64)
@@ -141,7 +108,9 @@ def without_stable(evidence: Evidence) -> Evidence:
     Open looks are void. Where a comparison has begun, its test goes on from the budget that was
     left, so that both together spend no more than one.
     """
-    spent = np.frombuffer(evidence.spent, np.int64).reshape(-1, KINDS).copy()
-    absolute, relative = spent[:, Kind.ABSOLUTE], spent[:, Kind.RELATIVE]
-    spent[:, Kind.ABSOLUTE] = np.where(absolute < 0, relative, absolute)
-    return replace(evidence, looks={}, spent=spent.tobytes())
+    if evidence.columns is None:
+        return replace(evidence, looks={})
+    columns = evidence.columns.copy()
+    absolute, relative = (columns.spent[kind::KINDS] for kind in (Kind.ABSOLUTE, Kind.RELATIVE))
+    absolute[:] = np.where(absolute < 0, relative, absolute)
+    return replace(evidence, looks={}, columns=columns)

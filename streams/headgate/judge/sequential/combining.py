@@ -13,9 +13,9 @@ from msgspec import Struct
 from headgate.judge.policy import Policy, Trigger
 from headgate.judge.sequential.bank import KINDS, Bank, Kind, bank_of
 from headgate.judge.sequential.bets import Floats
-from headgate.judge.sequential.columns import Columns, breach_log_e, columns_of
+from headgate.judge.sequential.columns import breach_log_e, columns_of
 from headgate.judge.sequential.plan import plan_of
-from headgate.judge.sequential.state import Evidence, is_beside
+from headgate.judge.sequential.state import Columns, Evidence, is_beside
 from headgate.vocabulary import Severity
 
 HIGHEST = 700.0  # the largest logarithm whose exponential is a number

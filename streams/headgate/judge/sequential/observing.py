@@ -38,7 +38,7 @@ def observe(policy: Policy, evidence: Evidence, seen: Observed) -> Evidence:
         requests=requests,
         stable_requests=evidence.stable_requests + sum(stable),
         observed_ms=seen.now_ms,
-        **columns.kept(),
+        columns=columns,
         paths=with_points(paths, counted, breach, seen.now_ms),
         looks=looks,
         label_delay_ms=label_delay_ms(evidence, seen),
@@ -54,7 +54,7 @@ def _begun_anew(bank: Bank, evidence: Evidence, seen: Observed) -> Evidence:
         empty_breach(columns, bank.row_of[name])
     return replace(
         evidence,
-        **columns.kept(),
+        columns=columns,
         holding={name: at for name, at in evidence.holding.items() if name not in seen.ended},
         blocks_from_ms=seen.now_ms,
         block_ms=-1,

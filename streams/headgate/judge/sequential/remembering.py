@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from headgate.judge.sequential.bets import Floats
-from headgate.judge.sequential.columns import Columns, uncounted
-from headgate.judge.sequential.state import Counted, Path
+from headgate.judge.sequential.columns import uncounted
+from headgate.judge.sequential.state import Columns, Counted, Path
 
 PATH_POINTS = 48
 _PATH_STEP, _PATH_EVERY_MS = 0.7, 60_000  # ln 2: a doubling is worth a point

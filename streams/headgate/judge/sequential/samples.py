@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
-from headgate.judge.sequential.state import NO_SAMPLE, Sample, sample_of
+from headgate.judge.sequential.state import NO_SAMPLE, Sample
 from headgate.measure.cells import Cell
 from headgate.measure.metrics import CallerFaults, error_count
 
@@ -67,12 +67,12 @@ def _flagged(label: str, *, inverse: bool = False) -> Take:
 @cache
 def _values(measure: str) -> Take:
     def take(cells: Sequence[Cell], _: CallerFaults) -> Sample:
-        total, sketches = 0, []
+        samples = NO_SAMPLE
         for cell in cells:
             if (sketch := cell.sketches.get(measure)) is not None:
-                total += cell.sums.get(measure, 0)
-                sketches.append(sketch)
-        return sample_of(total, tuple(sketches)) if sketches else NO_SAMPLE
+                one = Sample(sketch.total, 0, 0, cell.sums.get(measure, 0), (sketch,))
+                samples = samples.plus(one) if samples.n else one
+        return samples
 
     return take
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -51,11 +52,6 @@ def _few(sketches: tuple[Sketch, ...]) -> tuple[Sketch, ...]:
     return sketches if len(sketches) < _MERGED_FROM else (Sketch.merge(sketches),)
 
 
-def sample_of(total: int, sketches: tuple[Sketch, ...]) -> Sample:
-    """Values that add up to `total`, of some distributions."""
-    return Sample(sum([one.total for one in sketches]), 0, 0, total, _few(sketches))
-
-
 NO_SAMPLE = Sample()
 
 
@@ -89,6 +85,25 @@ class Counted(Struct, frozen=True, omit_defaults=True):
 Path = tuple[tuple[int, float], ...]  # evidence over time as (ms, ln E)
 
 
+class Columns(Struct, frozen=True, eq=False):
+    """What every test and trigger has, by its number and row in the bank.
+
+    `wealth` of every bet in logarithms, shape (tests, 8), and `log_e`, ln E by test; `spent` is, by
+    test, the candidate's requests up to which its budget is spent, -1 before its first look;
+    `counts` (2, triggers, 7) has a `Counted` by trigger: since its evidence last began to build,
+    and since the phase began.
+    """
+
+    wealth: npt.NDArray[np.float64]
+    log_e: npt.NDArray[np.float64]
+    spent: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
+
+    def copy(self) -> Columns:
+        """The same, to be changed."""
+        return Columns(self.wealth.copy(), self.log_e.copy(), self.spent.copy(), self.counts.copy())
+
+
 class Split(Struct, frozen=True):
     """One split of the phase: its revision, since when, and the basis points of both arms.
 
@@ -119,14 +134,13 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     """All that is known about a candidate in this phase of its rollout.
 
     `planned` is the budget's measure in candidate requests, frozen at the start; where a watch goes
-    on `forever`, those of 30 days. `wealth`, `log_e`, `spent` and `counts` are what every test and
-    trigger has, as the bytes of arrays (see `columns`), `paths` the evidence of each trigger over
-    time, `looks` the relative looks in progress by source and revision, `holding` since when a
-    trigger is in an outage hold. When a block of stable's traffic closes (at `block_ms`), or after
-    some of them (at `estimated_ms`), `effects` (design effects of both arms by trigger) and
-    `references` (stable's quantiles and means by trigger, in wire units) are taken anew, with
-    `p99_ms`, stable's p99 latency. Blocks before `blocks_from_ms` tell of an outage that is over
-    and not of how bursty outcomes are.
+    on `forever`, those of 30 days. `columns` is what every test and trigger has, None before the
+    first look, `paths` the evidence of each trigger over time, `looks` the relative looks in
+    progress by source and revision, `holding` since when a trigger is in an outage hold. When a
+    block of stable's traffic closes (at `block_ms`), or after some of them (at `estimated_ms`),
+    `effects` (design effects of both arms by trigger) and `references` (stable's quantiles and
+    means by trigger, in wire units) are taken anew, with `p99_ms`, stable's p99 latency. Blocks
+    before `blocks_from_ms` tell of an outage that is over and not of how bursty outcomes are.
     """
 
     started_ms: int
@@ -135,10 +149,7 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     requests: int = 0
     stable_requests: int = 0
     observed_ms: int = 0
-    wealth: bytes = b""
-    log_e: bytes = b""
-    spent: bytes = b""
-    counts: bytes = b""
+    columns: Columns | None = None
     paths: tuple[Path, ...] = ()
     looks: dict[str, dict[int, OpenLook]] = {}
     holding: dict[str, int] = {}
@@ -167,10 +178,7 @@ def unproven(evidence: Evidence, started_ms: int, planned: int) -> Evidence:
         planned=planned,
         requests=0,
         stable_requests=0,
-        wealth=b"",
-        log_e=b"",
-        spent=b"",
-        counts=b"",
+        columns=None,
         paths=(),
         looks={},
         holding={},

@@ -17,11 +17,12 @@ from headgate.judge.sequential.budget import (
     production_budget,
     proof_budget,
 )
-from headgate.judge.sequential.columns import NEVER, Columns
+from headgate.judge.sequential.columns import NEVER
 from headgate.judge.sequential.process import NOTHING, advance, log_e_value
-from headgate.judge.sequential.state import OpenLook
+from headgate.judge.sequential.state import Columns, OpenLook
 from headgate.judge.sequential.valuing import Valued, worths
 
+Counts = tuple[float, float]  # hits and samples of an arm
 _GOOD: tuple[float, float] = tuple(proof_budget([False, True]).tolist())
 _GOOD_FROM = int(Kind.GOOD_ABSOLUTE)
 
@@ -34,19 +35,13 @@ class LookTable:
     def __init__(self, bank: Bank) -> None:
         self._bank = bank
         # By look: the test's number, its hits, its other outcomes, and what is expected of ratios.
-        self._tests: list[int] = []
-        self._hits: list[float] = []
-        self._others: list[float] = []
-        self._expected: list[float] = []
+        self._hits: list[tuple[int, float, float, float]] = []
         self._values: list[tuple[int, int]] = []  # the test's number, which of `_valued` it counts
         self._valued: list[tuple[Valued, ...]] = []
 
     def rate(self, row: int, kind: Kind, hits: float, samples: float) -> None:
         """An absolute look of hits among samples."""
-        self._tests.append(row * KINDS + kind)
-        self._hits.append(hits)
-        self._others.append(samples - hits)
-        self._expected.append(0.0)
+        self._hits.append((row * KINDS + kind, hits, samples - hits, 0.0))
 
     def ratios(
         self, rows: Sequence[int], look: OpenLook, sent: float, *, proves_good: bool
@@ -54,27 +49,20 @@ class LookTable:
         """A relative look of hits, for each of `rows`; both arms have samples. To the candidate at
         least as many requests were `sent`.
         """
-        mine, stable, good = (
-            look.candidate,
-            look.stable,
-            max(look.candidate.hits, look.candidate.reaching),
-        )
+        mine, stable = look.candidate, look.stable
+        reaching = max(mine.hits, mine.reaching)
         for row, (effect, stable_effect) in zip(rows, look.effects, strict=True):
-            others, samples = stable.hits / stable_effect, stable.n / stable_effect
-            test = row * KINDS + Kind.RELATIVE
-            self._ratio(test, mine.hits / effect, max(mine.n, sent) / effect, others, samples)
+            other = stable.hits / stable_effect, stable.n / stable_effect
+            test, sent_to = row * KINDS + Kind.RELATIVE, max(mine.n, sent) / effect
+            self._ratio(test, (mine.hits / effect, sent_to), other)
             if proves_good:
                 test = row * KINDS + Kind.GOOD_RELATIVE
-                self._ratio(test, good / effect, mine.n / effect, others, samples)
+                self._ratio(test, (reaching / effect, mine.n / effect), other)
 
-    def _ratio(
-        self, test: int, hits: float, samples: float, stable_hits: float, stable_samples: float
-    ) -> None:
+    def _ratio(self, test: int, mine: Counts, stable: Counts) -> None:
+        hits, samples = mine
         allowed = self._bank.ratios[test] * samples
-        self._tests.append(test)
-        self._hits.append(hits)
-        self._others.append(hits + stable_hits)
-        self._expected.append(allowed / (allowed + stable_samples))
+        self._hits.append((test, hits, hits + stable[0], allowed / (allowed + stable[1])))
 
     def value(self, rows: tuple[int, ...], kind: Kind, *valued: Valued) -> None:
         """A look of values of one arm or both, the same one for all of `rows`."""
@@ -83,24 +71,29 @@ class LookTable:
 
     def increments(self) -> tuple[tuple[int, ...], Floats]:
         """The numbers of the tests that have a look, and what it is worth: shape (tests, 8)."""
-        tests, worth = tuple(self._tests), self._of_hits()
+        tests: tuple[int, ...] = ()
+        parts = []
+        if self._hits:
+            tests, *counts = zip(*self._hits, strict=True)
+            parts.append(self._of_hits(tests, np.array(counts)))
         if self._values:
             numbers, places = zip(*self._values, strict=True)
             tests += numbers
-            worth = np.concatenate((worth, worths(self._valued).take(places, 0)))
+            parts.append(worths(self._valued).take(places, 0))
+        worth = np.concatenate(parts)
         return _by_test(tests, worth) if len(set(tests)) < len(tests) else (tests, worth)
 
-    def _of_hits(self) -> Floats:
-        stakes = _stakes_of(self._bank, tuple(self._tests))
-        on_other = stakes.on_other + bets.on_any_hit(self._expected, stakes.excess)
-        return bets.won(self._hits, self._others, stakes.on_hit, on_other)
+    def _of_hits(self, tests: tuple[int, ...], counts: Floats) -> Floats:
+        stakes, (hits, others, expected) = _stakes_of(self._bank, tests), counts
+        on_other = stakes.on_other + bets.on_any_hit(expected, stakes.excess)
+        return bets.won(hits, others, stakes.on_hit, on_other)
 
     def apply(self, columns: Columns, requests: int, planned: int, *, forever: bool) -> None:
         """Change wealth, ln E and spent of the tests that have a look.
 
         `forever`: `planned` is what comes in 30 days of a watch that does not end.
         """
-        if not self._tests and not self._values:
+        if not self._hits and not self._values:
             return
         tests, increments = self.increments()
         places, good = _places_of(tests)

@@ -37,8 +37,9 @@ def worths(looks: list[tuple[Valued, ...]]) -> Floats:
             gains += (BUCKETS if one.upper else 0, *one.gain)
             lengths.append(len(where))
             bins += len(where)
-    each = np.log1p(np.multiply.outer(FRACTIONS, _gained(indexes, gains, lengths)))
-    each *= np.concatenate(counts)
+    each = FRACTIONS[:, None] * _gained(indexes, gains, lengths)
+    np.log1p(each, out=each)
+    each *= np.concatenate(counts, dtype=np.float64)
     total: Floats = np.add.reduceat(each, starts, 1).T
     return total
 
