@@ -415,6 +415,17 @@ def test_a_label_flagged_more_often_than_given_proves_nothing() -> None:
     assert all(np.isfinite(phase.combined.tests["hallucination"]))
 
 
+def test_a_policy_that_proves_nothing_by_evidence_has_none() -> None:
+    content = policy_content()
+    content["triggers"] = [row for row in content["triggers"] if row["name"] == "safety"]
+    phase = Phase(parse_policy(content))
+    for _ in range(3):
+        phase.both(BAD, GOOD)
+    assert phase.evidence.requests == 150
+    assert not phase.verdicts
+    assert not phase.combined.proven
+
+
 def test_every_trigger_of_the_default_policy_has_a_plan() -> None:
     bank = bank_of(Phase().policy)
     assert [plan_of(trigger) for trigger in bank.triggers] == list(bank.plans)

@@ -41,7 +41,7 @@ def _unbegun(triggers: int) -> Columns:
         np.full((tests, BETS), NOTHING),
         np.full(tests, NOTHING),
         np.full(tests, NEVER, np.int64),
-        np.array([[uncounted()] * triggers] * 2, np.int64),
+        np.array([[uncounted()] * triggers] * 2, np.int64).reshape(2, triggers, COUNTS),
     )
 
 

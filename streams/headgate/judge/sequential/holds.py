@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from math import log
 
+import numpy as np
 from msgspec.structs import replace
 
 from headgate.judge.looks import Look
@@ -30,7 +31,7 @@ def with_holds(policy: Policy, evidence: Evidence, look: Look) -> Evidence:
     if look.stable is None:
         return evidence
     both, log_e = _needing_both(policy), columns_of(bank_of(policy), evidence).log_e
-    absolute = log_e.take([test + Kind.ABSOLUTE for _, test in both])
+    absolute = log_e.take(np.array([test for _, test in both], np.intp) + Kind.ABSOLUTE)
     if not (absolute >= log(1 / policy.proof.false_rollback)).any():
         return evidence
     begun = {

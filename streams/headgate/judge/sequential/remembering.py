@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from headgate.judge.sequential.bets import Floats
-from headgate.judge.sequential.columns import uncounted
+from headgate.judge.sequential.columns import COUNTS, uncounted
 from headgate.judge.sequential.state import Columns, Counted, Path
 
 PATH_POINTS = 48
@@ -21,7 +21,8 @@ def count(columns: Columns, counted: list[list[int]], breach: Floats, now_ms: in
     """Add what came. While the evidence of a breach (ln E by trigger) is nothing, the counts of
     what builds it begin anew.
     """
-    counts, fresh = columns.counts, np.array(counted, np.int64)
+    counts = columns.counts
+    fresh = np.array(counted, np.int64).reshape(-1, COUNTS)
     since, sums = counts[..., _SINCE], counts[..., _SINCE + 1 :]
     np.minimum(since, fresh[:, _SINCE], out=since)
     sums += fresh[:, _SINCE + 1 :]
