@@ -125,9 +125,12 @@ def recent_requests(
     """
     for ring in (tables.fine, tables.coarse):
         found: list[Cell] = []
+        heard = 0
         for start_ms in sorted(ring)[-2::-1]:
-            found += [cell for (name, _), cell in ring[start_ms].items() if name == version]
-            if sum(cell.requests for cell in found) >= requests:
+            pane = [cell for (name, _), cell in ring[start_ms].items() if name == version]
+            heard += sum(cell.requests for cell in pane)
+            found += pane
+            if heard >= requests:
                 break
         cell = merge(found, distributions=distributions)
         if cell.requests >= _RARE:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, partial
+from itertools import accumulate
 from math import ceil, log
 from typing import NamedTuple
 
@@ -33,16 +34,26 @@ def correlation(
     Moments of the beta-binomial: sum (s - n p)^2 / (n p (1-p)) exceeds K - 1 by rho sum (n - 1);
     one standard error is added. At least `least`, also where there is too little to tell.
     """
-    return _from_moments(*_moments(np.array([samples, hits], np.float64)), least)
+    found: Floats = _from_moments(*_moments(_counts(samples, hits), [0]), least)[..., 0]
+    return found
 
 
-def _moments(counts: Floats) -> tuple[Floats, Floats, Floats]:
+def _counts(samples: npt.ArrayLike, hits: npt.ArrayLike) -> Floats:
+    """Samples and hits, shape (2, ..., blocks); an empty block where there is none."""
+    counts = np.array([samples, hits], np.float64)
+    return counts if counts.shape[-1] else np.zeros((*counts.shape[:-1], 1))
+
+
+def _moments(counts: Floats, starts: list[int]) -> tuple[Floats, Floats, Floats]:
     """Of samples and hits, shape (2, ..., blocks): the blocks that have any, their sums, and the
     sum of s^2 / n, which is that of (s - n p)^2 / n and p times the hits.
+
+    Each run of blocks, from one of `starts` to the next, has its own: shape (..., runs).
     """
     n, s = counts
-    used: Floats = np.count_nonzero(n, -1).astype(np.float64)
-    return used, np.add.reduce(counts, -1), np.add.reduce(s * s / np.maximum(n, 1), -1)
+    used = np.add.reduceat(n > 0, starts, -1, np.float64)
+    squares: Floats = np.add.reduceat(s * s / np.maximum(n, 1), starts, -1)
+    return used, np.add.reduceat(counts, starts, -1), squares
 
 
 def _from_moments(blocks: Floats, sums: Floats, squares: Floats, least: float | Floats) -> Floats:
@@ -54,7 +65,7 @@ def _from_moments(blocks: Floats, sums: Floats, squares: Floats, least: float | 
     known = (blocks >= 2) & (pairs >= 1) & (variance > 0)
     spread = (squares - rate * hits) / np.where(known, variance, 1)
     excess = (spread - freedom + np.sqrt(2 * freedom)) / np.maximum(pairs, 1)
-    found: Floats = np.clip(np.where(known, excess, least), least, 1.0)
+    found: Floats = np.minimum(np.maximum(np.where(known, excess, least), least), 1.0)
     return found
 
 
@@ -84,17 +95,13 @@ def correlations(samples: npt.ArrayLike, hits: npt.ArrayLike) -> list[tuple[floa
 
     The same bursts weigh on merged blocks with a part of their correlation.
     """
-    counts = np.array([np.atleast_2d(samples), np.atleast_2d(hits)], np.float64)
-    levels = [_moments(counts)]
-    for _ in MERGES[1:]:  # each twice as long as the one before
-        counts = merged(counts, 2)
-        if counts.shape[-1] < 2:
-            break
-        levels.append(_moments(counts))
-    blocks, sums, squares = (np.array(rows) for rows in zip(*levels, strict=True))
-    least = FLOOR / np.array(MERGES[: len(levels)])[:, None]
-    found = _from_moments(blocks, sums.swapaxes(0, 1), squares, least)
-    return [tuple(min(round_up(rho), 1.0) for rho in row) for row in found.T.tolist()]
+    levels = [_counts(np.atleast_2d(samples), np.atleast_2d(hits))]
+    while len(levels) < len(MERGES) and levels[-1].shape[-1] >= 4:
+        levels.append(merged(levels[-1], 2))  # each twice as long as the one before
+    starts = [0, *accumulate(level.shape[-1] for level in levels[:-1])]
+    least = FLOOR / np.array(MERGES[: len(levels)])
+    found = _from_moments(*_moments(np.concatenate(levels, -1), starts), least)
+    return [tuple(min(round_up(rho), 1.0) for rho in row) for row in found.tolist()]
 
 
 def block_sizes(arm_samples: float) -> tuple[float, ...]:
