@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headgate.measure.cells import Cell
+from headgate.measure.reading import read_window
 from headgate.measure.windows import (
     Tables,
     add_snapshot,
     forget_idle,
     newest_pane_ms,
-    read_window,
     without_fresh,
 )
 from headgate.wire.ledger import Slots

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from headgate.measure.cells import NOTHING, Cell
+from headgate.measure.sketch import Sketch
 from headgate.sim.arms import Behaviour
-from headgate.sim.drawing import draw
+from headgate.sim.drawing import Served, draw
 from headgate.sim.shapes import Shape, log_normal, star_shares
 
 GOOD = Behaviour()
@@ -20,13 +21,18 @@ def one_by_one(behaviour: Behaviour, count: int) -> list[dict[str, float]]:
     return [behaviour.draw(rng, 0.0) for _ in range(count)]
 
 
+def one_look(seed: int, behaviour: Behaviour, count: int) -> Served:
+    (served,) = draw(np.random.default_rng(seed), behaviour, np.array([count]))
+    return served
+
+
 def many(behaviour: Behaviour, count: int = 200_000) -> Cell:
-    return draw(np.random.default_rng(5), behaviour, count).at_once()
+    return one_look(5, behaviour, count).at_once()
 
 
 @pytest.mark.parametrize("count", [1, 40, 900, 20_000])
 def test_every_request_is_in_every_count(count: int) -> None:
-    served = draw(np.random.default_rng(3), replace(GOOD, error_rate=0.2), count)
+    served = one_look(3, replace(GOOD, error_rate=0.2), count)
     cell = served.at_once()
     answered = count - served.failed
     assert cell.outcomes == cell.requests == count
@@ -57,27 +63,41 @@ def test_looks_have_the_distribution_of_single_outcomes() -> None:
 
 
 def test_of_what_is_swallowed_nothing_is_heard() -> None:
-    assert draw(np.random.default_rng(1), replace(GOOD, swallowed=1.0), 500).at_once() is NOTHING
-    heard = draw(np.random.default_rng(1), replace(GOOD, swallowed=0.9), 5_000).outcomes.requests
+    assert one_look(1, replace(GOOD, swallowed=1.0), 500).at_once() is NOTHING
+    heard = one_look(1, replace(GOOD, swallowed=0.9), 5_000).outcomes.requests
     assert heard == pytest.approx(500, rel=0.2)
 
 
 def test_both_ways_of_drawing_a_shape_agree() -> None:
     shape = log_normal(800_000.0, 0.35)
     rng = np.random.default_rng(2)
-    few = sum(shape.draw(rng, 5_000) for _ in range(40))
-    lots = shape.draw(rng, 200_000)
-    assert shape.sketch(few).quantiles([0.1, 0.5, 0.99]) == pytest.approx(
-        shape.sketch(lots).quantiles([0.1, 0.5, 0.99]), rel=0.02
+    few = Sketch.merge(shape.sketches(shape.draw(rng, np.full(40, 5_000))))
+    (lots,) = shape.sketches(shape.draw(rng, np.array([200_000])))
+    assert few.total == lots.total == 200_000
+    assert few.quantiles([0.1, 0.5, 0.99]) == pytest.approx(
+        lots.quantiles([0.1, 0.5, 0.99]), rel=0.02
     )
 
 
 def test_a_price_keeps_the_count_and_scales_the_sum() -> None:
     shape = Shape(np.arange(1, 65_537, dtype=np.float64))
-    counts = shape.draw(np.random.default_rng(1), 4_000)
-    sketch, total = shape.priced(counts, 3.0)
-    assert sketch.total == 4_000
-    assert total == pytest.approx(3 * shape.total(counts), rel=1e-4)
+    counts = shape.draw(np.random.default_rng(1), np.array([4_000, 0, 300]))
+    sketches, totals = shape.priced(counts, 3.0)
+    assert [sketch.total for sketch in sketches] == [4_000, 0, 300]
+    assert totals == pytest.approx([3 * total for total in shape.totals(counts)], rel=1e-4)
+
+
+def test_looks_that_are_drawn_together_are_each_its_own() -> None:
+    looks = np.array([0, 7, 400, 0, 12_000, 90])
+    served = draw(np.random.default_rng(4), replace(GOOD, error_rate=0.2), looks)
+    for count, look in zip(looks.tolist(), served, strict=True):
+        cell = look.at_once()
+        assert cell.requests == count
+        answered = count - sum(cell.errors.values())
+        for measure in ("latency_us", "tokens", "cost_microusd", "rating_tenths"):
+            sketch = cell.sketch(measure)
+            assert sketch.total == sketch.counts.sum() == cell.counts.get(measure, 0) <= answered
+            assert (np.diff(sketch.indexes) > 0).all() and (sketch.counts > 0).all()
 
 
 def test_stars_are_never_beyond_one_and_five() -> None:

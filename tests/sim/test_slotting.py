@@ -19,7 +19,8 @@ BEHAVIOUR = Behaviour(error_rate=0.1, hallucination_rate=0.1)
 
 def _cell(requests: int = 20_000) -> Cell:
     rng = np.random.default_rng(1)
-    return slotted(rng, draw(rng, BEHAVIOUR, requests).at_once())
+    (served,) = draw(rng, BEHAVIOUR, np.array([requests]))
+    return slotted(rng, served.at_once())
 
 
 def test_slots_add_up_to_what_their_cell_counts() -> None:

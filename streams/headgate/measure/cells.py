@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Collection, Iterable
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from headgate.measure.adding import add, add_sketches, plus, plus_sketches, some_ids
 from headgate.measure.sketch import EMPTY, Sketch
@@ -115,49 +113,6 @@ def _both(one: Cell, other: Cell, *, distributions: bool) -> Cell:
         safety_request_ids=some_ids([one.safety_request_ids, other.safety_request_ids]),
         slots=add_slots([one.slots, other.slots]),
     )
-
-
-_MERGED: OrderedDict[tuple[int, bool], tuple[list[Cell], Cell]] = OrderedDict()
-_KEPT = 128
-
-
-def merge_sliding(cells: list[Cell], *, distributions: bool = True) -> Cell:
-    """`merge`, for who merges a sliding window again and again: its last cell changes all the time,
-    and now and then it goes on by one.
-
-    What is kept is found by the very objects that it was merged from, which lie beside it.
-    """
-    older = cells[:-1]
-    if len(older) <= 1:
-        return merge(cells, distributions=None if distributions else ())
-    return merge(
-        [_merged_before(older, distributions), cells[-1]],
-        distributions=None if distributions else (),
-    )
-
-
-def _merged_before(cells: list[Cell], distributions: bool) -> Cell:
-    known = _MERGED.get((id(cells[-1]), distributions))
-    if known is not None and known[0] == cells:  # of the same objects no field is compared
-        return known[1]
-    before = _MERGED.get((id(cells[-2]), distributions))
-    kinds = None if distributions else ()
-    if before is not None and before[0] == cells[:-1]:
-        merged = merge([before[1], cells[-1]], distributions=kinds)
-    elif before is not None and _slides(*before, cells):
-        light = before[0][0] if distributions else replace(before[0][0], sketches={})
-        merged = merge([difference(before[1], light), cells[-1]], distributions=kinds)
-    else:
-        merged = merge(cells, distributions=kinds)
-    _MERGED[id(cells[-1]), distributions] = cells, merged
-    while len(_MERGED) > _KEPT:
-        _MERGED.popitem(last=False)
-    return merged
-
-
-def _slides(older: list[Cell], merged: Cell, cells: list[Cell]) -> bool:
-    """Whether one cell goes and one comes; a few of the ids are kept, so that they cannot go."""
-    return older[1:] == cells[:-1] and not merged.safety_request_ids
 
 
 def difference(newer: Cell, older: Cell) -> Cell:

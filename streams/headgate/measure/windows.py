@@ -1,27 +1,23 @@
-"""The windowed per-version tables: rings of merged panes, read as windows.
+"""The windowed per-version tables: rings of merged panes.
 
 Panes of 10 s are kept for 5 minutes, minutes for an hour, and a total for as long as the version
-is heard of. A window is a merge at read; nothing is ever closed, so late snapshots count.
+is heard of. Nothing is ever closed, so late snapshots count. `reading` reads them as windows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from functools import lru_cache
 from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from headgate.measure.cells import NOTHING, Cell, difference, merge, merge_sliding
+from headgate.measure.cells import NOTHING, Cell, difference, merge
 from headgate.measure.measures import BUCKET
-from headgate.vocabulary import PANE_MS
 from headgate.wire.ledger import NO_SLOTS
 
 MINUTE_MS = 60_000
 FINE_SPAN_MS = 5 * MINUTE_MS
 COARSE_SPAN_MS = 60 * MINUTE_MS
-_RARE = 50
 
 K = TypeVar("K")
 Row = tuple[str, int]  # version, revision (0: outcomes that carry none)
@@ -155,86 +151,6 @@ def forget_idle(tables: Tables, *, now_ms: int, keep: frozenset[str]) -> Tables:
     return replace(tables, coarse=coarse, totals=totals, blocks=blocks)
 
 
-def covered_ms(tables: Tables, version: str, *, now_ms: int, window_ms: int) -> int:
-    """How much of a window `version` has been heard in: from its first pane there until now."""
-    ring, grain_ms = _ring(tables, window_ms)
-    first_ms = (now_ms - window_ms) // grain_ms * grain_ms
-    heard = [
-        start_ms
-        for start_ms, cells in ring.items()
-        if start_ms >= first_ms and any(name == version for name, _ in cells)
-    ]
-    return now_ms - min(heard) if heard else 0
-
-
 def newest_pane_ms(tables: Tables) -> int | None:
     """The start of the newest pane that any source partition has reported."""
     return max((source.pane_start_ms for source in tables.sources.values()), default=None)
-
-
-@lru_cache(maxsize=64)  # each keeps the whole tables that it was read from
-def _read(
-    tables: Tables,
-    version: str,
-    first_ms: int,
-    since_revision: int,
-    kind: tuple[bool, bool],
-) -> Cell:
-    coarse, distributions = kind
-    ring = tables.coarse if coarse else tables.fine
-    found = [
-        cell
-        for start_ms, cells in ring.items()
-        if start_ms >= first_ms
-        for (name, revision), cell in cells.items()
-        if name == version and (revision >= since_revision or not revision)
-    ]
-    return merge_sliding(found, distributions=distributions)
-
-
-def read_window(
-    tables: Tables,
-    version: str,
-    *,
-    now_ms: int,
-    window_ms: int,
-    from_ms: int = 0,
-    since_revision: int = 0,
-    distributions: bool = True,
-) -> Cell:
-    """The counts of `version` in the panes that end within the last `window_ms`.
-
-    `since_revision` and `from_ms` narrow it to what was served under that split and after that
-    moment; outcomes without a revision are judged by the moment alone. Windows up to 5 minutes
-    are read to the pane, longer ones to the minute. A read of unchanged tables costs nothing.
-    Without `distributions` what is read has no sketches.
-    """
-    _, grain_ms = _ring(tables, window_ms)
-    first_ms = max(now_ms - window_ms, from_ms) // grain_ms * grain_ms
-    coarse = window_ms > FINE_SPAN_MS
-    return _read(tables, version, first_ms, since_revision, (coarse, distributions))
-
-
-def recent_requests(
-    tables: Tables, version: str, requests: int, distributions: Collection[str] | None = None
-) -> Cell:
-    """The last panes of `version` that have closed, up to about so many requests; five minutes of
-    them at the most, or an hour where the version is rare. `distributions`: see `merge`.
-    """
-    for ring in (tables.fine, tables.coarse):
-        found: list[Cell] = []
-        for start_ms in sorted(ring)[-2::-1]:
-            found += [cell for (name, _), cell in ring[start_ms].items() if name == version]
-            if sum(cell.requests for cell in found) >= requests:
-                break
-        cell = merge(found, distributions=distributions)
-        if cell.requests >= _RARE:
-            return cell
-    return cell
-
-
-def _ring(tables: Tables, window_ms: int) -> tuple[Ring, int]:
-    """The ring that a window of that length is read from, and its grain."""
-    if window_ms > FINE_SPAN_MS:
-        return tables.coarse, MINUTE_MS
-    return tables.fine, PANE_MS

@@ -16,12 +16,8 @@ from headgate.judge.sequential.columns import without_stable
 from headgate.judge.sequential.holds import over, with_holds
 from headgate.judge.sequential.observing import observe
 from headgate.judge.sequential.state import Evidence, Split, WarmUp, unproven
-from headgate.measure.windows import (
-    MINUTE_MS,
-    covered_ms,
-    read_window,
-    recent_requests,
-)
+from headgate.measure.reading import covered_ms, read_window, recent_requests
+from headgate.measure.windows import MINUTE_MS
 from headgate.release.splits import weight_of
 from headgate.release.standards import standard_of
 from headgate.release.state import ModelState, Watched

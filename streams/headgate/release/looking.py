@@ -14,7 +14,8 @@ from headgate.judge.proofs import Remembered, assess
 from headgate.judge.routing import Answered
 from headgate.judge.verdicts import Assessment, Memory
 from headgate.measure.cells import Cell
-from headgate.measure.windows import read_window, without_fresh
+from headgate.measure.reading import read_window
+from headgate.measure.windows import without_fresh
 from headgate.release import incidents, misroutes, production, shares
 from headgate.release.acting import act
 from headgate.release.courses import following as courses

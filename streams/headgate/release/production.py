@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from headgate.judge.policy import Policy
 from headgate.judge.sequential.budget import MIN_PLANNED
-from headgate.measure.windows import MINUTE_MS, covered_ms
+from headgate.measure.reading import covered_ms
+from headgate.measure.windows import MINUTE_MS
 from headgate.release import incidents, measuring
 from headgate.release.evidence import begin, forget_evidence, requests_per_s
 from headgate.release.standards import recorded_of, standard_of

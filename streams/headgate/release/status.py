@@ -8,7 +8,7 @@ from headgate.judge.policy import Trigger
 from headgate.judge.verdicts import Memory
 from headgate.measure.cells import Cell
 from headgate.measure.metrics import CallerFaults, error_count, read_all
-from headgate.measure.windows import covered_ms, read_window
+from headgate.measure.reading import covered_ms, read_window
 from headgate.registry.timeline import plan
 from headgate.release.freshness import blindness
 from headgate.release.incidents import alert_of, find

@@ -39,37 +39,48 @@ class Shape:
         self.values: IntArray = np.rint(np.bincount(places, whole) / counts).astype(np.int64)
         self._priced: dict[float, tuple[IntArray, IntArray, IntArray]] = {}
 
-    def draw(self, rng: np.random.Generator, count: int) -> IntArray:
-        """How many of `count` values fall in each bucket; multinomial in the faster of two ways."""
-        if count > _ONE_BY_ONE:
-            many: IntArray = rng.multinomial(count, self._shares)
+    def draw(self, rng: np.random.Generator, looks: IntArray) -> IntArray:
+        """How many values of each look fall in each bucket, shape (looks, buckets); `looks` says
+        how many values each has. Multinomial in the faster of two ways.
+        """
+        if looks.max(initial=0) > _ONE_BY_ONE:
+            many: IntArray = rng.multinomial(looks, self._shares)
             return many
-        drawn = self._places.take(rng.integers(0, _STEPS, count, np.uint16))
-        return np.bincount(drawn, minlength=len(self.indexes))
+        drawn = self._places.take(rng.integers(0, _STEPS, looks.sum(), np.uint16))
+        shape = len(looks), len(self.indexes)
+        rows = np.repeat(np.arange(shape[0]) * shape[1], looks)
+        return np.bincount(rows + drawn, minlength=shape[0] * shape[1]).reshape(shape)
 
-    def sketch(self, counts: IntArray, total: int | None = None) -> Sketch:
-        """The counts as govern keeps them; `total` is their sum, where it is known."""
-        filled = counts.nonzero()[0]
-        return Sketch(self.indexes.take(filled), counts.take(filled), total)
+    def sketches(self, counts: IntArray) -> list[Sketch]:
+        """The counts of each look as govern keeps them."""
+        return sketches_of(self.indexes, counts)
 
-    def priced(
-        self, counts: IntArray, price: float, total: int | None = None
-    ) -> tuple[Sketch, int]:
-        """The distribution and the sum of the counted values, each times `price`."""
+    def priced(self, counts: IntArray, price: float) -> tuple[list[Sketch], list[int]]:
+        """The distribution and the sum of the counted values of each look, each times `price`."""
         known = self._priced.get(price)
         if known is None:
             worth = np.rint(self.values * price).astype(np.int64)
             indexes, starts = np.unique(bucket_index(worth), return_index=True)
             known = self._priced[price] = worth, indexes, starts
         worth, indexes, starts = known
-        summed = np.add.reduceat(counts, starts)
-        filled = summed.nonzero()[0]
-        priced = Sketch(indexes.take(filled), summed.take(filled), total)
-        return priced, int(counts @ worth)
+        summed = np.add.reduceat(counts, starts, -1)
+        return sketches_of(indexes, summed), (counts @ worth).tolist()
 
-    def total(self, counts: IntArray) -> int:
-        """What the counted values add up to."""
-        return int(counts @ self.values)
+    def totals(self, counts: IntArray) -> list[int]:
+        """What the counted values of each look add up to."""
+        found: list[int] = (counts @ self.values).tolist()
+        return found
+
+
+def sketches_of(indexes: IntArray, counts: IntArray) -> list[Sketch]:
+    """Counts of the buckets `indexes`, shape (looks, buckets), as a sketch of each look."""
+    rows, columns = counts.nonzero()
+    filled, numbers = indexes.take(columns), counts[rows, columns]
+    ends = np.searchsorted(rows, np.arange(1, len(counts) + 1)).tolist()
+    return [
+        Sketch(filled[start:end], numbers[start:end], total)
+        for start, end, total in zip([0, *ends], ends, counts.sum(-1).tolist(), strict=False)
+    ]
 
 
 @lru_cache(maxsize=256)

@@ -21,7 +21,8 @@ from headgate.release.courses.course import Experiment
 from headgate.release.fold import step
 from headgate.release.state import ModelState, PartitionState
 from headgate.release.turn import Publish
-from headgate.sim.drawing import draw
+from headgate.sdk.split import SplitTable
+from headgate.sim.ahead import Ahead
 from headgate.sim.panes import OpenPane
 from headgate.sim.routers import Routers, SimulatedRouter
 from headgate.sim.script import MODEL, OPERATOR, Script
@@ -61,7 +62,8 @@ class Simulation:
         self.state = PartitionState(ledger_partition=0)
         users, serving, routing, slotting = np.random.SeedSequence(seed).spawn(4)
         self._slotting = np.random.default_rng(slotting)
-        self._rng, self._delays = np.random.default_rng(serving), np.random.default_rng(routing)
+        self._delays = np.random.default_rng(routing)
+        self._ahead = Ahead(np.random.default_rng(serving), self.world, look_ms)
         self.users = Users(script.users.count, script.users.spread, int(users.generate_state(1)[0]))
         self.routers = Routers(MODEL, script.routers.count, self.now_ms)
         self.pane = OpenPane(MODEL)
@@ -210,17 +212,12 @@ class Simulation:
     def _serve(self) -> dict[Row, Cell]:
         """What the routers sent to each version since the last look, and what became of it."""
         self.routers.serve_until(self.now_ms)
-        at_ms = self.now_ms - self._start_ms
-        rate = self.world.rate(at_ms)
         heard = self._labels.pop(self.now_ms, {})
         for revision, loads in self.routers.take_loads().items():
             table = self.routers.tables[revision]
             for arm, share in enumerate(self.users.arms(table)):
                 if share:
-                    row = (table.versions[arm], revision)
-                    requests = self._choose(row, [(r, s * rate * share) for r, s in loads])
-                    failed = self._draw(row, requests, at_ms, heard)
-                    self.telling.served(table, arm, requests, failed, at_ms)
+                    self._serve_arm(table, arm, share, loads, heard)
         whole = {row: merge(cells) for row, cells in heard.items()}
         if not self._compares():
             return whole
@@ -231,23 +228,24 @@ class Simulation:
         rollout = self.model.rollout if self.model is not None else None
         return rollout is not None and isinstance(rollout.course, Experiment)
 
-    def _choose(self, row: Row, expected: list[tuple[SimulatedRouter, float]]) -> int:
-        """How many requests the routers sent to a version: Poisson, each its own."""
-        total = 0
-        for router, mean in expected:
-            count = int(self._rng.poisson(mean))
+    def _serve_arm(
+        self,
+        table: SplitTable,
+        arm: int,
+        share: float,
+        loads: list[tuple[SimulatedRouter, float]],
+        heard: dict[Row, list[Cell]],
+    ) -> None:
+        """What was sent to one arm of a split; labels are heard when they come."""
+        row, at_ms = (table.versions[arm], table.revision), self.now_ms - self._start_ms
+        requests, served = self._ahead.take(row, at_ms, [seconds * share for _, seconds in loads])
+        for (router, _), count in zip(loads, requests, strict=True):
             router.chosen[row[1], row[0]] += count
-            total += count
-        return total
-
-    def _draw(self, row: Row, requests: int, at_ms: int, heard: dict[Row, list[Cell]]) -> int:
-        behaviour = self.world.behaviour(row[0], at_ms - self._look_ms)  # as they were sent
-        served = draw(self._rng, behaviour, requests)
         later_ms = self.script.labels_after // self._look_ms * self._look_ms
         if later_ms:
             self._labels[self.now_ms + later_ms][row].append(served.labels)
         heard.setdefault(row, []).append(served.outcomes if later_ms else served.at_once())
-        return served.failed
+        self.telling.served(table, arm, sum(requests), served.failed, at_ms)
 
     def _is_over(self) -> bool:
         """No rollout runs, every router obeys, a minute has passed, and nothing turns later."""

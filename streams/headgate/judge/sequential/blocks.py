@@ -36,8 +36,8 @@ _LEAST_LIMIT, _HIGHEST_LIMIT = 1e-4, 0.5
 class Closed(NamedTuple):
     """Closed blocks: those that tell how bursty outcomes are, and the last ones, how many come."""
 
-    telling: Sequence[Block]
-    last: Sequence[Block]
+    telling: list[Block]
+    last: list[Block]
 
 
 def with_block(
@@ -59,18 +59,14 @@ def with_block(
     open_ms = max(blocks, default=-1)
     if open_ms <= evidence.block_ms or not evidence.splits:
         return evidence
-    usable = sorted(blocks)[:-1]
-    usable = usable[bisect_left(usable, evidence.blocks_from_ms) :]
-    beside = evidence.splits[-1].stable > 0
-    telling = usable if beside else _own(evidence, usable, open_ms)
-    closed = Closed(_at(blocks, telling[-BLOCKS:]), _at(blocks, usable[-_EXPECTED_OF:]))
+    closed = _closed(evidence, blocks, open_ms)
     counts = count_blocks(closed.telling, _takes(policy), stable, faults)
     waited = (open_ms - evidence.estimated_ms) // PANE_MS
     soon = waited * ESTIMATED_BY < len(closed.telling)
     if evidence.block_ms >= 0 and soon and not is_odd(counts):
         return replace(evidence, block_ms=open_ms)
     effects = evidence.effects
-    if beside or telling or not effects:
+    if evidence.splits[-1].stable or closed.telling or not effects:
         found = _effects(policy, evidence, closed, counts, faults)
         effects = {**found, **_leaning(policy, evidence)}
     return replace(
@@ -81,21 +77,31 @@ def with_block(
     )
 
 
-def _at(blocks: Blocks, starts: list[int]) -> list[Block]:
-    """The blocks that begin then."""
-    return list(map(blocks.__getitem__, starts))
+def _closed(evidence: Evidence, blocks: Blocks, open_ms: int) -> Closed:
+    """The blocks of the phase that have closed by now: all but the newest."""
+    starts, counted = list(blocks), list(blocks.values())
+    in_order = sorted(starts)
+    if in_order != starts:  # one came late
+        starts, counted = in_order, [blocks[start_ms] for start_ms in in_order]
+    first, end = bisect_left(starts, evidence.blocks_from_ms), len(starts) - 1
+    told = end if evidence.splits[-1].stable else _end_of_own(evidence, starts, first, open_ms)
+    return Closed(
+        counted[max(first, told - BLOCKS) : told], counted[max(first, end - _EXPECTED_OF) : end]
+    )
 
 
-def _own(evidence: Evidence, usable: list[int], open_ms: int) -> list[int]:
-    """The blocks that say how bursty a version's own outcomes are: without the last five minutes.
+def _end_of_own(evidence: Evidence, starts: list[int], first: int, open_ms: int) -> int:
+    """Where the blocks end that say how bursty a version's own outcomes are: without the last five
+    minutes.
 
     A version that turns bad would seem bursty, and hide itself. Until there are enough older ones,
     what was known at the beginning holds.
     """
-    older = [at for at in usable if at < open_ms - OWN_AGE_MS]
-    if len(older) >= _EXPECTED_OF:
+    end = len(starts) - 1
+    older = bisect_left(starts, open_ms - OWN_AGE_MS, min(first, end), end)
+    if older - first >= _EXPECTED_OF:
         return older
-    return [] if evidence.effects else usable
+    return first if evidence.effects else end
 
 
 def _leaning(policy: Policy, evidence: Evidence) -> dict[str, tuple[float, float]]:

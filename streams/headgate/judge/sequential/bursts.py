@@ -6,23 +6,20 @@ The design effect D >= 1 of an arm divides its counts. It is estimated from stab
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import lru_cache
+from itertools import accumulate
 from math import ceil, log
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from headgate.judge.sequential.bets import BREACH, Floats, rate_stakes
+from headgate.judge.sequential.bets import Floats
+from headgate.judge.sequential.sounding import sound_effect
 
 FLOOR = 0.001
 BLOCKS = 360  # an hour of panes
 MERGES = (1, 2, 4, 8, 16)
 _LOG_STEP = log(1.1)
-_NO_MORE = 1e-9  # above 1, as a logarithm, is no more than rounding
-_GRID, _ROUGH = 1_001, 64  # points
-_END, _NEGLIGIBLE = 30.0, 200.0  # logits; logarithms below the peak
 
 
 def correlation(
@@ -33,16 +30,26 @@ def correlation(
     Moments of the beta-binomial: sum (s - n p)^2 / (n p (1-p)) exceeds K - 1 by rho sum (n - 1);
     one standard error is added. At least `least`, also where there is too little to tell.
     """
-    return _from_moments(*_moments(np.array([samples, hits], np.float64)), least)
+    found: Floats = _from_moments(*_moments(_counts(samples, hits), [0]), least)[..., 0]
+    return found
 
 
-def _moments(counts: Floats) -> tuple[Floats, Floats, Floats]:
+def _counts(samples: npt.ArrayLike, hits: npt.ArrayLike) -> Floats:
+    """Samples and hits, shape (2, ..., blocks); an empty block where there is none."""
+    counts = np.array([samples, hits], np.float64)
+    return counts if counts.shape[-1] else np.zeros((*counts.shape[:-1], 1))
+
+
+def _moments(counts: Floats, starts: list[int]) -> tuple[Floats, Floats, Floats]:
     """Of samples and hits, shape (2, ..., blocks): the blocks that have any, their sums, and the
     sum of s^2 / n, which is that of (s - n p)^2 / n and p times the hits.
+
+    Each run of blocks, from one of `starts` to the next, has its own: shape (..., runs).
     """
     n, s = counts
-    used: Floats = np.count_nonzero(n, -1).astype(np.float64)
-    return used, np.add.reduce(counts, -1), np.add.reduce(s * s / np.maximum(n, 1), -1)
+    used = np.add.reduceat(n > 0, starts, -1, np.float64)
+    squares: Floats = np.add.reduceat(s * s / np.maximum(n, 1), starts, -1)
+    return used, np.add.reduceat(counts, starts, -1), squares
 
 
 def _from_moments(blocks: Floats, sums: Floats, squares: Floats, least: float | Floats) -> Floats:
@@ -54,7 +61,7 @@ def _from_moments(blocks: Floats, sums: Floats, squares: Floats, least: float | 
     known = (blocks >= 2) & (pairs >= 1) & (variance > 0)
     spread = (squares - rate * hits) / np.where(known, variance, 1)
     excess = (spread - freedom + np.sqrt(2 * freedom)) / np.maximum(pairs, 1)
-    found: Floats = np.clip(np.where(known, excess, least), least, 1.0)
+    found: Floats = np.minimum(np.maximum(np.where(known, excess, least), least), 1.0)
     return found
 
 
@@ -84,17 +91,13 @@ def correlations(samples: npt.ArrayLike, hits: npt.ArrayLike) -> list[tuple[floa
 
     The same bursts weigh on merged blocks with a part of their correlation.
     """
-    counts = np.array([np.atleast_2d(samples), np.atleast_2d(hits)], np.float64)
-    levels = [_moments(counts)]
-    for _ in MERGES[1:]:  # each twice as long as the one before
-        counts = merged(counts, 2)
-        if counts.shape[-1] < 2:
-            break
-        levels.append(_moments(counts))
-    blocks, sums, squares = (np.array(rows) for rows in zip(*levels, strict=True))
-    least = FLOOR / np.array(MERGES[: len(levels)])[:, None]
-    found = _from_moments(blocks, sums.swapaxes(0, 1), squares, least)
-    return [tuple(min(round_up(rho), 1.0) for rho in row) for row in found.T.tolist()]
+    levels = [_counts(np.atleast_2d(samples), np.atleast_2d(hits))]
+    while len(levels) < len(MERGES) and levels[-1].shape[-1] >= 4:
+        levels.append(merged(levels[-1], 2))  # each twice as long as the one before
+    starts = [0, *accumulate(level.shape[-1] for level in levels[:-1])]
+    least = FLOOR / np.array(MERGES[: len(levels)])
+    found = _from_moments(*_moments(np.concatenate(levels, -1), starts), least)
+    return [tuple(min(round_up(rho), 1.0) for rho in row) for row in found.tolist()]
 
 
 def block_sizes(arm_samples: float) -> tuple[float, ...]:
@@ -107,98 +110,6 @@ def effect_of(rhos: tuple[float, ...], sizes: tuple[float, ...], limit: float, s
     """D of an arm with blocks of such sizes under such correlations; there may be fewer of them."""
     effects = [sound_effect(n, limit, rho, side) for n, rho in zip(sizes, rhos, strict=False)]
     return max(1.0, *effects)
-
-
-@lru_cache(maxsize=65_536)
-def sound_effect(samples: float, limit: float, rho: float, side: int = BREACH) -> float:
-    """The smallest D >= 1 + (n-1) rho under which every bet on `limit` has a factor <= 1.
-
-    Null hypothesis: blocks of `samples` are beta-binomial with mean `limit` and correlation `rho`.
-    It is sought on a rough grid; that it is the one is seen on the fine one.
-    """
-    low = 1 + (samples - 1) * rho
-    if samples <= 1 or rho >= 1:
-        return low
-    null = _Null(samples, limit, rho, side)
-    wins, roughly = partial(_wins, null, _GRID), partial(_wins, null, _ROUGH)
-    below, effect = _least_effect(low, roughly)
-    if not wins(effect) and (below == effect or wins(below)):
-        return effect
-    return _least_effect(low, wins)[1]
-
-
-class _Null(NamedTuple):
-    """A null hypothesis: blocks of `samples` with mean `limit` and correlation `rho`."""
-
-    samples: float
-    limit: float
-    rho: float
-    side: int
-
-
-def _least_effect(low: float, wins: Callable[[float], bool]) -> tuple[float, float]:
-    """The least effect from `low` on under which no bet wins, to half a percent, and one just below
-    it under which some does; twice the same where none does under `low`.
-
-    A bet that cannot be expected to win cannot under any larger effect either.
-    """
-    if not wins(low):
-        return low, low
-    high = 2 * low
-    while wins(high):
-        high = 2 * high
-    while high / low > 1.005:
-        middle = (low * high) ** 0.5
-        if wins(middle):
-            low = middle
-        else:
-            high = middle
-    return low, high
-
-
-def _wins(null: _Null, grid: int, effect: float) -> bool:
-    """Whether any bet has an expected factor of a block above 1.
-
-    Given the block's rate p a bet's factor is (p e^h + (1-p) e^m)^n, for what it wins on a hit and
-    on a miss; the beta distribution of p is integrated over a grid.
-    """
-    samples, limit, rho, side = null
-    on_hit, on_miss = (stakes[:, None] for stakes in rate_stakes(limit, side))
-    p, q, log_weights = _beta_grid(limit, rho, grid)
-    factor = samples * np.log(p * np.exp(on_hit / effect) + q * np.exp(on_miss / effect))
-    exponents = log_weights + factor
-    top = np.maximum.reduce(exponents, -1)
-    expected = top + np.log(np.add.reduce(np.exp(exponents - top[:, None]), -1))
-    return bool((expected > _NO_MORE).any())
-
-
-@lru_cache(maxsize=1024)
-def _beta_grid(mean: float, rho: float, points: int) -> tuple[Floats, Floats, Floats]:
-    """p, 1 - p and the logarithms of weights that sum to 1, of a beta distribution.
-
-    Equal steps of the logit; what lies beyond the ends, where p is as good as 0 or 1, is put there.
-    """
-    spread = (1 - rho) / rho
-    alpha, beta = mean * spread, (1 - mean) * spread
-    logits = np.linspace(-_END, _END, _GRID)
-    density = _log_density(logits, alpha, beta)
-    near = logits[density > density.max() - _NEGLIGIBLE]
-    step = logits[1] - logits[0]
-    logits = np.linspace(max(near[0] - step, -_END), min(near[-1] + step, _END), points)
-    density = _log_density(logits, alpha, beta)
-    step = float(logits[1] - logits[0])
-    density[0] += np.log1p(1 / (alpha * step))
-    density[-1] += np.log1p(1 / (beta * step))
-    density -= density.max()
-    p, q = np.exp(-np.logaddexp(0, -logits)), np.exp(-np.logaddexp(0, logits))
-    return p, q, density - np.log(np.exp(density).sum())
-
-
-def _log_density(logits: Floats, alpha: float, beta: float) -> Floats:
-    """Of the logit of a beta variable, but for a constant."""
-    log_p, log_q = -np.logaddexp(0, -logits), -np.logaddexp(0, logits)
-    density: Floats = alpha * log_p + beta * log_q
-    return density
 
 
 def round_up(number: float) -> float:

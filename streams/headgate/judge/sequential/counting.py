@@ -5,7 +5,7 @@ arrays of the last time are kept beside the very blocks that they were counted f
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,10 +31,9 @@ _known: OrderedDict[int, _Known] = OrderedDict()
 
 
 def count_blocks(
-    closed: Sequence[Block], takes: tuple[Take, ...], version: str, faults: CallerFaults
+    blocks: list[Block], takes: tuple[Take, ...], version: str, faults: CallerFaults
 ) -> Counts:
     """Samples and hits of a version, shape (2, takes, blocks)."""
-    blocks = closed if isinstance(closed, list) else list(closed)
     asked = (takes, version, faults)
     known = _of_all_but_last(blocks, asked)
     fresh = blocks if known is None else blocks[-1:]

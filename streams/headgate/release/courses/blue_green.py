@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from headgate.judge.courses import MAX_HOLD_TIMES, BlueGreenSettings
 from headgate.judge.durations import say_duration
 from headgate.judge.policy import Policy
-from headgate.measure.windows import covered_ms, read_window
+from headgate.measure.reading import covered_ms, read_window
 from headgate.release import measuring
 from headgate.release.courses.cold import scale_down
 from headgate.release.courses.course import BlueGreen, Check, Standby, Stay

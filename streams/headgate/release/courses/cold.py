@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from headgate.judge.policy import Policy
-from headgate.measure.windows import covered_ms
+from headgate.measure.reading import covered_ms
 from headgate.release import incidents
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn

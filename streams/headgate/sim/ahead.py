@@ -1,0 +1,77 @@
+"""Drawing ahead: as long as all goes on as it is, what the next looks bring is drawn at once.
+
+A draw costs much the same for one look as for many. What was drawn for looks that then come
+otherwise (another split, a router down, a version that turns bad) is thrown away unseen, so that
+nothing that was drawn has a say in whether it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from headgate.measure.windows import Row
+from headgate.sim.arms import Behaviour
+from headgate.sim.drawing import Served, draw
+from headgate.sim.world import World
+
+MOST = 64  # looks
+
+
+class Sent(NamedTuple):
+    """What was sent to a version at one look: the requests of each router, and what became of
+    them.
+    """
+
+    requests: tuple[int, ...]
+    served: Served
+
+
+class _Going(NamedTuple):
+    """How things go on: what a row's looks depend on beside the hour of the day."""
+
+    behaviour: Behaviour
+    seconds: tuple[float, ...]  # of the version's traffic that each router served
+
+
+class _Stock(NamedTuple):
+    """Looks that were drawn, the next one of which is at `next_ms`."""
+
+    going: _Going
+    next_ms: int
+    looks: Iterator[Sent]
+    drawn: int
+
+
+class Ahead:
+    """Draws what is sent to each version under each revision, and what becomes of it."""
+
+    def __init__(self, rng: np.random.Generator, world: World, look_ms: int) -> None:
+        self._rng, self._world, self._look_ms = rng, world, look_ms
+        self._stocks: dict[Row, _Stock] = {}
+
+    def take(self, row: Row, at_ms: int, seconds: Sequence[float]) -> Sent:
+        """The look at `at_ms`; `seconds` is how much of the model's traffic of the version each
+        router served. Requests are Poisson, each its own; they behave as when they were sent.
+        """
+        behaviour = self._world.behaviour(row[0], at_ms - self._look_ms)
+        going = _Going(behaviour, tuple(seconds))
+        stock = self._stocks.get(row)
+        if stock is None or stock.next_ms != at_ms or stock.going != going:
+            stock = self._drawn(going, at_ms, 1)
+        sent = next(stock.looks, None)
+        if sent is None:
+            stock = self._drawn(going, at_ms, min(2 * stock.drawn, MOST))
+            sent = next(stock.looks)
+        self._stocks[row] = stock._replace(next_ms=at_ms + self._look_ms)
+        return sent
+
+    def _drawn(self, going: _Going, at_ms: int, looks: int) -> _Stock:
+        """So many looks from `at_ms` on."""
+        rates = [self._world.rate(at_ms + look * self._look_ms) for look in range(looks)]
+        requests = self._rng.poisson(np.outer(rates, going.seconds))
+        served = draw(self._rng, going.behaviour, requests.sum(-1))
+        sent = map(Sent, map(tuple, requests.tolist()), served)
+        return _Stock(going, at_ms, sent, looks)
