@@ -10,11 +10,11 @@ import pytest
 from headgate.judge.policy import parse_policy
 from headgate.judge.recorded import HeldTrigger, Recorded, alone, in_production
 from headgate.judge.sequential.arms import Observed
-from headgate.judge.sequential.bank import Kind, bank_of
+from headgate.judge.sequential.bank import bank_of
 from headgate.judge.sequential.columns import columns_of
 from headgate.judge.sequential.combining import combine
 from headgate.judge.sequential.observing import observe
-from headgate.judge.sequential.state import Evidence, Split
+from headgate.judge.sequential.state import Evidence, Sample, Split
 from headgate.judge.sequential.table import LookTable
 from headgate.judge.sequential.verdicts import assess_sequential
 from headgate.judge.verdicts import Assessment
@@ -145,7 +145,7 @@ def test_the_budget_of_a_watch_is_its_part_of_the_month_and_has_no_end() -> None
     for before in (-1, 10 * MONTH):
         table, columns = LookTable(bank), unbegun.copy()
         columns.spent[0] = before
-        table.rate(0, Kind.ABSOLUTE, hits=0.0, samples=0.0)  # a look that says nothing
+        table.absolute(0, Sample(), 0.0, 1.0, proves_good=False)  # a look that says nothing
         table.apply(columns, max(before, 0) + 500, MONTH, forever=True)
         assert columns.wealth[0] == pytest.approx(np.log(500 / MONTH))
         assert (columns.spent[0], set(columns.spent[1:])) == (max(before, 0) + 500, {-1})

@@ -12,7 +12,7 @@ from headgate.judge.sequential.plan import Plan
 from headgate.judge.sequential.samples import SAMPLED
 from headgate.judge.sequential.sources import Source, sources_of
 from headgate.judge.sequential.state import OpenLook, Sample
-from headgate.judge.sequential.valuing import Valued, worths
+from headgate.judge.sequential.valuing import Valued, value_worths
 from headgate.measure.hdr import value_bounds
 from support.evidence import sketch
 
@@ -46,7 +46,7 @@ def test_what_is_valued_together_is_worth_what_each_is_worth_alone(parts: int) -
     costs = OpenLook(0, 1500.0, (), _sample(COSTS[0], parts), _sample(COSTS[1], parts))
     stars = OpenLook(0, 41.0, (), _sample(STARS[0], parts), _sample(STARS[1], parts))
     breach, good = limit_gains(rating, 3.5)
-    together = worths(
+    together = value_worths(
         [
             beside_stable(cost, costs),
             (Valued(stars.candidate, breach),),
@@ -81,6 +81,6 @@ def test_rounding_to_bins_never_makes_a_candidate_dearer_than_it_is() -> None:
         reference=1500.0,
         ratio=1.5,
     )
-    rounded = worths([beside_stable(source, look)])[0]
+    rounded = value_worths([beside_stable(source, look)])[0]
     assert (rounded <= exact).all()
     assert (exact - rounded < 0.05 * (1 + abs(exact))).all()

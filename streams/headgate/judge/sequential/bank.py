@@ -47,12 +47,12 @@ KINDS = len(Kind)
 
 class Breach(NamedTuple):
     """Where the evidence of a breach lies, by trigger: the lesser of two tests, which are the same
-    where there is one; `untested` has none.
+    where there is one; those in `untested` (rows) have none.
     """
 
     first: Places
     second: Places
-    untested: npt.NDArray[np.bool_]
+    untested: list[int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,15 +62,16 @@ class Bank:
     By a test's number, shape (tests, 8): `on_hit` and `on_other`, what its bets win on a hit and on
     another outcome, and, beside stable, `excess` (see `bets.on_any_hit`); 0 where it counts no
     hits. `ratios` is what a rate may be beside stable's. `alone` and `beside` say where a breach is
-    proven, without a stable arm and with one. `sources` are what triggers count, `source_of` each
-    trigger's.
+    proven, without a stable arm and with one. `source_of` is what each trigger
+    counts; those `limited` are tested against limits, those `compared` beside stable.
     """
 
     triggers: tuple[Trigger, ...]
     names: tuple[str, ...]
     plans: tuple[Plan, ...]
     row_of: dict[str, int]
-    sources: tuple[Source, ...]
+    limited: tuple[Source, ...]
+    compared: tuple[Source, ...]
     source_of: tuple[Source, ...]
     alone: Breach
     beside: Breach
@@ -98,7 +99,8 @@ def bank_of(policy: Policy) -> Bank:
         names=tuple(names),
         plans=plans,
         row_of={name: row for row, name in enumerate(names)},
-        sources=tuple(sources),
+        limited=tuple(source for source in sources if source.limited),
+        compared=tuple(source for source in sources if source.relative is not None),
         source_of=tuple(source_by_row[row] for row in range(len(triggers))),
         alone=_breach(plans, beside=False),
         beside=_breach(plans, beside=True),
@@ -116,8 +118,12 @@ def _breach(plans: tuple[Plan, ...], *, beside: bool) -> Breach:
         np.array([row * KINDS + kinds[at] for row, kinds in enumerate(tests)], np.intp)
         for at in (0, -1)
     )
-    untested = [plan.limit is None and not (beside and plan.relative is not None) for plan in plans]
-    return Breach(first, second, np.array(untested, np.bool_))
+    untested = [
+        row
+        for row, plan in enumerate(plans)
+        if plan.limit is None and not (beside and plan.relative is not None)
+    ]
+    return Breach(first, second, untested)
 
 
 def _breach_tests(plan: Plan, *, beside: bool) -> tuple[Kind, ...]:

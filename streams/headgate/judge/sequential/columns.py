@@ -51,7 +51,8 @@ def breach_log_e(bank: Bank, log_e: Floats, *, beside: bool) -> Floats:
     """
     tests = bank.beside if beside else bank.alone
     lesser: Floats = np.minimum(log_e.take(tests.first), log_e.take(tests.second))
-    lesser[tests.untested] = NOTHING
+    if tests.untested:
+        lesser[tests.untested] = NOTHING
     return lesser
 
 
@@ -94,12 +95,16 @@ def known_of(policy: Policy, evidence: Evidence) -> dict[str, TriggerEvidence]:
             building=_counted(counts[0][row]),
             total=_counted(counts[1][row]),
             reference=evidence.references.get(name, 0.0),
-            looks=evidence.looks.get(source_of[row].key, {}),
+            looks=_looks_of(evidence, source_of[row].key),
             path=paths[row],
             holding_since_ms=evidence.holding.get(name),
         )
         for name, row in bank.row_of.items()
     }
+
+
+def _looks_of(evidence: Evidence, key: str) -> dict[int, OpenLook]:
+    return {revision: looks[key] for revision, looks in evidence.looks.items() if key in looks}
 
 
 def without_stable(evidence: Evidence) -> Evidence:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from math import exp
+from math import exp, log
 from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from headgate.judge.policy import Policy, Trigger
 from headgate.judge.sequential.bank import KINDS, Bank, Kind, bank_of
@@ -19,6 +20,7 @@ from headgate.judge.sequential.state import Columns, Evidence, is_beside
 from headgate.vocabulary import Severity
 
 HIGHEST = 700.0  # the largest logarithm whose exponential is a number
+_ROUNDING = 1e-6
 
 
 def e_value(log_e: float) -> float:
@@ -42,12 +44,23 @@ class Combined(Struct, frozen=True, eq=False):
     and whichever is enough alone.
     """
 
+    policy: Policy
     bank: Bank
     columns: Columns
     breach: Floats
     needed: Mapping[str, float]
-    total: float
     proven: frozenset[str]
+
+    @property
+    def shares(self) -> Floats:
+        """Each trigger's part of the sum over critical ones."""
+        shares: Floats = _rule(self.policy).weights * np.exp(np.minimum(self.breach, HIGHEST))
+        return shares
+
+    @property
+    def total(self) -> float:
+        """The weighted sum that a rollback rests on."""
+        return float(np.add.reduce(self.shares))
 
     @property
     def log_e(self) -> dict[str, float]:
@@ -67,31 +80,37 @@ def combine(policy: Policy, evidence: Evidence) -> Combined:
     A weighted mean of e-processes is one itself, so that alpha holds for all of them together.
     """
     bank, rule = bank_of(policy), _rule(policy)
-    columns, names = columns_of(bank, evidence), bank.names
+    columns = columns_of(bank, evidence)
     breach = breach_log_e(bank, columns.log_e, beside=is_beside(evidence))
-    shares = rule.weights * np.exp(np.minimum(breach, HIGHEST))
-    total = float(np.add.reduce(shares))
-    proven = {names[row] for row in (breach >= rule.log_needed).nonzero()[0].tolist()}
-    if total >= 1 / policy.proof.false_rollback:
-        proven.add(names[int(shares.argmax())])
-    return Combined(bank, columns, breach, rule.needed, total, frozenset(proven))
+    if breach.max(initial=-HIGHEST) < rule.least:  # a weighted mean is never over the largest
+        return Combined(policy, bank, columns, breach, rule.needed, frozenset())
+    proven = {bank.names[row] for row in (breach >= rule.log_needed).nonzero()[0].tolist()}
+    combined = Combined(policy, bank, columns, breach, rule.needed, frozenset(proven))
+    if combined.total < 1 / policy.proof.false_rollback:
+        return combined
+    proven.add(bank.names[int(combined.shares.argmax())])
+    return replace(combined, proven=frozenset(proven))
 
 
 class _Rule(NamedTuple):
-    """By trigger: its weight in the sum, 0 of warnings, and what is enough alone."""
+    """By trigger: its weight in the sum, 0 of warnings, and what is enough alone; `least` is the
+    ln E below which nothing is proven.
+    """
 
     weights: Floats
     log_needed: Floats
     needed: dict[str, float]
+    least: float
 
 
 @lru_cache(maxsize=2048)
 def _rule(policy: Policy) -> _Rule:
     weights, needed = weights_of(policy), evidence_needed(policy)
     return _Rule(
-        np.array([weights.get(name, 0.0) for name in needed]),
-        np.log(list(needed.values())),
-        needed,
+        weights=np.array([weights.get(name, 0.0) for name in needed]),
+        log_needed=np.log(list(needed.values())),
+        needed=needed,
+        least=-log(max(policy.proof.false_rollback, policy.proof.false_warning)) - _ROUNDING,
     )
 
 

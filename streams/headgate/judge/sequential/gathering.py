@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from headgate.judge.sequential import looks
-from headgate.judge.sequential.arms import Arms
-from headgate.judge.sequential.bank import Kind
+from headgate.judge.sequential.arms import Arms, Fresh
+from headgate.judge.sequential.bank import Bank, Kind
 from headgate.judge.sequential.sources import Source
 from headgate.judge.sequential.state import NO_SAMPLE, Evidence, OpenLook, Sample, Split, WarmUp
 from headgate.judge.sequential.table import LookTable
@@ -18,7 +18,7 @@ from headgate.judge.sequential.valuing import Valued
 
 MAX_OPEN_REVISIONS = 16
 NO_EFFECT = (1.0, 1.0)
-Looks = dict[int, OpenLook]
+Looks = dict[str, OpenLook]  # by source
 
 
 class Moment(Struct, frozen=True):
@@ -47,80 +47,83 @@ class Gatherer(Struct, frozen=True):
     arms: Arms
     counted: list[list[int]]
 
-    def gather(self, source: Source) -> Looks:
-        """One source's samples; the looks that stay open. Of traffic that just started only
+    def gather(self, bank: Bank) -> dict[int, Looks]:
+        """All samples; the looks that stay open, by revision. Of traffic that just started only
         failures tell.
         """
-        sampled, candidate, moment = source.sampled, self.arms.candidate, self.moment
-        unripe = moment.warming and not source.is_rate
-        mine = NO_SAMPLE if unripe else candidate.sample(sampled)
-        if mine.n and source.limited:
-            self._against_limits(source, mine)
-        left: Looks = {}
-        if source.relative is None:
-            return left
-        known, pairs = self.evidence.looks.get(source.key, left), self.arms.pairs
-        for revision, look in tuple(known.items()):
-            if revision not in pairs or (unripe and revision == moment.current):
-                self._close_or_keep(source, revision, look, left)
-        for revision, (one, other) in pairs.items():
-            if not unripe or revision != moment.current:
-                ours = mine if one is candidate and not unripe else one.sample(sampled)
-                self._join(
-                    source, revision, known.get(revision), (ours, other.sample(sampled)), left
-                )
-        if len(left) > MAX_OPEN_REVISIONS:
-            left = {revision: left[revision] for revision in sorted(left)[-MAX_OPEN_REVISIONS:]}
-        return left
+        for source in bank.limited:
+            if source.is_rate or not self.moment.warming:
+                mine = self.arms.candidate.sample(source.sampled)
+                if mine.n:
+                    self._against_limits(source, mine)
+        left, known, pairs = {}, self.evidence.looks, self.arms.pairs
+        for revision in sorted({*known, *pairs}):
+            split = self.moment.splits.get(revision)  # a look without one is void
+            if split is not None:
+                pair, before = pairs.get(revision), known.get(revision, {})
+                if still_open := self._beside_stable(bank.compared, split, before, pair):
+                    left[revision] = still_open
+        return dict(list(left.items())[-MAX_OPEN_REVISIONS:])
 
     def _against_limits(self, source: Source, mine: Sample) -> None:
-        warming, table = self.moment.warming, self.table
+        warming, seen = self.moment.warming, mine
         for row, name, limit in source.limited:
-            seen = mine
             if source.counts_hits:
                 if source.is_quantile:
                     seen = looks.over(mine, limit * source.sampled.per_unit)
-                effect = self.evidence.effects.get(name, NO_EFFECT)[0]
-                sent = seen.n if source.of_labels else max(seen.n, self.moment.in_flight)
-                table.rate(row, Kind.ABSOLUTE, seen.hits / effect, sent / effect)
-                if not warming:
-                    hits = max(seen.hits, seen.reaching)
-                    table.rate(row, Kind.GOOD_ABSOLUTE, hits / effect, seen.n / effect)
+                sent = 0.0 if source.of_labels else self.moment.in_flight
+                effects = self.evidence.effects.get(name, NO_EFFECT)
+                self.table.absolute(row, seen, sent, effects[0], proves_good=not warming)
             else:
                 breach, *good = looks.limit_gains(source, limit)
-                table.value((row,), Kind.ABSOLUTE, Valued(mine, breach))
+                self.table.value((row,), Kind.ABSOLUTE, Valued(mine, breach))
                 if good and not warming:
-                    table.value((row,), Kind.GOOD_ABSOLUTE, Valued(mine, good[0]))
+                    self.table.value((row,), Kind.GOOD_ABSOLUTE, Valued(mine, good[0]))
             self.counted[row][:4] = self.moment.now_ms, seen.n, seen.hits, seen.total
 
-    def _join(
+    def _beside_stable(
         self,
-        source: Source,
-        revision: int,
-        look: OpenLook | None,
-        pair: looks.Pair,
-        left: Looks,
-    ) -> None:
-        """Fresh samples are counted, and go into the look of their revision. A new one takes
-        stable's value as it is now; there is none while too little is known of it.
+        sources: tuple[Source, ...],
+        split: Split,
+        known: Mapping[str, OpenLook],
+        pair: tuple[Fresh, Fresh] | None,
+    ) -> Looks:
+        """The looks of one revision that stay open, after adding to them and closing some."""
+        now_ms, current = self.moment.now_ms, split.revision == self.moment.current
+        unripe, left = self.moment.warming and current, {}
+        for source in sources:
+            look, mine, stable = known.get(source.key), NO_SAMPLE, NO_SAMPLE
+            if pair is not None and (source.is_rate or not unripe):
+                mine, stable = pair[0].sample(source.sampled), pair[1].sample(source.sampled)
+            if mine.n or stable.n:
+                look = self._joined(source, look, mine, stable)
+            if look is None:
+                continue
+            if not looks.is_closed(source, look, split, now_ms=now_ms, current=current):
+                left[source.key] = look
+            elif source.counts_hits:
+                self._close(source, look, current=current)
+            else:
+                self.table.value(source.rows, Kind.RELATIVE, *looks.beside_stable(source, look))
+        return left
+
+    def _joined(
+        self, source: Source, look: OpenLook | None, mine: Sample, stable: Sample
+    ) -> OpenLook | None:
+        """The look with fresh samples, which are counted. A new one takes stable's value as it is
+        now; None while too little is known of it.
         """
-        mine, stable = pair
-        if not mine.n and not stable.n:
-            if look is not None:
-                self._close_or_keep(source, revision, look, left)
-            return
         evidence, names = self.evidence, source.names
         reference = look.reference if look else evidence.references.get(names[0], 0.0)
         if source.is_quantile and reference:
             mine, stable = looks.beyond(source, reference, mine, stable)
         self._count(source, mine, stable)
         if look is not None:
-            look = looks.added(look, mine, stable)
-        elif reference or source.is_rate:
-            effects = tuple([evidence.effects.get(name, NO_EFFECT) for name in names])
-            look = OpenLook(self.moment.now_ms, reference, effects, mine, stable)
-        if look is not None:
-            self._close_or_keep(source, revision, look, left)
+            return looks.added(look, mine, stable)
+        if not reference and not source.is_rate:
+            return None
+        effects = tuple([evidence.effects.get(name, NO_EFFECT) for name in names])
+        return OpenLook(self.moment.now_ms, reference, effects, mine, stable)
 
     def _count(self, source: Source, mine: Sample, stable: Sample) -> None:
         """The candidate's samples count where they are tested against a limit, else here."""
@@ -137,32 +140,14 @@ class Gatherer(Struct, frozen=True):
             counted[5] += stable.hits
             counted[6] += stable.total
 
-    def _close_or_keep(self, source: Source, revision: int, look: OpenLook, left: Looks) -> None:
-        """A closed look goes into the table, an open one is left; one without a split is void."""
-        moment = self.moment
-        current, split = revision == moment.current, moment.splits.get(revision)
-        if split is None:
-            return
-        if not looks.is_closed(source, look, split, now_ms=moment.now_ms, current=current):
-            left[revision] = look
-        elif source.counts_hits:
-            sent = self._in_flight(source, look) if current and moment.warm_up else 0.0
-            proves_good = not moment.warming and not self._began_warming(look)
-            self.table.ratios(source.rows, look, sent, proves_good=proves_good)
-        else:
-            self.table.value(source.rows, Kind.RELATIVE, *looks.beside_stable(source, look))
-
-    def _in_flight(self, source: Source, look: OpenLook) -> float:
-        """How many requests were sent to the candidate while traffic warmed up and a look was
-        open.
+    def _close(self, source: Source, look: OpenLook, *, current: bool) -> None:
+        """A closed look of hits. While traffic warms up, requests in flight count as good, and it
+        proves nothing good.
         """
-        warm_up = self.moment.warm_up
-        if warm_up is None or source.of_labels:
-            return 0.0
-        warm_ms = max(min(self.moment.now_ms, warm_up.until_ms) - look.opened_ms, 0)
-        return warm_up.routed_per_s * warm_ms / 1000
-
-    def _began_warming(self, look: OpenLook) -> bool:
-        """Whether it holds outcomes of traffic that just started: they prove nothing good."""
-        warm_up = self.moment.warm_up
-        return warm_up is not None and look.opened_ms < warm_up.until_ms
+        warm_up, sent, proves_good = self.moment.warm_up, 0.0, True
+        if warm_up is not None:
+            proves_good = not self.moment.warming and look.opened_ms >= warm_up.until_ms
+            if current and not source.of_labels:
+                until_ms = min(self.moment.now_ms, warm_up.until_ms)
+                sent = warm_up.routed_per_s * max(until_ms - look.opened_ms, 0) / 1000
+        self.table.relative(source.rows, look, sent, proves_good=proves_good)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 from math import log
 
-import numpy as np
 from msgspec.structs import replace
 
 from headgate.judge.looks import Look
@@ -30,15 +29,15 @@ def with_holds(policy: Policy, evidence: Evidence, look: Look) -> Evidence:
     """Begin a hold where stable is over the limit too; end none: see `over`."""
     if look.stable is None:
         return evidence
-    both, log_e = _needing_both(policy), columns_of(bank_of(policy), evidence).log_e
-    absolute = log_e.take(np.array([test for _, test in both], np.intp) + Kind.ABSOLUTE)
-    if not (absolute >= log(1 / policy.proof.false_rollback)).any():
-        return evidence
+    log_e, proven = (
+        columns_of(bank_of(policy), evidence).log_e,
+        log(1 / policy.proof.false_rollback),
+    )
     begun = {
         trigger.name: look.now_ms
-        for trigger, test in both
-        if trigger.name not in evidence.holding
-        and is_hold(policy, log_e[test : test + KINDS].tolist())
+        for trigger, test in _needing_both(policy)
+        if log_e.item(test + Kind.ABSOLUTE) >= proven > log_e.item(test + Kind.RELATIVE)
+        and trigger.name not in evidence.holding
         and _is_beyond(trigger, look, BEGINS_MS) is True
     }
     return replace(evidence, holding={**evidence.holding, **begun}) if begun else evidence

@@ -25,7 +25,7 @@ def observe(policy: Policy, evidence: Evidence, seen: Observed) -> Evidence:
     arms, table = arms_of(evidence, seen), LookTable(bank)
     counted = [uncounted() for _ in bank.triggers]
     gatherer = Gatherer(table, evidence, _moment(evidence, seen.now_ms), arms, counted)
-    looks = {source.key: left for source in bank.sources if (left := gatherer.gather(source))}
+    looks = gatherer.gather(bank)
     requests = evidence.requests + sum([cell.requests for cell in arms.candidate.cells])
     columns = columns_of(bank, evidence).copy()
     table.apply(columns, requests, evidence.planned, forever=evidence.forever)

@@ -136,7 +136,7 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     `planned` is the budget's measure in candidate requests, frozen at the start; where a watch goes
     on `forever`, those of 30 days. `columns` is what every test and trigger has, None before the
     first look, `paths` the evidence of each trigger over time, `looks` the relative looks in
-    progress by source and revision, `holding` since when a trigger is in an outage hold. When a
+    progress by revision and source, `holding` since when a trigger is in an outage hold. When a
     block of stable's traffic closes (at `block_ms`), or after some of them (at `estimated_ms`),
     `effects` (design effects of both arms by trigger) and `references` (stable's quantiles and
     means by trigger, in wire units) are taken anew, with `p99_ms`, stable's p99 latency. Blocks
@@ -151,7 +151,7 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     observed_ms: int = 0
     columns: Columns | None = None
     paths: tuple[Path, ...] = ()
-    looks: dict[str, dict[int, OpenLook]] = {}
+    looks: dict[int, dict[str, OpenLook]] = {}
     holding: dict[str, int] = {}
     splits: tuple[Split, ...] = ()
     warm_up: WarmUp | None = None

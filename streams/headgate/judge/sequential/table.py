@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 
-from headgate.judge.sequential import bets
-from headgate.judge.sequential.bank import KINDS, Bank, Kind, Places
+from headgate.judge.sequential.bank import KINDS, Bank, Kind
 from headgate.judge.sequential.bets import Floats
 from headgate.judge.sequential.budget import (
     FIRST,
@@ -18,51 +15,48 @@ from headgate.judge.sequential.budget import (
     proof_budget,
 )
 from headgate.judge.sequential.columns import NEVER
+from headgate.judge.sequential.hitting import Hits, Shape, hit_worths
 from headgate.judge.sequential.process import NOTHING, advance, log_e_value
-from headgate.judge.sequential.state import Columns, OpenLook
-from headgate.judge.sequential.valuing import Valued, worths
+from headgate.judge.sequential.state import Columns, OpenLook, Sample
+from headgate.judge.sequential.valuing import Valued, value_worths
 
-Counts = tuple[float, float]  # hits and samples of an arm
 _GOOD: tuple[float, float] = tuple(proof_budget([False, True]).tolist())
 _GOOD_FROM = int(Kind.GOOD_ABSOLUTE)
 
 
 class LookTable:
-    """What the tests of all triggers have to count in one look: `rate` and `ratios` of hits,
-    `value` of values. Tests that nothing came for cost nothing.
+    """What the tests of all triggers have to count in one look: `absolute` and `relative` looks of
+    hits, `value` of values. Tests that nothing came for cost nothing.
     """
 
     def __init__(self, bank: Bank) -> None:
         self._bank = bank
-        # By look: the test's number, its hits, its other outcomes, and what is expected of ratios.
-        self._hits: list[tuple[int, float, float, float]] = []
+        self._shapes: list[Shape] = []
+        self._hits: list[Hits] = []
+        self._effects: list[tuple[float, float]] = []  # of both arms, by trigger of each of these
         self._values: list[tuple[int, int]] = []  # the test's number, which of `_valued` it counts
         self._valued: list[tuple[Valued, ...]] = []
 
-    def rate(self, row: int, kind: Kind, hits: float, samples: float) -> None:
-        """An absolute look of hits among samples."""
-        self._hits.append((row * KINDS + kind, hits, samples - hits, 0.0))
-
-    def ratios(
-        self, rows: Sequence[int], look: OpenLook, sent: float, *, proves_good: bool
+    def absolute(
+        self, row: int, mine: Sample, sent: float, effect: float, *, proves_good: bool
     ) -> None:
-        """A relative look of hits, for each of `rows`; both arms have samples. To the candidate at
-        least as many requests were `sent`.
+        """Hits of the candidate's against the limit of a trigger. At least as many requests were
+        `sent` to it.
         """
-        mine, stable = look.candidate, look.stable
-        reaching = max(mine.hits, mine.reaching)
-        for row, (effect, stable_effect) in zip(rows, look.effects, strict=True):
-            other = stable.hits / stable_effect, stable.n / stable_effect
-            test, sent_to = row * KINDS + Kind.RELATIVE, max(mine.n, sent) / effect
-            self._ratio(test, (mine.hits / effect, sent_to), other)
-            if proves_good:
-                test = row * KINDS + Kind.GOOD_RELATIVE
-                self._ratio(test, (reaching / effect, mine.n / effect), other)
+        reaching, n = max(mine.hits, mine.reaching), mine.n
+        self._shapes.append(((row,), Kind.ABSOLUTE, proves_good))
+        self._hits.append((mine.hits, reaching, n, max(n, sent), 0, 1))
+        self._effects.append((effect, 1.0))
 
-    def _ratio(self, test: int, mine: Counts, stable: Counts) -> None:
-        hits, samples = mine
-        allowed = self._bank.ratios[test] * samples
-        self._hits.append((test, hits, hits + stable[0], allowed / (allowed + stable[1])))
+    def relative(
+        self, rows: tuple[int, ...], look: OpenLook, sent: float, *, proves_good: bool
+    ) -> None:
+        """A closed look of hits, for each of the triggers in `rows`; both arms have samples."""
+        mine, stable = look.candidate, look.stable
+        reaching, n = max(mine.hits, mine.reaching), mine.n
+        self._shapes.append((rows, Kind.RELATIVE, proves_good))
+        self._hits.append((mine.hits, reaching, n, max(n, sent), stable.hits, stable.n))
+        self._effects += look.effects
 
     def value(self, rows: tuple[int, ...], kind: Kind, *valued: Valued) -> None:
         """A look of values of one arm or both, the same one for all of `rows`."""
@@ -74,19 +68,14 @@ class LookTable:
         tests: tuple[int, ...] = ()
         parts = []
         if self._hits:
-            tests, *counts = zip(*self._hits, strict=True)
-            parts.append(self._of_hits(tests, np.array(counts)))
+            tests, worth = hit_worths(self._bank, tuple(self._shapes), self._hits, self._effects)
+            parts.append(worth)
         if self._values:
             numbers, places = zip(*self._values, strict=True)
             tests += numbers
-            parts.append(worths(self._valued).take(places, 0))
+            parts.append(value_worths(self._valued).take(places, 0))
         worth = np.concatenate(parts)
         return _by_test(tests, worth) if len(set(tests)) < len(tests) else (tests, worth)
-
-    def _of_hits(self, tests: tuple[int, ...], counts: Floats) -> Floats:
-        stakes, (hits, others, expected) = _stakes_of(self._bank, tests), counts
-        on_other = stakes.on_other + bets.on_any_hit(expected, stakes.excess)
-        return bets.won(hits, others, stakes.on_hit, on_other)
 
     def apply(self, columns: Columns, requests: int, planned: int, *, forever: bool) -> None:
         """Change wealth, ln E and spent of the tests that have a look.
@@ -96,7 +85,7 @@ class LookTable:
         if not self._hits and not self._values:
             return
         tests, increments = self.increments()
-        places, good = _places_of(tests)
+        places, good = np.array(tests, np.intp), _are_good(tests)
         breach = _Watch(requests, planned) if forever else _Phase(requests, planned)
         before = columns.spent.take(places).tolist()
         budgets = [
@@ -109,24 +98,9 @@ class LookTable:
         columns.spent[places] = requests
 
 
-class _Stakes(NamedTuple):
-    """The rows of a bank that a look is about, as arrays."""
-
-    on_hit: Floats
-    on_other: Floats
-    excess: Floats
-
-
 @lru_cache(maxsize=4096)  # the same few triggers look together again and again
-def _stakes_of(bank: Bank, tests: tuple[int, ...]) -> _Stakes:
-    places, _ = _places_of(tests)
-    return _Stakes(bank.on_hit[places], bank.on_other[places], bank.excess[places])
-
-
-@lru_cache(maxsize=4096)
-def _places_of(tests: tuple[int, ...]) -> tuple[Places, tuple[bool, ...]]:
-    """Tests as an index, and which of them prove good."""
-    return np.array(tests, np.intp), tuple(test % KINDS >= _GOOD_FROM for test in tests)
+def _are_good(tests: tuple[int, ...]) -> tuple[bool, ...]:
+    return tuple(test % KINDS >= _GOOD_FROM for test in tests)
 
 
 def _by_test(tests: tuple[int, ...], worth: Floats) -> tuple[tuple[int, ...], Floats]:

@@ -23,7 +23,7 @@ class Valued(Struct, frozen=True):
     upper: bool = False
 
 
-def worths(looks: list[tuple[Valued, ...]]) -> Floats:
+def value_worths(looks: list[tuple[Valued, ...]]) -> Floats:
     """What each look of one or two arms is worth to the eight bets (see `bets.worth`): shape
     (looks, 8).
     """
