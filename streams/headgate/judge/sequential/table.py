@@ -14,7 +14,7 @@ from headgate.judge.sequential.budget import (
     production_budget,
     proof_budget,
 )
-from headgate.judge.sequential.columns import NEVER
+from headgate.judge.sequential.columns import NEVER, uncounted
 from headgate.judge.sequential.hitting import Hits, Shape, hit_worths
 from headgate.judge.sequential.process import NOTHING, advance, log_e_value
 from headgate.judge.sequential.state import Columns, OpenLook, Sample
@@ -141,3 +141,4 @@ def empty_breach(columns: Columns, row: int) -> None:
     tests = slice(row * KINDS, row * KINDS + _GOOD_FROM)
     columns.wealth[tests] = NOTHING
     columns.log_e[tests] = NOTHING
+    columns.counts[0, row] = uncounted()
