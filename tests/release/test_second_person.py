@@ -122,6 +122,12 @@ def test_to_stop_never_waits_and_to_enforce_again_takes_two(bench: LedgerBench) 
     assert (bench.model.mode, bench.state.mode) == (Mode.ENFORCE, Mode.ENFORCE)
 
 
+def test_to_enforce_is_approved_under_other_keys_too(bench: LedgerBench) -> None:
+    asked = _enforce(bench)
+    assert _set(bench, ANN, BOB, DAN).event == "accepted"
+    assert _approve(bench, asked).event == "accepted"
+
+
 def test_modes_wait_only_where_they_were_chosen(bench: LedgerBench) -> None:
     rule = KeyApprovals(actions=("apply_keys",))
     assert _approve(bench, _set(bench, *TEAM, rule=rule)).event == "accepted"
