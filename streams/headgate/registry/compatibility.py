@@ -176,7 +176,7 @@ def _others(catalogue: Catalogue, subject: Subject) -> list[str]:
     return list(dict.fromkeys([*named, *bases]))
 
 
-def _newness(catalogue: Catalogue, name: str) -> tuple[str, object]:
+def _newness(catalogue: Catalogue, name: str) -> tuple[str, object, object]:
     """By the day of creation where it is known, else by the version or the numbers in the name."""
     template = catalogue.templates.get(name)
     created = (template.created or "") if template else ""

@@ -32,6 +32,7 @@ from headgate.release.looking import look
 from headgate.release.refusals import RefusedError
 from headgate.release.state import ModelState, PartitionState
 from headgate.release.turn import Effect, StatusDue, Turn
+from headgate.release.versions import kept_in_tables
 from headgate.vocabulary import ANY_MODEL, AlertKind, Severity, Topic
 from headgate.wire.ledger import (
     AdmittedAck,
@@ -226,8 +227,8 @@ def _forget(turn: Turn, state: PartitionState) -> PartitionState:
     """Let go of expired requests, and of what nobody named and nothing is heard of."""
     state = forget_expired(turn, state)
     for model in tuple(state.models.values()):
-        named = frozenset(model.versions)
-        tables = forget_idle(model.tables, now_ms=turn.now_ms, keep=named)
+        kept_names = kept_in_tables(model)
+        tables = forget_idle(model.tables, now_ms=turn.now_ms, keep=kept_names)
         kept = recovery.forget_routers(model, turn.now_ms)
         kept = kept if tables is kept.tables else replace(kept, tables=tables)
         if not has_chain(kept) and not kept.tables.totals:
