@@ -66,6 +66,20 @@ def test_a_file_that_declares_no_version_asks_nothing_and_says_so(
     assert "Name a version under `models:`" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("row", "rule"),
+    [
+        ('{name: "*", version: v1.0.0, base_model: b}', "name = '*': stands for all models"),
+        ("{name: m, version: null, base_model: b}", "version: must be MAJOR.MINOR.PATCH"),
+        ("{name: m, base_model: b}", "version: is missing"),
+        ("{name: m, version: v01.0.0, base_model: b}", "version = 'v01.0.0': must be MAJOR"),
+    ],
+)
+def test_a_name_or_a_version_that_is_none_is_refused(tmp_path: Path, row: str, rule: str) -> None:
+    (told,) = _told(tmp_path, f"models:\n  - {row}\n")
+    assert f"models.0.{rule}" in told
+
+
 def test_a_number_of_tokens_is_no_secret(tmp_path: Path) -> None:
     row = "  - {name: m, version: v1.0.0, base_model: b, parameters: {max_tokens: -1}}\n"
     (told,) = _told(tmp_path, f"models:\n{row}")
