@@ -104,7 +104,9 @@ def test_variables_that_kubernetes_makes_of_a_service_are_no_mistakes() -> None:
     assert load_settings(None, {}, environ).http_port == 8086
 
 
-@pytest.mark.parametrize("key", ["sasl_password", "sasl_pasword", "saslpassword", "kafka_pwd"])
+@pytest.mark.parametrize(
+    "key", ["sasl_password", "sasl_pasword", "saslpassword", "kafka_pwd", "sasl_token"]
+)
 def test_a_secret_is_never_shown_not_even_under_a_wrong_name(tmp_path: Path, key: str) -> None:
     file = _file(tmp_path, f"{key}: [hunter2]\nhttp_port: x\n")
     with pytest.raises(ConfigError) as caught:

@@ -17,6 +17,7 @@ from headgate.wire.codec import describe
 from headgate.wire.registry import Date
 
 Steps = tuple[str | int, ...]
+MISSING = "is missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def _in_struct(value: dict[str, Any], kind: type[Struct], path: Steps) -> Iterat
     for name, row in known.items():
         required = row.default is NODEFAULT and row.default_factory is NODEFAULT
         if required and name not in value:
-            yield Mistake((*path, name), None, "is missing", f"Add `{name}:`.")
+            yield Mistake((*path, name), None, MISSING, f"Add `{name}:`.")
 
 
 def _in_list(value: list[Any], kind: Any, item: Any, path: Steps) -> Iterator[Mistake]:

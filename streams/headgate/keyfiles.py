@@ -8,8 +8,9 @@ from pathlib import Path
 
 import msgspec
 
+from headgate.judge.durations import parse_duration_ms
 from headgate.problems import HIDDEN, ConfigError, Problem, read_yaml
-from headgate.wire.requests import OperatorKey
+from headgate.wire.requests import KeyApprovals, OperatorKey
 from headgate.wire.signatures import KeyTextError, Purpose, Signer, new_secret_key
 
 OTHERS = 0o077
@@ -53,24 +54,41 @@ def load_key(path: Path, purpose: Purpose) -> KeyFile:
         raise _error(path, "secret_key", str(error), "Make a new key.", HIDDEN) from error
 
 
-def load_keys(path: Path) -> tuple[OperatorKey, ...]:
-    """The list of keys in a YAML file: `keys:` with operator, role and public_key each.
+def load_keys(path: Path) -> tuple[tuple[OperatorKey, ...], KeyApprovals | None]:
+    """The list of keys in a YAML file: `keys:` with operator, role and public_key each, and
+    `approvals:` where a second person is asked for.
 
     Raises `ConfigError`.
     """
     content = read_yaml(path)
-    for name in content.keys() - {"keys"}:
-        raise _error(path, name, "no such key", "Only `keys:` belongs here.")
+    for name in content.keys() - {"keys", "approvals"}:
+        raise _error(path, name, "no such key", "Only `keys:` and `approvals:` belong here.")
     try:
         rows = msgspec.convert(content.get("keys"), tuple[_StrictKey, ...])
     except msgspec.ValidationError as error:
         remedy = "Each key has operator, role (viewer, operator, approver) and public_key."
         raise _error(path, "keys", str(error), remedy) from error
-    return tuple(msgspec.convert(msgspec.to_builtins(row), OperatorKey) for row in rows)
+    keys = tuple(msgspec.convert(msgspec.to_builtins(row), OperatorKey) for row in rows)
+    return keys, _approvals(path, content["approvals"]) if "approvals" in content else None
+
+
+def _approvals(path: Path, told: object) -> KeyApprovals:
+    try:
+        row = msgspec.convert(told, _StrictApprovals)
+        within = {"within_ms": parse_duration_ms(row.within)}
+        return msgspec.convert({"actions": row.actions, **within}, KeyApprovals)
+    except ValueError as error:
+        remedy = "It has actions (apply_keys, set_mode) and within (1s to 24h)."
+        raise _error(path, "approvals", str(error), remedy) from error
 
 
 class _StrictKey(OperatorKey, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass
+
+
+class _StrictApprovals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    actions: tuple[str, ...]
+    within: str = "30m"
 
 
 def _error(path: Path, key: str, rule: str, remedy: str, value: str = "") -> ConfigError:

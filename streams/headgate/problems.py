@@ -13,7 +13,7 @@ import yaml
 
 HIDDEN = "(hidden)"
 MAX_SHOWN = 80
-_SECRET = re.compile(r"pass|pwd|secret|token|credential|api_?key", re.IGNORECASE)
+_SECRET = re.compile(r"pass|pwd|secret|token(?!s)|credential|api_?key", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,21 +8,24 @@ from pathlib import Path
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from headgate.cli.failures import ExitCode
 from headgate.config import Settings
 from headgate.keyfiles import load_key
 from headgate.local.demo import touch_topics
 from headgate.problems import ConfigError
-from headgate.vocabulary import Topic
+from headgate.vocabulary import Role, Topic
 from headgate.wire.audit import AuditRecord
 from headgate.wire.codec import encode
-from headgate.wire.requests import AnyRequest, ApplyKeys
+from headgate.wire.requests import AnyRequest, ApplyKeys, KeyApprovals
 from headgate.wire.signatures import KEY_ID_HEADER, REQUEST, SIGNATURE_HEADER, is_signed_by
 from support.commands import Run
-from support.people import ANN, BOB, set_keys, signed_bench
+from support.people import ANN, BOB, Person, set_keys, signed_bench
 from support.responder import PARTITIONS, Responder, answer, publish
 from support.statuses import MODEL
+
+DAN = Person("dan", Role.APPROVER)
 
 
 def _accept(request: AnyRequest) -> Iterable[AuditRecord]:
@@ -100,6 +103,35 @@ def test_a_list_of_keys_with_a_mistake_is_not_sent(ask: Run, tmp_path: Path) -> 
         assert ask("keys", "apply", str(file)).exit_code == ExitCode.USAGE
 
 
+def test_a_list_of_keys_may_ask_for_a_second_person(
+    ask: Run, run: Run, settings: Settings, tmp_path: Path
+) -> None:
+    _, listed = _new(run, tmp_path)
+    rule = {"actions": ["apply_keys", "set_mode"], "within": "1h"}
+    listed.write_text(listed.read_text() + yaml.safe_dump({"approvals": rule}))
+    with Responder(settings, _accept) as worker:
+        result = ask("keys", "apply", str(listed))
+    assert result.exit_code == ExitCode.FINE, result.output
+    (applied,) = worker.requests
+    assert isinstance(applied, ApplyKeys)
+    assert applied.approvals == KeyApprovals(actions=tuple(rule["actions"]), within_ms=3_600_000)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["[]", "{}", "{actions: [promote]}", "{actions: []}", "{actions: [set_mode], within: soon}"],
+)
+def test_a_rule_about_a_second_person_that_is_none_is_not_sent(
+    ask: Run, run: Run, tmp_path: Path, rule: str
+) -> None:
+    _, listed = _new(run, tmp_path)
+    listed.write_text(f"{listed.read_text()}approvals: {rule}\n")
+    result = ask("keys", "apply", str(listed))
+    assert result.exit_code == ExitCode.USAGE
+    assert "approvals" in result.stderr
+    assert "It has actions (apply_keys, set_mode) and within (1s to 24h)." in result.stderr
+
+
 def test_the_keys_that_count_are_listed_from_the_history(ask: Run, settings: Settings) -> None:
     touch_topics(settings)
     assert "No keys are set" in ask("keys", "list").stdout
@@ -111,3 +143,21 @@ def test_the_keys_that_count_are_listed_from_the_history(ask: Run, settings: Set
     assert result.exit_code == ExitCode.FINE
     assert set(json.loads(result.stdout)["ledger_partitions"]["0"]) == {ANN.key_id, BOB.key_id}
     assert "approver" in ask("keys", "list").stdout
+    assert "second person" not in ask("keys", "list").stdout
+
+
+def test_the_rule_about_a_second_person_is_listed_and_partitions_must_agree_on_it(
+    ask: Run, settings: Settings
+) -> None:
+    touch_topics(settings)
+    bench = signed_bench()
+    rule = KeyApprovals(actions=("set_mode",))
+    keys = tuple(person.key for person in (ANN, DAN))
+    assert ANN.ask(bench, ApplyKeys, model="*", keys=keys, approvals=rule).event == "accepted"
+    records = [row.message for row in bench.published if isinstance(row.message, AuditRecord)]
+    publish(settings, Topic.AUDIT, *((row.model, encode(row)) for row in records))
+    told = ask("keys", "list").stdout
+    assert "A second person approves within 30 min, for all models: apply_keys, set_mode" in told
+    other = {**records[-1].details, "ledger_partition": 1, "approvals": None}
+    publish(settings, Topic.AUDIT, ("*", encode(replace(records[-1], details=other))))
+    assert ask("keys", "list").exit_code == ExitCode.NEGATIVE

@@ -38,6 +38,21 @@ def test_every_trigger_of_the_shipped_policies_is_one_line() -> None:
         assert not any("None" in line for line in lines)
 
 
+@pytest.mark.parametrize(
+    ("allowed", "words"),
+    [
+        (None, "such a one starts only while the version in production is not registered either"),
+        (True, "may serve: always."),
+        (False, "may serve: never."),
+    ],
+)
+def test_a_policy_says_where_versions_of_unknown_compatibility_may_serve(
+    allowed: bool | None, words: str
+) -> None:
+    content = load_policy(shipped_policy("default")) | {"compatibility": {"allow_unknown": allowed}}
+    assert words in "\n".join(policy_lines(parse_policy(content)))
+
+
 def test_a_trigger_says_what_it_watches_how_it_is_proven_and_what_it_does(run: Run) -> None:
     result = run("policy", "check", DEFAULT)
     assert result.exit_code == ExitCode.FINE, result.output

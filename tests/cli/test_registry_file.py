@@ -53,6 +53,39 @@ def _told(tmp_path: Path, text: str) -> list[str]:
     return [str(problem).removeprefix(str(tmp_path)) for problem in caught.value.problems]
 
 
+@pytest.mark.parametrize("text", ["", "models: []\n", "prompt_templates: {t1: {}}\n"])
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_a_file_that_declares_no_version_asks_nothing_and_says_so(
+    tmp_path: Path, run: Run, text: str, dry: tuple[str, ...]
+) -> None:
+    file = tmp_path / "r.yaml"
+    file.write_text(text)
+    result = run("registry", "apply", str(file), *dry, *NOWHERE)
+    assert result.exit_code == 2
+    assert "models: declares no version of any model" in result.stderr
+    assert "Name a version under `models:`" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("row", "rule"),
+    [
+        ('{name: "*", version: v1.0.0, base_model: b}', "name = '*': stands for all models"),
+        ("{name: m, version: null, base_model: b}", "version: must be MAJOR.MINOR.PATCH"),
+        ("{name: m, base_model: b}", "version: is missing"),
+        ("{name: m, version: v01.0.0, base_model: b}", "version = 'v01.0.0': must be MAJOR"),
+    ],
+)
+def test_a_name_or_a_version_that_is_none_is_refused(tmp_path: Path, row: str, rule: str) -> None:
+    (told,) = _told(tmp_path, f"models:\n  - {row}\n")
+    assert f"models.0.{rule}" in told
+
+
+def test_a_number_of_tokens_is_no_secret(tmp_path: Path) -> None:
+    row = "  - {name: m, version: v1.0.0, base_model: b, parameters: {max_tokens: -1}}\n"
+    (told,) = _told(tmp_path, f"models:\n{row}")
+    assert "parameters.max_tokens = -1: must be `int` >= 1" in told
+
+
 def test_ten_mistakes_are_ten_errors_and_nothing_is_asked(tmp_path: Path, run: Run) -> None:
     file = tmp_path / "r.yaml"
     file.write_text(TEN_MISTAKES + "cleanup: 7\n")

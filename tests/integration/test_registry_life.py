@@ -21,7 +21,7 @@ from headgate.vocabulary import Mode, Topic
 from headgate.wire.codec import encode
 from headgate.wire.requests import SetMode
 from headgate.wire.signatures import REQUEST
-from support.console import Console
+from support.console import Console, Done
 from support.installation import Installation, wait_until
 from support.ledger import policy_content
 
@@ -87,9 +87,9 @@ class Life:
             (self.public[file],) = yaml.safe_load(text)["keys"]
         return told[0].splitlines()[0].rsplit(" ", 1)[1]
 
-    def apply_keys(self, *files: str) -> None:
-        listed = self.file("keys.yaml", {"keys": [self.public[file] for file in files]})
-        self.console.ask("ann", "keys", "apply", listed).is_fine()
+    def apply_keys(self, *files: str, **rule: object) -> Done:
+        content = {"keys": [self.public[file] for file in files], **rule}
+        return self.console.ask("ann", "keys", "apply", self.file("keys.yaml", content))
 
     def file(self, name: str, content: object) -> str:
         path = self.console.folder / name
@@ -230,12 +230,27 @@ def _attackers_get_nowhere(life: Life) -> None:
 
 def _rotates(life: Life) -> None:
     life.make_keys(bob2="operator")
-    life.apply_keys("ann", "cyd", "bob", "bob2", "vic")
+    life.apply_keys("ann", "cyd", "bob", "bob2", "vic").is_fine()
     for done in life.console.ask_all([("bob", "mode shop observe"), ("bob2", "mode shop enforce")]):
         done.is_fine()
-    life.apply_keys("ann", "cyd", "bob2", "vic")
+    life.apply_keys("ann", "cyd", "bob2", "vic").is_fine()
     life.refuses(("bob", "mode shop observe", "which is not among the keys set"))
     assert "cyd" in life.console.run("keys", "list").is_fine().stdout
+
+
+def _takes_two(life: Life) -> None:
+    """Keys that come wait for another approver, in every ledger partition; keys that go do not."""
+    rule = {"approvals": {"actions": ["apply_keys"], "within": "10m"}}
+    life.apply_keys("ann", "cyd", "bob2", "vic", **rule).is_fine()
+    life.apply_keys("ann", "cyd", "bob2", "vic", "eve", **rule).ends(WAITS, "somebody else's")
+    life.refuses(("eve", "mode shop observe", "which is not among the keys set"))
+    (waiting,) = json.loads(life.console.run("requests", "*", "--json").is_fine().stdout)
+    approve = ("approve", "*", waiting["request_id"])
+    life.console.ask("ann", *approve).ends(REFUSED, "can't approve it too")
+    life.console.ask("cyd", *approve).ends(FINE, "cyd approved the apply_keys of ann: 5 keys")
+    life.console.ask("eve", "mode", "shop", "enforce").is_fine()
+    life.apply_keys("ann", "cyd", "bob2", **rule).ends(FINE, "0 came, 2 went")
+    assert "A second person" in life.console.run("keys", "list").is_fine().stdout
 
 
 @pytest.mark.kafka
@@ -251,7 +266,7 @@ def test_a_registry_is_applied_promoted_refused_rekeyed_and_verified_by_commands
         workers = [life.console.start("worker", first_key=first, **WORKER) for _ in range(2)]
         here.workers += workers
         wait_until(lambda: here.joined(2), "two workers")
-        life.apply_keys("ann", "cyd", "bob", "vic")
+        life.apply_keys("ann", "cyd", "bob", "vic").is_fine()
         policy = {**policy_content(), "approvals": {"actions": ["promote"], "within": "10m"}}
         _registers(life)
         _reads(life)
@@ -259,6 +274,7 @@ def test_a_registry_is_applied_promoted_refused_rekeyed_and_verified_by_commands
         _promotes(life, workers[0])
         _attackers_get_nowhere(life)
         _rotates(life)
+        _takes_two(life)
         planned, verified = life.console.run_all("lifecycle plan shop", "audit verify --json")
         planned.ends(FINE, "v1.0.0", "deprecate")
         chain = json.loads(verified.is_fine().stdout)["chains"]["shop"]

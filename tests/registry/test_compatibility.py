@@ -168,6 +168,13 @@ def test_alternatives_share_the_version_or_the_template_nearest_first() -> None:
     ]
 
 
+def test_undated_templates_are_as_new_as_the_number_in_their_name() -> None:
+    names = ("support-v2", "support-v10", "support-v9")
+    templates = {name: PromptTemplate(compatible_models=("*",)) for name in names}
+    answer = check(catalogue(spec("v1", template="none"), templates=templates), "v1")
+    assert near(answer) == [("v1", "support-v10"), ("v1", "support-v9"), ("v1", "support-v2")]
+
+
 def test_there_are_five_alternatives_at_most_and_each_is_compatible() -> None:
     templates = {f"p{day}": PromptTemplate(compatible_models=("*",)) for day in range(9)}
     found = catalogue(spec("v1", template="none"), templates=templates)

@@ -105,19 +105,6 @@ def test_a_candidate_that_nobody_registered_starts_unless_the_policy_forbids_it(
     assert (answer.event, "nothing is registered of v2" in answer.sentence) == ("refused", True)
 
 
-def test_beside_a_registered_version_nobody_starts_a_name_that_is_not_registered() -> None:
-    bench = promoted()
-    know(bench, spec("v1"), spec("v1.1"))
-    answer = bench.request(StartRollout, stable="v1", candidate="v1.11", weight=500)
-    assert answer.event == "refused"
-    assert answer.sentence == "v1.11 is unknown: of support are registered v1, v1.1."
-    assert "headgate registry apply FILE" in answer.remedy
-    allowed = {**policy_content(), "compatibility": {"allow_unknown": True}}
-    bench.request(ApplyPolicy, policy=allowed)
-    answer = bench.request(StartRollout, stable="v1", candidate="v1.11", weight=500)
-    assert answer.event == "accepted"
-
-
 def test_a_candidate_that_fits_no_more_gets_no_more_traffic_and_may_lose_some() -> None:
     bench = promoted()
     know(bench, spec("v1", "e1", "e2"), spec("v2", "e1"), embedding="e1")

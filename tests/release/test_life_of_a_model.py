@@ -8,21 +8,19 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from headgate.release.checkpoints import _to_wire
+from headgate.release.checkpoints import _to_wire, freeze
 from headgate.release.state import ModelState
 from headgate.wire.registry import (
     Artifact,
     Parameters,
     Performance,
+    PromptTemplate,
     TrainedOn,
     VersionEntry,
     VersionSpec,
 )
-from headgate.wire.requests import (
-    Promote,
-    StartRollout,
-)
-from support.ledger import LedgerBench
+from headgate.wire.requests import Promote, RegisterTemplate, RegisterVersion, StartRollout
+from support.ledger import LedgerBench, Traffic
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 
@@ -122,6 +120,28 @@ def test_a_model_with_fifty_versions_keeps_less_than_64_kb() -> None:
     assert _size(model) < 64_000
 
 
+def test_fifty_registered_measured_versions_with_their_tables_are_kept_in_less_than_64_kb() -> None:
+    bench = LedgerBench()
+    bench.adopt()
+    template = PromptTemplate(compatible_models=("provider-*",), changes_from_previous=("json",))
+    bench.request(RegisterTemplate, name="support-v12", template=template)
+    busy = Traffic(rating=4.3, hallucination_rate=0.01, tokens=600, cost_usd=0.002)
+    for number in range(2, 51):
+        production, version = bench.model.production, f"v{number}.0.0"
+        spec = replace(_spec(version), parent_version=production if number > 2 else "")
+        assert bench.request(RegisterVersion, spec=spec).event == "accepted"
+        start = {"stable": production, "candidate": version, "weight": 5000}
+        assert bench.request(StartRollout, **start).event == "accepted"
+        bench.serve(1, **{production: busy, version: busy})
+        assert bench.request(Promote).event == "accepted"
+        bench.tick(DAY_MS / 1000)
+    assert sum(row.measured is not None for row in bench.messages(VersionEntry)) > 49
+    assert len(bench.model.versions) == 50
+    assert len(bench.model.tables.totals) == 50
+    _, parts = freeze(bench.state, bench.model.model)
+    assert sum(map(len, parts.values())) < 64_000
+
+
 def _size(model: ModelState) -> int:
     """Bytes in a checkpoint before compression, without the traffic tables."""
     bare = replace(model, tables=ModelState(model="m", born_ms=0).tables)
@@ -130,7 +150,8 @@ def _size(model: ModelState) -> int:
 
 @pytest.mark.verify
 def test_what_a_year_of_one_model_costs() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     bench = _a_year()
-    took_s = time.perf_counter() - began
+    took_s = time.process_time() - began
     print(f"a year in hourly ticks: {took_s:.1f} s, {_size(bench.model)} bytes of state")
+    assert took_s < 30

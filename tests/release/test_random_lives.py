@@ -36,6 +36,7 @@ from support.people import ANN, BOB, EVE, VIC, Person, set_keys, signed_bench
 
 DAY_MS = 86_400_000
 STEPS = 2_500
+NEWCOMERS = 0.4  # of the starts; unregistered ones are refused once a registered version serves
 KINDS = (
     *[StartRollout] * 4,
     *[Promote] * 3,
@@ -67,6 +68,13 @@ def _spec(chance: random.Random, number: int, known: list[str]) -> VersionSpec:
     )
 
 
+def _register_newcomer(bench: LedgerBench, who: Person, number: int) -> str:
+    """A sound version that fits whatever is live, registered before anybody starts it."""
+    version = f"v{number}.0.1"
+    who.ask(bench, RegisterVersion, spec=VersionSpec(version=version, base_model="gpt-4o"))
+    return version
+
+
 def _fields(bench: LedgerBench, chance: random.Random, kind: type, number: int) -> dict[str, Any]:
     state = bench.model
     known = sorted(state.versions)
@@ -93,8 +101,11 @@ def _fields(bench: LedgerBench, chance: random.Random, kind: type, number: int) 
 
 
 def _ask_well(bench: LedgerBench, chance: random.Random, number: int) -> None:
-    kind = chance.choice(KINDS)
-    chance.choice((ANN, BOB)).ask(bench, kind, **_fields(bench, chance, kind, number))
+    kind, who = chance.choice(KINDS), chance.choice((ANN, BOB))
+    fields = _fields(bench, chance, kind, number)
+    if kind is StartRollout and chance.random() < NEWCOMERS:
+        fields |= {"candidate": _register_newcomer(bench, who, number), "overrides": ""}
+    who.ask(bench, kind, **fields)
 
 
 def _ask_badly(bench: LedgerBench, chance: random.Random, number: int) -> None:
@@ -174,13 +185,14 @@ def test_a_random_life_never_breaks_what_must_hold(seed: int) -> None:
     chance = random.Random(seed)
     bench = signed_bench()
     archived_ms: dict[str, int] = {}
-    promotions, said, refused = 0, len(bench.published), 0
+    promotions, rollbacks, said, refused = 0, 0, len(bench.published), 0
     for number in range(STEPS):
         before = bench.model
         _step(bench, chance, number)
         fresh = [row.message for row in bench.published[said:]]
         said = len(bench.published)
         promotions += sum(getattr(row, "action", "") == "promote" for row in fresh)
+        rollbacks += sum(getattr(row, "action", "") == "rollback" for row in fresh)
         refused += sum(getattr(row, "event", "") == "refused" for row in fresh)
         _check_versions(before, bench.model, promotions)
         for row in fresh:
@@ -193,8 +205,9 @@ def test_a_random_life_never_breaks_what_must_hold(seed: int) -> None:
             elif getattr(row, "event", "") == "delete_artifact":
                 _check_order(row, archived_ms)
     _check_the_whole(bench)
-    assert promotions > 12
-    assert refused > 200
+    assert promotions > 30
+    assert rollbacks > 15
+    assert refused > 400
     assert len(archived_ms) > 20
     assert len(bench.model.catalogue.specs) + len(bench.model.catalogue.tombstones) > 20
 

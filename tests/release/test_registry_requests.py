@@ -69,7 +69,9 @@ def test_a_registered_version_is_kept_and_published_with_its_spec(bench: LedgerB
 def test_no_declared_status_brings_a_version_beyond_staging(
     bench: LedgerBench, declared: Status
 ) -> None:
-    _register(bench, status=declared)
+    answer = _register(bench, status=declared)
+    beyond = declared not in {Status.DEVELOPMENT, Status.STAGING}
+    assert (f"no file brings a version to {declared}" in answer.sentence) is beyond
     allowed = {Status.DEVELOPMENT: Status.DEVELOPMENT}
     assert bench.model.versions["v1.0.0"].status is allowed.get(declared, Status.STAGING)
     assert (bench.model.production, bench.commands) == ("", [])

@@ -9,6 +9,8 @@ from headgate.release.status import model_status
 from headgate.vocabulary import Verdict
 from headgate.wire.codec import encode
 from headgate.wire.messages import STATUS
+from headgate.wire.registry import VersionSpec
+from headgate.wire.requests import Promote, RegisterVersion, StartRollout
 from headgate.wire.status import ModelStatus
 from support.ledger import LedgerBench, Traffic, policy_content
 
@@ -42,6 +44,24 @@ def test_every_version_has_every_window_and_a_total() -> None:
     for version in status.versions:
         assert [row.window_s for row in version.windows] == [60, 300, 3600, 0]
         assert {row.requests for row in version.windows} == {2000}
+
+
+def test_what_pinned_callers_of_a_deprecated_version_meet_is_shown_before_idle_versions() -> None:
+    bench = LedgerBench()
+    bench.adopt(version="v90")
+    for version in ("v91", "v92"):
+        bench.request(StartRollout, stable=bench.model.production, candidate=version, weight=5000)
+        bench.request(Promote)
+    for number in range(30):
+        spec = VersionSpec(version=f"v1.0.{number}", base_model="m")
+        assert bench.request(RegisterVersion, spec=spec).event == "accepted"
+    bench.serve(3, v92=Traffic(), v90=Traffic(error_rate=0.5, revision=0))
+    status = model_status(bench.state, bench.model)
+    assert [row.version for row in status.versions[:3]] == ["v91", "v92", "v90"]
+    pinned = status.versions[2]
+    assert (pinned.lifecycle, pinned.weight) == ("deprecated", 0)
+    assert pinned.windows[0].requests == 300
+    assert pinned.windows[0].error_rate == pytest.approx(0.5, abs=0.1)
 
 
 def test_a_rate_is_taken_over_the_time_that_was_heard_and_not_over_the_whole_window() -> None:

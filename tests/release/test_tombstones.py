@@ -9,8 +9,8 @@ from headgate.registry.tombstones import content_digest
 from headgate.release.registry_requests import MAX_SPECS
 from headgate.vocabulary import Status
 from headgate.wire.registry import Artifact, Tombstone, VersionEntry, VersionSpec
-from headgate.wire.requests import RegisterVersion
-from support.ledger import LedgerBench
+from headgate.wire.requests import Promote, RegisterVersion, StartRollout
+from support.ledger import LedgerBench, Traffic
 
 DAY = 86_400.0
 SPEC = VersionSpec(
@@ -48,6 +48,21 @@ def test_a_tombstone_takes_the_place_of_what_was_declared(bench: LedgerBench) ->
     assert bench.model.catalogue.tombstones == {"v1.0.0": stone}
     entry = bench.messages(VersionEntry)[-1]
     assert (entry.spec, entry.tombstone) == (None, stone)
+
+
+def test_the_totals_of_a_removed_version_are_forgotten_once_nothing_is_heard_of_it() -> None:
+    bench = LedgerBench()
+    bench.adopt()
+    for version in ("v2", "v3"):
+        bench.request(StartRollout, stable=bench.model.production, candidate=version, weight=5000)
+        bench.request(Promote)
+    bench.serve(2, v1=Traffic())
+    _days(bench, 60)
+    assert bench.model.versions["v1"].status is Status.ARCHIVED
+    assert "v1" in bench.model.tables.totals
+    _days(bench, 60)
+    assert bench.model.versions["v1"].status is Status.REMOVED
+    assert "v1" not in bench.model.tables.totals
 
 
 def test_the_order_to_delete_names_the_artifacts_and_leaves_a_bare_tombstone(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from headgate.cli.asking import Fields, asks
@@ -12,11 +13,12 @@ from headgate.cli.failures import ExitCode
 from headgate.cli.options import AsJson, examples, on_broker, print_json
 from headgate.cli.reading import read_to_end
 from headgate.config import Settings
+from headgate.judge.durations import say_duration
 from headgate.keyfiles import load_keys, new_key
 from headgate.vocabulary import ANY_MODEL, Role, Topic
 from headgate.wire.codec import BadValueError
 from headgate.wire.messages import AUDIT
-from headgate.wire.requests import ApplyKeys, Request
+from headgate.wire.requests import ApplyKeys, KeyApprovals, Request
 from headgate.wire.signatures import REQUEST
 
 keys_app = typer.Typer(no_args_is_help=True, help="Who may ask for what: keys and roles.")
@@ -53,29 +55,37 @@ def apply(
     fields: Fields,
 ) -> Request:
     """From now on the keys in FILE count, and no others; every request must be signed."""
-    return ApplyKeys(**fields(ANY_MODEL), keys=load_keys(file))
+    keys, approvals = load_keys(file)
+    return ApplyKeys(**fields(ANY_MODEL), keys=keys, approvals=approvals)
 
 
 @on_broker
 def list_keys(*, settings: Settings, as_json: AsJson = False) -> None:
     """Which keys count, as the audit topic tells. Exit code 1 where ledger partitions differ."""
-    found = _keys_in_force(settings)
-    sets = [set(keys) for keys in found.values()]
-    agree = all(keys == sets[0] for keys in sets)
+    found = _in_force(settings)
+    told = list(found.values())
+    agree = all(row == told[0] for row in told)
     if as_json:
-        print_json({"agree": agree, "ledger_partitions": found})
+        keys = {partition: row["keys"] for partition, row in found.items()}
+        rules = {partition: row["approvals"] for partition, row in found.items()}
+        print_json({"agree": agree, "ledger_partitions": keys, "approvals": rules})
     elif not found:
         typer.echo("No keys are set: nobody has to sign. headgate keys apply FILE sets them.")
     else:
-        for name, key in next(iter(found.values())).items():
+        for name, key in told[0]["keys"].items():
             typer.echo(f"{name}  {key['role']:9}  {key['operator']}")
+        if told[0]["approvals"]:
+            rule = msgspec.convert(told[0]["approvals"], KeyApprovals)
+            actions = ", ".join(sorted({"apply_keys", *rule.actions}))
+            within = say_duration(rule.within_ms)
+            typer.echo(f"A second person approves within {within}, for all models: {actions}")
     if not agree:
         typer.echo("Ledger partitions have different keys: apply them again.", err=True)
         raise typer.Exit(ExitCode.NEGATIVE)
 
 
-def _keys_in_force(settings: Settings) -> dict[int, dict[str, Any]]:
-    """By ledger partition, the keys of the newest `apply_keys` that took effect there."""
+def _in_force(settings: Settings) -> dict[int, dict[str, Any]]:
+    """By ledger partition, what the newest `apply_keys` that took effect there set."""
     found: dict[int, tuple[int, dict[str, Any]]] = {}
     for row in read_to_end(settings, Topic.AUDIT):
         try:
@@ -85,5 +95,7 @@ def _keys_in_force(settings: Settings) -> dict[int, dict[str, Any]]:
         if record.request_type == "apply_keys" and record.event == "accepted":
             partition = int(record.details["ledger_partition"])
             if record.sequence >= found.get(partition, (0, {}))[0]:
-                found[partition] = (record.sequence, record.details["keys"])
-    return {partition: keys for partition, (_, keys) in sorted(found.items())}
+                rule = record.details.get("approvals")
+                told = {"keys": record.details["keys"], "approvals": rule}
+                found[partition] = (record.sequence, told)
+    return {partition: told for partition, (_, told) in sorted(found.items())}

@@ -24,6 +24,7 @@ from headgate.cli.reading import reach
 from headgate.cli.registry_file import RegistryFile, load_registry
 from headgate.cli.requests import ask, request_fields
 from headgate.config import Settings
+from headgate.problems import ConfigError, Problem
 from headgate.registry.bumps import judge
 from headgate.registry.lineage import parents_first
 from headgate.wire.cleanup import CleanupPolicy
@@ -58,6 +59,10 @@ def apply(
     """
     declared = load_registry(file)
     asked = requests_of(declared, operator or default_operator(settings), reason)
+    if not asked:
+        rule = "declares no version of any model: nothing would be asked for"
+        remedy = "Name a version under `models:`; config/registry.yaml shows a sound file."
+        raise ConfigError([Problem(str(file), "models", "", rule, remedy)])
     if dry_run:
         _say_plan(declared, asked, as_json=as_json)
         return

@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 
-from headgate.checking import mistakes
+from headgate.checking import MISSING, mistakes
 from headgate.cli.registry_rules import check_together
 from headgate.cli.yaml_lines import Document, Path_, read_document
 from headgate.problems import did_you_mean
 from headgate.registry import semver
 from headgate.registry.soundness import rule_flaws, spec_flaws
+from headgate.vocabulary import ANY_MODEL
 from headgate.wire.cleanup import CleanupPolicy
 from headgate.wire.fields import Name
 from headgate.wire.registry import CompatibilityRule, PromptTemplate, VersionSpec
@@ -84,7 +85,7 @@ def _blame(document: Document, value: object, kind: Any, path: Path_) -> set[str
     """Note what does not fit; the first steps below `path` where something is wrong."""
     found = list(mistakes(value, kind, path))
     for row in found:
-        is_version = row.path[-1] in {"version", "parent_version"} and row.value is not None
+        is_version = row.path[-1] in {"version", "parent_version"} and row.rule != MISSING
         said = (semver.RULE, semver.REMEDY) if is_version else (row.rule, row.remedy)
         document.blame(row.path, row.value, *said)
     return {row.path[len(path)] if len(row.path) > len(path) else "" for row in found}
@@ -97,10 +98,12 @@ def _entry(document: Document, place: int, row: object) -> tuple[str, VersionSpe
     name: object = ""
     if isinstance(given, dict):
         if "name" not in given:
-            document.blame((*path, "name"), None, "is missing", "Add `name:`, the model's name.")
+            document.blame((*path, "name"), None, MISSING, "Add `name:`, the model's name.")
         else:
             name = given.pop("name")
             _blame(document, name, Name, (*path, "name"))
+            if name == ANY_MODEL:
+                document.blame((*path, "name"), name, "stands for all models", "Name one model.")
     return str(name), _spec(document, given, path)
 
 

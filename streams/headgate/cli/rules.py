@@ -50,8 +50,14 @@ def _production(policy: Policy) -> str:
     )
 
 
+_UNREGISTERED = (
+    "only where nobody registered the version, and such a one starts only while the version in "
+    "production is not registered either"
+)
+
+
 def _compatibility(policy: Policy) -> str:
-    allowed = {None: "only where nobody registered the version", True: "always", False: "never"}
+    allowed = {None: _UNREGISTERED, True: "always", False: "never"}
     spoken = policy.compatibility.api_version
     api = f"; callers speak API {spoken}" if spoken else ""
     unknown = allowed[policy.compatibility.allow_unknown]

@@ -37,7 +37,8 @@ class CompatibilitySettings(Strict):
     """What Headgate does where compatibility is not known, and which API callers speak.
 
     Without a word on `allow_unknown`, unknown is allowed for versions that nobody registered, so
-    that teams without a registry are not blocked; whoever registers a version is held to it.
+    that teams without a registry are not blocked; whoever registers a version is held to it, and
+    beside a registered version in production only registered ones start.
     """
 
     allow_unknown: bool | None = None

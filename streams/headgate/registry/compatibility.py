@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 from msgspec import Struct
@@ -12,6 +13,8 @@ from headgate.registry.fitting import Fit, Subject, find
 from headgate.registry.semver import sort_key
 
 MAX_ALTERNATIVES = 5
+MAX_DIGITS = 18
+_NUMBER = re.compile(r"[0-9]+")
 
 
 class Alternative(Struct, frozen=True, kw_only=True):
@@ -173,11 +176,12 @@ def _others(catalogue: Catalogue, subject: Subject) -> list[str]:
     return list(dict.fromkeys([*named, *bases]))
 
 
-def _newness(catalogue: Catalogue, name: str) -> tuple[str, object]:
-    """By the day of creation where it is known, and by name among templates of one day."""
+def _newness(catalogue: Catalogue, name: str) -> tuple[str, object, object]:
+    """By the day of creation where it is known, else by the version or the numbers in the name."""
     template = catalogue.templates.get(name)
     created = (template.created or "") if template else ""
-    return created[:10], sort_key(name)[:2]
+    numbers = tuple(int(number[:MAX_DIGITS]) for number in _NUMBER.findall(name))
+    return created[:10], sort_key(name)[:2], numbers
 
 
 def _changes(catalogue: Catalogue, row: Subject) -> int:

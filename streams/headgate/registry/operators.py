@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 
 from headgate.vocabulary import Role
+from headgate.wire.codec import encode
 from headgate.wire.requests import (
     Adopt,
     Advance,
@@ -92,6 +94,16 @@ def may_person(keys: Keys, operator: str, request: Request) -> bool:
     return any(may(key.role, request) for key in keys.values() if key.operator == operator)
 
 
+def approvers(keys: Iterable[OperatorKey]) -> set[str]:
+    """The people who may approve."""
+    return {key.operator for key in keys if key.role is Role.APPROVER}
+
+
+def digest_of_keys(keys: Keys) -> str:
+    """Names a set of keys with whose each is, and its role."""
+    return hashlib.sha256(encode(dict(sorted(keys.items())))).hexdigest()
+
+
 def sound_keys(rows: Iterable[OperatorKey]) -> Keys:
     """The keys by fingerprint. Raises `KeysError`.
 
@@ -114,6 +126,6 @@ def sound_keys(rows: Iterable[OperatorKey]) -> Keys:
             raise KeysError(f"{operator} has {len(own)} keys; {KEYS_PER_OPERATOR} at most")
         if len({key.role for key in own}) > 1:
             raise KeysError(f"{operator}'s keys have different roles")
-    if not any(key.role is Role.APPROVER for key in keys.values()):
+    if not approvers(keys.values()):
         raise KeysError("no key is an approver's: nobody could change the keys again")
     return keys

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import to_builtins
 from msgspec.structs import replace
 
-from headgate.registry.operators import Keys, KeysError, sound_keys
+from headgate.registry.operators import Keys, KeysError, approvers, sound_keys
 from headgate.release.refusals import RefusedError
 from headgate.release.state import PartitionState
 from headgate.release.turn import Turn
 from headgate.vocabulary import ANY_MODEL
 from headgate.wire.ledger import MalformedRequest
-from headgate.wire.requests import AnyRequest, ApplyKeys, SetMode, digest_of_request
+from headgate.wire.requests import AnyRequest, ApplyKeys, KeyApprovals, SetMode, digest_of_request
+
+PEOPLE = 2
 
 
 def answer_for_all(turn: Turn, state: PartitionState, request: AnyRequest) -> PartitionState:
@@ -29,10 +32,14 @@ def answer_for_all(turn: Turn, state: PartitionState, request: AnyRequest) -> Pa
         refuse(turn, state, request, refusal)
         return state
     who = who_asks(request)
-    place = {"ledger_partition": state.ledger_partition, "models": len(state.models)}
-    details = {**place, **told.pop("details", {})}
+    details = {**place(state), **told.pop("details", {})}
     turn.audit(ANY_MODEL, "accepted", sentence, details=details, **told, **who)
     return after
+
+
+def place(state: PartitionState) -> dict[str, Any]:
+    """Whose answer it is: each ledger partition gives one."""
+    return {"ledger_partition": state.ledger_partition, "models": len(state.models)}
 
 
 def refuse(turn: Turn, state: PartitionState, request: AnyRequest, why: RefusedError) -> None:
@@ -42,7 +49,7 @@ def refuse(turn: Turn, state: PartitionState, request: AnyRequest, why: RefusedE
     """
     details: dict[str, Any] = {"refused_digest": digest_of_request(request)}
     if request.model == ANY_MODEL:
-        details |= {"ledger_partition": state.ledger_partition, "models": len(state.models)}
+        details |= place(state)
     who = who_asks(request)
     turn.audit(request.model, "refused", str(why), remedy=why.remedy, details=details, **who)
 
@@ -99,16 +106,28 @@ def _apply_keys(state: PartitionState, request: ApplyKeys) -> Done:
         keys = sound_keys(request.keys)
     except KeysError as error:
         raise RefusedError(f"The keys do not hold together: {error}.", "Mend the file.") from error
+    rule = request.approvals
+    if rule is not None and len(approvers(keys.values())) < PEOPLE:
+        raise RefusedError(
+            "A second person is asked for, and only one is an approver: nobody could approve.",
+            "Give another person an approver's key, or leave approvals out.",
+        )
     came, gone = sorted(keys.keys() - state.keys.keys()), sorted(state.keys.keys() - keys.keys())
     sentence = f"{len(keys)} keys are set in ledger partition {state.ledger_partition}: "
     sentence += f"{len(came)} came, {len(gone)} went. Every request must be signed."
-    told = _told(keys)
-    details = {"keys": told, "came": came, "gone": gone}
+    if rule is not None:
+        sentence += f" A second person approves {', '.join(_actions(rule))} for all models."
+    told = {"keys": _told(keys), "approvals": to_builtins(rule)}
+    before = {"keys": _told(state.keys), "approvals": to_builtins(state.approvals)}
     return (
-        replace(state, keys=keys),
+        replace(state, keys=keys, approvals=rule),
         sentence,
-        {"details": details, "before": {"keys": _told(state.keys)}, "after": {"keys": told}},
+        {"details": {**told, "came": came, "gone": gone}, "before": before, "after": told},
     )
+
+
+def _actions(rule: KeyApprovals) -> list[str]:
+    return sorted({"apply_keys", *rule.actions})
 
 
 def _told(keys: Keys) -> dict[str, Any]:

@@ -15,11 +15,11 @@ from msgspec.structs import replace
 
 from headgate.measure.cells import Counted, cell_of
 from headgate.measure.windows import MINUTE_MS, add_snapshot, forget_idle
-from headgate.release import distrust, lifecycles, partition_alerts, recovery
+from headgate.release import distrust, lifecycles, partition_alerts, recovery, second_person
 from headgate.release.approvals import answer_or_wait, expire
 from headgate.release.chain import has_chain, seal
 from headgate.release.clocks import Position, advance, watch_clocks
-from headgate.release.everywhere import answer_for_all, refuse, refuse_malformed
+from headgate.release.everywhere import refuse, refuse_malformed
 from headgate.release.freshness import (
     Blindness,
     add_progress,
@@ -32,6 +32,7 @@ from headgate.release.looking import look
 from headgate.release.refusals import RefusedError
 from headgate.release.state import ModelState, PartitionState
 from headgate.release.turn import Effect, StatusDue, Turn
+from headgate.release.versions import kept_in_tables
 from headgate.vocabulary import ANY_MODEL, AlertKind, Severity, Topic
 from headgate.wire.ledger import (
     AdmittedAck,
@@ -163,7 +164,7 @@ def _request(turn: Turn, state: PartitionState, entry: AdmittedRequest) -> Parti
         refuse(turn, fresh, entry.request, refusal)
         return fresh
     if entry.request.model == ANY_MODEL:
-        return answer_for_all(turn, fresh, entry.request)
+        return second_person.answer_or_wait(turn, fresh, entry.request)
     before = _model(turn, fresh, entry.request.model)
     after = answer_or_wait(turn, fresh.keys, before, entry.request)
     return fresh if after is before else _with_model(turn, fresh, after)
@@ -193,7 +194,7 @@ def _tick(turn: Turn, state: PartitionState) -> PartitionState:
     What is due every so often is counted from the tick before: other entries let time pass too.
     """
     before_ms = state.ticked_ms
-    state = replace(state, ticked_ms=turn.now_ms)
+    state = second_person.expire(turn, replace(state, ticked_ms=turn.now_ms))
     blind = blindness(state)
     state = alert_blindness(turn, state, blind)
     for model in tuple(state.models.values()):
@@ -226,8 +227,8 @@ def _forget(turn: Turn, state: PartitionState) -> PartitionState:
     """Let go of expired requests, and of what nobody named and nothing is heard of."""
     state = forget_expired(turn, state)
     for model in tuple(state.models.values()):
-        named = frozenset(model.versions)
-        tables = forget_idle(model.tables, now_ms=turn.now_ms, keep=named)
+        kept_names = kept_in_tables(model)
+        tables = forget_idle(model.tables, now_ms=turn.now_ms, keep=kept_names)
         kept = recovery.forget_routers(model, turn.now_ms)
         kept = kept if tables is kept.tables else replace(kept, tables=tables)
         if not has_chain(kept) and not kept.tables.totals:

@@ -45,7 +45,8 @@ def register_version(
         first, by = _first_status(spec), request.operator
         state = set_status(turn, state, spec.version, first, by=by, why="registered")
     status = state.versions[spec.version].status
-    return state, f"Registered {spec.version} of {state.model} as {status}.{warning}"
+    asked = _beyond(spec, status)
+    return state, f"Registered {spec.version} of {state.model} as {status}{asked}.{warning}"
 
 
 def _as_before(state: ModelState, known: VersionSpec, spec: VersionSpec) -> str:
@@ -65,6 +66,13 @@ def _as_before(state: ModelState, known: VersionSpec, spec: VersionSpec) -> str:
 def _first_status(spec: VersionSpec) -> Status:
     """Where a version begins: no file brings one further than staging."""
     return Status.DEVELOPMENT if spec.status is Status.DEVELOPMENT else Status.STAGING
+
+
+def _beyond(spec: VersionSpec, status: Status) -> str:
+    """What is said where a file asks for more than it gets."""
+    if spec.status in {Status.DEVELOPMENT, Status.STAGING, status}:
+        return ""
+    return f" (no file brings a version to {spec.status})"
 
 
 def _check(state: ModelState, spec: VersionSpec) -> None:

@@ -28,6 +28,7 @@ from headgate.wire.requests import Promote, Rollback, SetWeight, StartRollout, S
 def start_rollout(turn: Turn, state: ModelState, request: StartRollout) -> tuple[ModelState, str]:
     """Give a candidate its first share beside the version in production."""
     policy = _startable(state, request)
+    overridden = _overridden(state, request)
     plan = plan_of(Asked(state, policy, request, turn.now_ms))
     if any(row.weight for row in plan.weights[:-1]):
         check_calendar(policy, turn.now_ms)
@@ -39,7 +40,7 @@ def start_rollout(turn: Turn, state: ModelState, request: StartRollout) -> tuple
         kind=request.kind,
         course=plan.course,
     )
-    return state, f"Started: {plan.sentence}"
+    return state, f"Started: {plan.sentence}{overridden}"
 
 
 def _startable(state: ModelState, request: StartRollout) -> Policy:
@@ -99,6 +100,16 @@ def _check_overrides(state: ModelState, request: StartRollout) -> None:
                 f"headgate explain {decision}; to try it again all the same, start it with "
                 f"--overrides {all_of_them}",
             )
+
+
+def _overridden(state: ModelState, request: StartRollout) -> str:
+    """A sentence for each rollback that whoever starts this sets aside."""
+    rows = ((name, state.rolled_back_by.get(name)) for name in _candidates(request))
+    return "".join(
+        f" {request.operator} overrides decision {decision}, which rolled {name} back."
+        for name, decision in rows
+        if decision
+    )
 
 
 def set_weight(turn: Turn, state: ModelState, request: SetWeight) -> tuple[ModelState, str]:

@@ -24,7 +24,7 @@ from headgate.wire.alerts import Alert
 from headgate.wire.audit import ChainHead
 from headgate.wire.control import Command
 from headgate.wire.registry import LifecycleSettings
-from headgate.wire.requests import AnyRequest, OperatorKey
+from headgate.wire.requests import AnyRequest, KeyApprovals, OperatorKey
 
 LIVE_ROUTER_MS = 15_000
 STALE_MS = 15_000
@@ -141,7 +141,8 @@ class Notice(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Waiting(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A request that waits for a second person until `until_ms`; `key_id` signed it.
 
-    `about` is the rollout that ran when it came or, where none did, the version in production.
+    `about` is the rollout that ran when it came or, where none did, the version in production; of a
+    request for all models the digest of the keys that counted.
     """
 
     request: AnyRequest
@@ -214,7 +215,8 @@ class PartitionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `began_ms` is the ledger time of the first entry, `ticked_ms` of the newest tick; `seen` holds
     the highest source offset applied per `topic-partition` of requests and acks. `keys` are by
-    fingerprint; `requests` holds ids of requests with when each expires.
+    fingerprint; `requests` holds ids of requests with when each expires. `approvals` says which
+    requests for all models wait for a second person, and `waiting` are those that do.
     """
 
     ledger_partition: int
@@ -229,5 +231,7 @@ class PartitionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     alerts: dict[AlertKind, Alert] = {}
     keys: dict[str, OperatorKey] = {}
     requests: dict[str, int] = {}
+    approvals: KeyApprovals | None = None
+    waiting: dict[str, Waiting] = {}
     audit: ChainHead = ChainHead()
     models: dict[str, ModelState] = {}

@@ -22,7 +22,7 @@ from headgate.release.rollouts import policy_of
 from headgate.release.splits import weight_of
 from headgate.release.state import ModelState, PartitionState
 from headgate.release.versions import aliases
-from headgate.vocabulary import AlertKind, AlertState
+from headgate.vocabulary import AlertKind, AlertState, Status
 from headgate.wire.status import (
     ModelStatus,
     RolloutStatus,
@@ -115,7 +115,8 @@ def _versions(state: PartitionState, model: ModelState) -> tuple[VersionStatus, 
     faults = policy.caller_faults.rules() if policy else CallerFaults()
     roles = aliases(model)
     names = sorted(
-        {*model.versions, *model.tables.totals}, key=lambda name: (name not in roles, name)
+        {*model.versions, *model.tables.totals},
+        key=lambda name: (name not in roles, _distance(model, name), name),
     )
     return tuple(
         VersionStatus(
@@ -127,6 +128,14 @@ def _versions(state: PartitionState, model: ModelState) -> tuple[VersionStatus, 
         )
         for name in names[:MAX_VERSIONS_SHOWN]
     )
+
+
+def _distance(model: ModelState, version: str) -> int:
+    """How far from traffic a version is: pinned callers of a deprecated one may still be served."""
+    row = model.versions.get(version)
+    if row is None or row.status is Status.DEPRECATED:
+        return 0
+    return 2 if row.status in {Status.ARCHIVED, Status.REMOVED} else 1
 
 
 def _windows(

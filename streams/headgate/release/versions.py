@@ -84,6 +84,12 @@ def _audit_changes(
         status = change.status
 
 
+def kept_in_tables(model: ModelState) -> frozenset[str]:
+    """The versions whose totals are kept, heard of or not: a removed one serves nobody again."""
+    rows = model.versions.items()
+    return frozenset(name for name, row in rows if row.status is not Status.REMOVED)
+
+
 def aliases(state: ModelState) -> dict[str, tuple[str, ...]]:
     """Which names routers and people may use for which version."""
     named: dict[str, list[str]] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -215,10 +215,25 @@ class OperatorKey(Struct, frozen=True, kw_only=True):
     public_key: Annotated[str, Meta(min_length=44, max_length=44)]
 
 
+class KeyApprovals(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What asked for all models waits for a second person until `within_ms` after it was asked for.
+
+    A change of the keys always does (unless keys only go), or it would undo the rule.
+    """
+
+    actions: Annotated[
+        tuple[Literal["apply_keys", "set_mode"], ...], Meta(min_length=1, max_length=2)
+    ]
+    within_ms: Annotated[int, Meta(ge=1_000, le=86_400_000)] = 1_800_000
+
+
 class ApplyKeys(Request, frozen=True, kw_only=True, tag="apply_keys", omit_defaults=True):
-    """From now on these keys count and no others; `model` is `*`."""
+    """From now on these keys count and no others, and this rule about a second person or none;
+    `model` is `*`.
+    """
 
     keys: Annotated[tuple[OperatorKey, ...], Meta(min_length=1, max_length=64)]
+    approvals: KeyApprovals | None = None
 
 
 class Approve(Request, frozen=True, kw_only=True, tag="approve", omit_defaults=True):

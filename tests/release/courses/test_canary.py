@@ -130,7 +130,11 @@ def test_a_rolled_back_version_starts_again_only_by_naming_the_decision() -> Non
     assert (refused.event, decision in refused.remedy) == ("refused", True)
     assert start_canary(bench, overrides="d-0-1-other").event == "refused"
     assert start_canary(bench, candidate="v3", overrides=decision).event == "refused"
-    assert start_canary(bench, overrides=decision).event == "accepted"
+    started = start_canary(bench, overrides=decision, reason="mended")
+    assert started.event == "accepted"
+    told = f" ann overrides decision {decision}, which rolled v2 back."
+    assert started.sentence.endswith(told)
+    assert started.operator_reason == "mended"
 
 
 def test_a_paused_canary_stays_but_is_still_rolled_back() -> None:

@@ -40,6 +40,8 @@ def check_startable(state: ModelState, policy: Policy, version: str) -> None:
     if not held or version in specs:
         return
     newest = ", ".join(list(specs)[-MAX_NAMED:])
+    more = len(specs) - MAX_NAMED
+    newest += f" and {more} before them" if more > 0 else ""
     raise RefusedError(
         f"{version} is unknown: of {model} are registered {newest}.",
         "Mend the name, or headgate registry apply FILE with it; a policy with "
