@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from headgate.measure.cells import Cell
 from headgate.measure.reading import read_window
@@ -15,6 +16,7 @@ from headgate.measure.windows import (
     add_snapshot,
     forget_idle,
     newest_pane_ms,
+    put_in_order,
     without_fresh,
 )
 from headgate.wire.ledger import Slots
@@ -107,6 +109,18 @@ def test_a_pane_too_late_for_any_window_counts_in_the_total() -> None:
     tables = add(Tables(), 1000, 1_000_010, 5)
     tables = add(tables, 0, 10, 3, source_partition=1)
     assert total(tables) == 8
+
+
+def test_rings_are_in_order_of_time_whatever_came_late() -> None:
+    tables = Tables()
+    for source, pane in enumerate((40, 12, 30, 41, 13, 300, 299, 10)):
+        tables = add(tables, pane, pane * 1000 + 9, 1, source_partition=source)
+        for ring in (tables.fine, tables.coarse, tables.blocks):
+            assert list(ring) == sorted(ring)
+    assert list(tables.fine) == [BASE_MS + pane * 10_000 for pane in (299, 300)]
+    mixed = replace(tables, blocks=dict(reversed(tables.blocks.items())))
+    assert list(put_in_order(mixed).blocks) == list(tables.blocks)
+    assert put_in_order(tables) is tables
 
 
 def test_a_version_that_nobody_named_is_forgotten_after_an_hour() -> None:

@@ -139,8 +139,13 @@ class CallerFaultRules(Strict):
     except_for: tuple[str, ...] = ("408", "429")
 
     def rules(self) -> CallerFaults:
-        """The same rules as the metrics take them."""
-        return CallerFaults(match=self.match, except_for=self.except_for)
+        """The same rules as the metrics take them, always the same object."""
+        return _as_metrics_take_them(self)
+
+
+@lru_cache(maxsize=256)
+def _as_metrics_take_them(rules: CallerFaultRules) -> CallerFaults:
+    return CallerFaults(match=rules.match, except_for=rules.except_for)
 
 
 Alpha = Annotated[float, Field(gt=0, le=0.5, allow_inf_nan=False)]

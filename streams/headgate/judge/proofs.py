@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 from headgate.judge.looks import Look
 from headgate.judge.policy import Policy, Trigger
@@ -15,8 +16,7 @@ from headgate.judge.threshold import assess_threshold, blind
 from headgate.judge.verdicts import Assessment, Memory
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(Struct, frozen=True):
     """What the proofs of a rollout remember: since when thresholds are crossed, and evidence."""
 
     memories: Mapping[str, Memory]

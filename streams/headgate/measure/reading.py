@@ -126,7 +126,7 @@ def recent_requests(
     for ring in (tables.fine, tables.coarse):
         found: list[Cell] = []
         heard = 0
-        for start_ms in sorted(ring)[-2::-1]:
+        for start_ms in list(ring)[-2::-1]:
             pane = [cell for (name, _), cell in ring[start_ms].items() if name == version]
             heard += sum(cell.requests for cell in pane)
             found += pane

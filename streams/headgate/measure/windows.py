@@ -6,6 +6,9 @@ is heard of. Nothing is ever closed, so late snapshots count. `reading` reads th
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import takewhile
+from operator import gt
 from typing import TypeVar
 
 from msgspec import Struct
@@ -20,6 +23,7 @@ FINE_SPAN_MS = 5 * MINUTE_MS
 COARSE_SPAN_MS = 60 * MINUTE_MS
 
 K = TypeVar("K")
+V = TypeVar("V")
 Row = tuple[str, int]  # version, revision (0: outcomes that carry none)
 Ring = dict[int, dict[Row, Cell]]  # start of the pane or minute in ms -> its cells
 
@@ -36,7 +40,8 @@ class Tables(Struct, frozen=True, kw_only=True, eq=False):
     """All that is counted for one model.
 
     `blocks` keeps, for an hour, the counts of each pane by version without distributions: what
-    bursts are estimated from. `fresh` is what has come since the last look took it.
+    bursts are estimated from. `fresh` is what has come since the last look took it. Rings are in
+    order of time.
     """
 
     fine: Ring = {}
@@ -125,15 +130,36 @@ def _add_to_ring(
     ring: dict[int, dict[K, Cell]], start_ms: int, row: K, delta: Cell, span_ms: int
 ) -> dict[int, dict[K, Cell]]:
     cells = ring.get(start_ms)
+    added = ring.copy()  # in one piece; to unpack it would enter its panes one by one
     if cells is not None:
-        return {**ring, start_ms: _with(cells, row, delta)}
-    oldest_ms = max(start_ms, max(ring, default=0)) - span_ms
+        added[start_ms] = _with(cells, row, delta)
+        return added
+    newest_ms = next(reversed(ring), start_ms)
+    oldest_ms = max(start_ms, newest_ms) - span_ms
     if start_ms < oldest_ms:
         return ring
-    added = {**ring, start_ms: {row: delta}}
-    for outdated_ms in [start for start in ring if start < oldest_ms]:
+    added[start_ms] = {row: delta}
+    if start_ms < newest_ms:  # it came late
+        added = _in_order(added)
+    for outdated_ms in list(takewhile(partial(gt, oldest_ms), ring)):
         del added[outdated_ms]
     return added
+
+
+def _in_order(ring: dict[int, V]) -> dict[int, V]:
+    return {start_ms: ring[start_ms] for start_ms in sorted(ring)}
+
+
+def put_in_order(tables: Tables) -> Tables:
+    """Tables out of a checkpoint, whose rings may be older than the rule that they are in order."""
+    if all(list(ring) == sorted(ring) for ring in (tables.fine, tables.coarse, tables.blocks)):
+        return tables
+    return replace(
+        tables,
+        fine=_in_order(tables.fine),
+        coarse=_in_order(tables.coarse),
+        blocks=_in_order(tables.blocks),
+    )
 
 
 def forget_idle(tables: Tables, *, now_ms: int, keep: frozenset[str]) -> Tables:

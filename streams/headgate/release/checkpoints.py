@@ -21,6 +21,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.measure.sketch import Sketch
+from headgate.measure.windows import put_in_order
 from headgate.release.state import ModelState, PartitionState
 
 TAG = "headgate-checkpoint-3"
@@ -184,7 +185,9 @@ def _thaw(table: Mapping[bytes, bytes], ledger_partition: int, marker: Marker) -
         if name.model == _PARTITION:
             state = _decode_partition(raw)
         else:
-            models[name.model] = _decode_model(raw)
+            model = _decode_model(raw)
+            tables = put_in_order(model.tables)
+            models[name.model] = model if tables is model.tables else replace(model, tables=tables)
     if state is None:
         return None
     names = {name.model: name for name in marker.states}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.judge.durations import say_duration
@@ -15,8 +14,7 @@ from headgate.wire.alerts import SourceLag, Watching
 from headgate.wire.ledger import PartitionProgress, Progress
 
 
-@dataclass(frozen=True, slots=True)
-class Blindness:
+class Blindness(Struct, frozen=True):
     """Why verdicts are unknown now; an empty sentence means that the view is fresh."""
 
     sentence: str = ""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.judge.looks import Arm, Look
@@ -31,8 +31,7 @@ from headgate.release.watched import keep, weight_beside
 from headgate.vocabulary import AlertKind, Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(Struct, frozen=True):
     """The verdicts on one version by trigger, and what thresholds remember for the next look."""
 
     policy: Policy

@@ -31,18 +31,24 @@ class Served:
 
     def at_once(self) -> Cell:
         """Both, where labels come with the outcome that they are about."""
-        heard, labels = self.outcomes, self.labels
-        if not labels.outcomes:
-            return heard
-        return replace(
-            heard,
-            labelled=labels.labelled,
-            flagged=labels.flagged,
-            sums={**heard.sums, **labels.sums},
-            counts={**heard.counts, **labels.counts},
-            sketches={**heard.sketches, **labels.sketches},
-            safety_request_ids=labels.safety_request_ids,
-        )
+        both = together(self.outcomes, self.labels)
+        return replace(both, outcomes=self.outcomes.outcomes) if self.labels.outcomes else both
+
+
+def together(outcomes: Cell, labels: Cell) -> Cell:
+    """What became of requests, and labels of others: their sum, since they count other things."""
+    if not labels.outcomes:
+        return outcomes
+    return replace(
+        outcomes,
+        outcomes=outcomes.outcomes + labels.outcomes,
+        labelled=labels.labelled,
+        flagged=labels.flagged,
+        sums={**outcomes.sums, **labels.sums},
+        counts={**outcomes.counts, **labels.counts},
+        sketches={**outcomes.sketches, **labels.sketches},
+        safety_request_ids=labels.safety_request_ids,
+    )
 
 
 def draw(rng: np.random.Generator, behaviour: Behaviour, looks: IntArray) -> list[Served]:

@@ -74,9 +74,9 @@ class Shape:
 
 def sketches_of(indexes: IntArray, counts: IntArray) -> list[Sketch]:
     """Counts of the buckets `indexes`, shape (looks, buckets), as a sketch of each look."""
-    rows, columns = counts.nonzero()
-    filled, numbers = indexes.take(columns), counts[rows, columns]
-    ends = np.searchsorted(rows, np.arange(1, len(counts) + 1)).tolist()
+    places = (counts.ravel() != 0).nonzero()[0]
+    filled, numbers = indexes.take(places % len(indexes)), counts.take(places)
+    ends = np.searchsorted(places, np.arange(1, len(counts) + 1) * len(indexes)).tolist()
     return [
         Sketch(filled[start:end], numbers[start:end], total)
         for start, end, total in zip([0, *ends], ends, counts.sum(-1).tolist(), strict=False)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from headgate.measure.cells import Cell, merge
+from headgate.measure.cells import NOTHING, Cell
 from headgate.measure.windows import Row
 from headgate.release.clocks import Position
 from headgate.release.courses.course import Experiment
@@ -23,6 +23,7 @@ from headgate.release.state import ModelState, PartitionState
 from headgate.release.turn import Publish
 from headgate.sdk.split import SplitTable
 from headgate.sim.ahead import Ahead
+from headgate.sim.drawing import together
 from headgate.sim.panes import OpenPane
 from headgate.sim.routers import Routers, SimulatedRouter
 from headgate.sim.script import MODEL, OPERATOR, Script
@@ -73,7 +74,7 @@ class Simulation:
         self._sources = {Topic.REQUESTS: itertools.count(), Topic.ACKS: itertools.count()}
         self._numbers = itertools.count()
         self._due: list[tuple[int, int, Callable[[], None]]] = []
-        self._labels: dict[int, dict[Row, list[Cell]]] = defaultdict(lambda: defaultdict(list))
+        self._labels: dict[int, dict[Row, Cell]] = defaultdict(dict)
         self._unread: list[tuple[int, dict[Row, Cell]]] = []
         self._acked_ms = 0
 
@@ -212,16 +213,17 @@ class Simulation:
     def _serve(self) -> dict[Row, Cell]:
         """What the routers sent to each version since the last look, and what became of it."""
         self.routers.serve_until(self.now_ms)
-        heard = self._labels.pop(self.now_ms, {})
+        heard: dict[Row, Cell] = {}
         for revision, loads in self.routers.take_loads().items():
             table = self.routers.tables[revision]
             for arm, share in enumerate(self.users.arms(table)):
                 if share:
                     self._serve_arm(table, arm, share, loads, heard)
-        whole = {row: merge(cells) for row, cells in heard.items()}
+        for row, labels in self._labels.pop(self.now_ms, {}).items():
+            heard[row] = together(heard.get(row, NOTHING), labels)
         if not self._compares():
-            return whole
-        return {row: slotted(self._slotting, cell) for row, cell in whole.items()}
+            return heard
+        return {row: slotted(self._slotting, cell) for row, cell in heard.items()}
 
     def _compares(self) -> bool:
         """Whether an A/B test runs: only that asks which user's a request was."""
@@ -234,7 +236,7 @@ class Simulation:
         arm: int,
         share: float,
         loads: list[tuple[SimulatedRouter, float]],
-        heard: dict[Row, list[Cell]],
+        heard: dict[Row, Cell],
     ) -> None:
         """What was sent to one arm of a split; labels are heard when they come."""
         row, at_ms = (table.versions[arm], table.revision), self.now_ms - self._start_ms
@@ -243,8 +245,8 @@ class Simulation:
             router.chosen[row[1], row[0]] += count
         later_ms = self.script.labels_after // self._look_ms * self._look_ms
         if later_ms:
-            self._labels[self.now_ms + later_ms][row].append(served.labels)
-        heard.setdefault(row, []).append(served.outcomes if later_ms else served.at_once())
+            self._labels[self.now_ms + later_ms][row] = served.labels
+        heard[row] = served.outcomes if later_ms else served.at_once()
         self.telling.served(table, arm, sum(requests), served.failed, at_ms)
 
     def _is_over(self) -> bool:

@@ -5,7 +5,7 @@ quantiles and means that relative looks are measured by. Nothing here looks at t
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ from headgate.measure.cells import Cell
 from headgate.measure.metrics import CallerFaults
 from headgate.vocabulary import BASIS_POINTS, PANE_MS
 
-Blocks = Mapping[int, Block]  # by its start in ms
+Blocks = dict[int, Block]  # by its start in ms, in order
 ENOUGH = 50
 OWN_AGE_MS = 300_000
 ESTIMATED_BY = 60  # blocks: with an hour of them, what they tell is estimated every minute
@@ -56,7 +56,7 @@ def with_block(
 
     `recent` reads stable's last requests, about 2,000 of them where there are so many.
     """
-    open_ms = max(blocks, default=-1)
+    open_ms = next(reversed(blocks), -1)
     if open_ms <= evidence.block_ms or not evidence.splits:
         return evidence
     closed = _closed(evidence, blocks, open_ms)
@@ -80,9 +80,6 @@ def with_block(
 def _closed(evidence: Evidence, blocks: Blocks, open_ms: int) -> Closed:
     """The blocks of the phase that have closed by now: all but the newest."""
     starts, counted = list(blocks), list(blocks.values())
-    in_order = sorted(starts)
-    if in_order != starts:  # one came late
-        starts, counted = in_order, [blocks[start_ms] for start_ms in in_order]
     first, end = bisect_left(starts, evidence.blocks_from_ms), len(starts) - 1
     told = end if evidence.splits[-1].stable else _end_of_own(evidence, starts, first, open_ms)
     return Closed(

@@ -69,8 +69,10 @@ def merged(counts: npt.ArrayLike, by: int) -> Floats:
     """Sums of `by` neighbouring blocks, the oldest odd ones left out: (..., blocks // by)."""
     array = np.asarray(counts, np.float64)
     whole = array.shape[-1] // by
-    newest = array[..., array.shape[-1] - whole * by :]
-    total: Floats = newest.reshape((*array.shape[:-1], whole, by)).sum(-1)
+    first = array.shape[-1] - whole * by
+    total = np.zeros((*array.shape[:-1], whole))
+    for start in range(first, first + by):
+        total += array[..., start::by]
     return total
 
 

@@ -5,7 +5,6 @@ arrays of the last time are kept beside the very blocks that they were counted f
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,7 @@ from headgate.measure.cells import NOTHING, Cell
 from headgate.measure.metrics import CallerFaults
 
 KEPT = 64
-Block = Mapping[str, Cell]  # counts by version
+Block = dict[str, Cell]  # counts by version
 Counts = npt.NDArray[np.int64]
 
 
