@@ -16,8 +16,7 @@ from headgate.measure.cells import Cell
 from headgate.measure.measures import MAX_SAFETY_IDS
 
 
-@dataclass(frozen=True, slots=True)
-class CallerFaults:
+class CallerFaults(Struct, frozen=True):
     """Error types that are the caller's own: they match a pattern and are no exception to it."""
 
     match: tuple[str, ...] = ("4??",)

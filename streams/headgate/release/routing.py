@@ -27,19 +27,24 @@ LATE_MS = 20_000  # four acks that did not come
 _ENOUGH = 50
 _SUBJECT = "completeness"
 
+Told = Mapping[tuple[int, str], Choices]  # by revision and version
 
-def known_choices(before: RouterState | None, ack: Ack) -> tuple[Choices, ...]:
+
+def told_before(before: RouterState | None, ack: Ack) -> Told:
+    """What this run of the router has told by now."""
+    if before is None or before.started_at_ms != ack.started_at_ms:
+        return {}
+    return {(row.revision, row.version): row for row in before.choices}
+
+
+def known_choices(told: Told, ack: Ack) -> tuple[Choices, ...]:
     """The newest count of every split that this run of the router has told of."""
-    rows = {}
-    if before is not None and before.started_at_ms == ack.started_at_ms:
-        rows = {(row.revision, row.version): row for row in before.choices}
-    for row in ack.choices:
-        rows[row.revision, row.version] = row
-    return tuple(rows[key] for key in sorted(rows)[-MAX_ROWS:])
+    rows = {**told, **{(row.revision, row.version): row for row in ack.choices}}
+    return tuple([rows[key] for key in sorted(rows)[-MAX_ROWS:]])
 
 
 def count_choices(
-    state: ModelState, before: RouterState | None, ack: Ack, now_ms: int
+    state: ModelState, before: RouterState | None, known: Told, ack: Ack, now_ms: int
 ) -> ModelState:
     """Add what one router has chosen since its last ack; one that was started anew counts anew.
 
@@ -48,12 +53,10 @@ def count_choices(
     rollout = state.rollout
     if rollout is None:
         return state
-    known: dict[tuple[str, int], int] = {}
-    if before is not None and before.started_at_ms == ack.started_at_ms:
-        known = {(row.version, row.revision): row.count for row in before.choices}
     told: dict[str, int] = {}
     for row in ack.choices:
-        more = row.count - known.get((row.version, row.revision), 0)
+        earlier = known.get((row.revision, row.version))
+        more = row.count - (earlier.count if earlier is not None else 0)
         if more > 0 and row.revision >= rollout.first_revision:
             told[row.version] = told.get(row.version, 0) + more
     if not told:

@@ -8,6 +8,7 @@ nothing that was drawn has a say in whether it is used.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -36,7 +37,8 @@ class _Going(NamedTuple):
     seconds: tuple[float, ...]  # of the version's traffic that each router served
 
 
-class _Stock(NamedTuple):
+@dataclass(slots=True)
+class _Stock:
     """Looks that were drawn, the next one of which is at `next_ms`."""
 
     going: _Going
@@ -60,12 +62,12 @@ class Ahead:
         going = _Going(behaviour, tuple(seconds))
         stock = self._stocks.get(row)
         if stock is None or stock.next_ms != at_ms or stock.going != going:
-            stock = self._drawn(going, at_ms, 1)
+            stock = self._stocks[row] = self._drawn(going, at_ms, 1)
         sent = next(stock.looks, None)
         if sent is None:
-            stock = self._drawn(going, at_ms, min(2 * stock.drawn, MOST))
+            stock = self._stocks[row] = self._drawn(going, at_ms, min(2 * stock.drawn, MOST))
             sent = next(stock.looks)
-        self._stocks[row] = stock._replace(next_ms=at_ms + self._look_ms)
+        stock.next_ms = at_ms + self._look_ms
         return sent
 
     def _drawn(self, going: _Going, at_ms: int, looks: int) -> _Stock:
