@@ -9,10 +9,10 @@ from headgate.judge.sequential.verdicts import assess_sequential
 from headgate.release import incidents, rollouts
 from headgate.release.changed import changed
 from headgate.release.courses.course import Course
-from headgate.release.evidence import begin
+from headgate.release.evidence import begin, in_flight_ms
 from headgate.release.reasons import because
 from headgate.release.standards import standard_of_candidate
-from headgate.release.state import ModelState
+from headgate.release.state import ModelState, Watched
 from headgate.release.turn import Turn
 from headgate.release.watched import each, evidence_of
 from headgate.vocabulary import AlertKind
@@ -59,13 +59,29 @@ def widen(
     state = rollouts.reweigh(turn, state, rollout, weight, operator, reasons=reasons)
     state = with_course(state, course)
     standard = standard_of_candidate(state) or policy
-    state = each(state, lambda watched: begin(state, watched, standard, turn.now_ms))
+    state = each(state, lambda watched: _anew(state, watched, standard, turn.now_ms))
     state = end_waiting(turn, state, f"{rollout.candidate} went on.")
     sentence = (
         f"{rollout.candidate} of {state.model} went from {share(before)} to {share(weight)}: {why}."
     )
     _audit(turn, was, state, sentence, reasons)
     return state
+
+
+def _anew(state: ModelState, watched: Watched, standard: Policy, now_ms: int) -> Watched:
+    """A new phase that still knows how long requests take: after a cutover only green serves, of
+    which nothing has ended yet, and what was measured of blue says how long that will be.
+    """
+    known, begun = watched.evidence, begin(state, watched, standard, now_ms)
+    evidence = begun.evidence
+    if known is None or known.p99_ms is None or evidence is None or evidence.p99_ms is not None:
+        return begun
+    evidence = replace(evidence, p99_ms=known.p99_ms)
+    warm_up = evidence.warm_up
+    if warm_up is not None:
+        until_ms = now_ms + in_flight_ms(evidence)
+        warm_up = replace(warm_up, until_ms=until_ms, measured=True)
+    return replace(begun, evidence=replace(evidence, warm_up=warm_up))
 
 
 def complete(
