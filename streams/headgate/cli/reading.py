@@ -85,7 +85,8 @@ class TopicFollower:
 
     def _consumed(self, timeout_s: float) -> list[Record]:
         records = []
-        for message in self._consumer.consume(BATCH, timeout_s):
+        first = self._consumer.poll(timeout_s)  # `consume` waits on until a batch is full
+        for message in () if first is None else (first, *self._consumer.consume(BATCH, 0)):
             place = (str(message.topic()), int(message.partition() or 0))
             if self._is_record(message, place):
                 self._positions[place] = message.offset() + 1
