@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient
 from headgate.cli.failures import TopicMissingError
 from headgate.config import Settings
 from headgate.pipeline.topics import BrokerUnreachableError
+from headgate.replay.reading import bounds_of
 from headgate.vocabulary import Topic
 from headgate.wire.audit import AuditRecord
 from headgate.wire.codec import BadValueError
@@ -142,10 +143,7 @@ class TopicFollower:
         bounds = {}
         for name in self._names:
             for partition in topic_partitions(self._consumer, name, self._servers):
-                low, high = self._consumer.get_watermark_offsets(
-                    TopicPartition(name, partition), timeout=CONNECT_S
-                )
-                bounds[name, partition] = (low, high)
+                bounds[name, partition] = bounds_of(self._consumer, name, partition)
         return bounds
 
 
