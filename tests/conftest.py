@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ settings.register_profile("headgate", deadline=None)  # shared machines are slow
 settings.load_profile("headgate")
 
 ROOT = Path(__file__).resolve().parents[1]
+WAITING = ("kafka", "traces")  # markers of the longest tests
 IN_CI = os.environ.get("CI", "").lower() == "true"
 
 
@@ -54,6 +56,15 @@ def traces() -> Path:
     if not (folder / "llmperf").is_dir():
         pytest.skip(f"no recorded traces in {folder}; set HEADGATE_TRACES")
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that wait for processes begin first, so that none is left for one of several test
+    processes while the others have ended; of the rest those with many tests.
+    """
+    tests = Counter(item.path for item in items)
+    waiting = {item.path for item in items if any(map(item.get_closest_marker, WAITING))}
+    items.sort(key=lambda item: (item.path not in waiting, -tests[item.path], item.path))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -6,12 +6,10 @@ import os
 
 import pytest
 from click.testing import Result
-from typer.testing import CliRunner
 
-from headgate.cli.main import build_app
 from headgate.config import ENV_PREFIX, Settings
 from headgate.local.embedded import EmbeddedBroker
-from support.commands import Run
+from support.commands import Run, call
 
 
 @pytest.fixture(autouse=True)
@@ -24,13 +22,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def run() -> Run:
     """Run `headgate` with arguments; output is no terminal."""
-    runner = CliRunner()
-    app = build_app()
-
-    def invoke(*arguments: str) -> Result:
-        return runner.invoke(app, list(arguments))
-
-    return invoke
+    return call
 
 
 @pytest.fixture

@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Producer
-from typer.testing import CliRunner
 
-from headgate.cli.main import build_app
 from headgate.config import load_settings
 from headgate.local.demo import touch_topics
 from headgate.local.embedded import EmbeddedBroker
@@ -19,13 +17,14 @@ from headgate.vocabulary import Action, Mode, Topic, split_bucket
 from headgate.wire.codec import encode
 from headgate.wire.control import Command, Weight
 from headgate.wire.status import ModelStatus
+from support.commands import call
 
 NOWHERE = ("--bootstrap-servers", "127.0.0.1:1")
 
 
 def run(*words: str, servers: str | None = None) -> Any:
     environ = {"HEADGATE_CONFIG": None, "HEADGATE_BOOTSTRAP_SERVERS": servers}
-    return CliRunner().invoke(build_app(), list(words), env=environ)
+    return call(*words, env=environ)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import typer.main
 from headgate.cli.failures import ExitCode
 from headgate.cli.main import GROUPS, build_app
 from headgate.local.embedded import EmbeddedBroker
-from support.commands import Run
+from support.commands import Run, headgate
 
 PROMISED = (
     *("demo", "worker", "fleet", "router", "adopt", "defer", "status", "watch", "tail", "replay"),
@@ -22,19 +22,19 @@ PROMISED = (
 TALKS_TO_NO_BROKER = {"demo", "keys:new"}
 
 
-def _commands(command: str = "") -> dict[str, Any]:
-    """The commands of an app, with the names of what lies under them."""
-    group: Any = typer.main.get_command(build_app(command))
+def _commands(group: Any) -> dict[str, Any]:
+    """The commands of a group, with the names of what lies under them."""
     return {name: sorted(getattr(one, "commands", ())) for name, one in group.commands.items()}
 
 
 def test_the_table_of_commands_names_each_and_no_other() -> None:
-    assert set(_commands()) == {name for names in GROUPS.values() for name in names}
+    assert set(_commands(headgate())) == {name for names in GROUPS.values() for name in names}
 
 
-@pytest.mark.parametrize("command", sorted(_commands()))
+@pytest.mark.parametrize("command", sorted(_commands(headgate())))
 def test_a_command_that_is_loaded_alone_has_all_that_lies_under_it(command: str) -> None:
-    assert _commands(command)[command] == _commands()[command]
+    alone = typer.main.get_command(build_app(command))
+    assert _commands(alone)[command] == _commands(headgate())[command]
 
 
 @pytest.mark.parametrize("words", PROMISED)
@@ -47,9 +47,9 @@ def test_every_promised_command_has_help_with_an_example(run: Run, words: str) -
 
 @pytest.mark.parametrize("words", sorted(set(PROMISED) - TALKS_TO_NO_BROKER))
 def test_every_command_that_talks_to_a_broker_can_be_told_which(words: str) -> None:
-    command = typer.main.get_command(build_app())
+    command = headgate()
     for word in words.split(":"):
-        command = command.commands[word]  # type: ignore[attr-defined]  # a group by its name
+        command = command.commands[word]
     flags = {flag for parameter in command.params for flag in parameter.opts}
     assert {"--bootstrap-servers", "--topic-prefix", "--group-prefix", "--config"} <= flags
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from click.testing import Result
 
-from headgate.cli.main import build_app
 from headgate.cli.simulated import moment
 from headgate.sim.script_file import shipped_scenarios
+from support.commands import call
 
 SCENARIO = """
 story: The candidate fails one request in ten.
@@ -27,7 +27,7 @@ expect: rolled_back
 
 
 def simulate(*args: str) -> Result:
-    return CliRunner().invoke(build_app(), ["simulate", *args])
+    return call("simulate", *args)
 
 
 @pytest.fixture

@@ -9,18 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 import yaml
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from headgate import __version__
-from headgate.cli.main import build_app
 from headgate.config import ENV_PREFIX, Settings, load_settings
 from headgate.judge.durations import parse_duration_ms
 from headgate.local.kafka import KAFKA_VERSION
 from headgate.pipeline.worker import _make_agents, _registry
 from headgate.sim.scenarios import find_scenario
+from support.commands import headgate
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text()
@@ -43,7 +42,7 @@ RULES: list[dict[str, Any]] = [
 
 def parsed(arguments: list[str]) -> dict[str, Any]:
     """The options of a `headgate` command line, as the command line itself reads them."""
-    command: Any = typer.main.get_command(build_app())
+    command: Any = headgate()
     context = None
     while hasattr(command, "resolve_command"):
         context = command.make_context("headgate", list(arguments), parent=context)

@@ -14,7 +14,8 @@ from headgate.local.kafka import RealKafka
 from support.serving import BAD, BELOVED, GOOD, ROUTERS, Json, Model, Serving
 
 WITHIN_MS = 30_000
-LONG = "20%:3s,50%:26w"
+PATIENT = "2m"  # for the proof, however slow the machine
+LONG = f"20%:3s:max={PATIENT},50%:26w"
 QUICK: dict[str, Any] = {
     "name": "quick",
     "recovered_within": f"{WITHIN_MS}ms",
@@ -24,8 +25,13 @@ QUICK: dict[str, Any] = {
          "severity": "critical", "action": "rollback", "proven_good": "required",
          "recovered_within": f"{WITHIN_MS}ms"},
     ],
-    "canary": {"steps": [{"weight": 2_000, "hold": "3s"}, {"weight": 5_000, "hold": "3s"}]},
-    "blue_green": {"checks": ["answers"], "watch": "5s", "keep_blue": "10s"},
+    "canary": {
+        "steps": [
+            {"weight": 2_000, "hold": "3s", "max_hold": PATIENT},
+            {"weight": 5_000, "hold": "3s", "max_hold": PATIENT},
+        ]
+    },
+    "blue_green": {"checks": ["answers"], "watch": "10s", "keep_blue": "15s"},
 }  # fmt: skip
 
 

@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import Result
-from typer.testing import CliRunner
 
 from headgate.cli.failures import ExitCode
-from headgate.cli.main import build_app
 from headgate.keyfiles import load_key, new_key
 from headgate.local.kafka import RealKafka
 from headgate.sdk import Router
 from headgate.wire.signatures import CONTROL, REQUEST
+from support.commands import call
 from support.installation import Installation, wait_until
 
 MODEL = "guarded"
@@ -37,7 +36,7 @@ class Console:
 
     def run(self, who: str, *words: str) -> Result:
         key = {"HEADGATE_OPERATOR_KEY_FILE": str(self._folder / who)} if who else {}
-        return CliRunner().invoke(build_app(), list(words), env={**self._env, **key})
+        return call(*words, env={**self._env, **key})
 
     def keys(self, *rows: tuple[str, str]) -> str:
         """A list of keys: (file, role) each."""

@@ -16,9 +16,8 @@ from headgate.release.checkpoints import (
 )
 from headgate.release.fold import step
 from headgate.release.state import PartitionState
+from support.checkpoints import Table, frozen
 from support.ledger import MODEL, LedgerBench, Traffic
-
-Table = dict[bytes, bytes]
 
 
 def bench_with_traffic(seconds: float = 4) -> LedgerBench:
@@ -31,12 +30,9 @@ def bench_with_traffic(seconds: float = 4) -> LedgerBench:
 
 def save(table: Table, state: PartitionState, *, parts: bool = True, marker: bool = True) -> None:
     """Write a checkpoint, or only a piece of it, as a crash between two writes leaves it."""
-    names = []
-    for model in ("", *state.models):
-        name, kept = freeze(state, model)
-        names.append(name)
-        if parts:
-            table.update(kept)
+    names, kept = frozen(state)
+    if parts:
+        table.update(kept)
     if marker:
         key, value = freeze_marker(state, names)
         table[key] = value

@@ -10,11 +10,12 @@ from headgate.judge.sequential.bank import Kind, bank_of
 from headgate.judge.sequential.columns import columns_of, known_of
 from headgate.judge.sequential.combining import combine
 from headgate.judge.sequential.state import Evidence
-from headgate.release.checkpoints import freeze, freeze_marker, thaw_newest
+from headgate.release.checkpoints import freeze
 from headgate.release.fold import step
 from headgate.release.state import PartitionState
 from headgate.vocabulary import Action, AlertKind, AlertState
 from headgate.wire.requests import EndHold, SetWeight
+from support.checkpoints import taken_over
 from support.ledger import MODEL, LedgerBench, Traffic, policy_content
 
 GOOD = Traffic(rating=4.4, hallucination_rate=0.0, tokens=600, cost_usd=0.002)
@@ -106,19 +107,7 @@ def test_a_person_ends_a_hold_and_what_it_was_held_for_is_proven_anew() -> None:
 def test_evidence_survives_a_checkpoint_and_folds_on_to_the_same_bytes(seconds: int) -> None:
     bench = _rollout(1000)
     bench.serve(seconds, v1=GOOD, v2=Traffic(requests=7, rating=4.0, hallucination_rate=0.01))
-    cut, state = len(bench.entries), bench.state
-    table: dict[bytes, bytes] = {}
-    names = []
-    for model in ("", MODEL):
-        name, parts = freeze(state, model)
-        names.append(name)
-        table.update(parts)
-    key, value = freeze_marker(state, names)
-    table[key] = value
-    loaded = thaw_newest(table, 0)
-    assert loaded is not None
-    thawed = loaded.state
-    assert freeze(thawed, MODEL) == freeze(state, MODEL)
+    cut, thawed = len(bench.entries), taken_over(bench.state)
     bench.serve(15, v1=GOOD, v2=Traffic(error_rate=0.02))
     again = PartitionState(ledger_partition=0)
     for number, (entry, at) in enumerate(bench.entries):

@@ -9,9 +9,9 @@ import pytest
 
 from headgate.cli.explain import Decision, decision_lines
 from headgate.cli.view import plain_lines
-from headgate.release.checkpoints import freeze, freeze_marker, thaw_newest
+from headgate.release.checkpoints import freeze
 from headgate.release.fold import step
-from headgate.release.state import PartitionState, Watched
+from headgate.release.state import Watched
 from headgate.release.status import model_status
 from headgate.vocabulary import Action, AlertKind, AlertState, Mode, Verdict
 from headgate.wire.registry import Performance, VersionSpec
@@ -24,6 +24,7 @@ from headgate.wire.requests import (
     SetWeight,
     StartRollout,
 )
+from support.checkpoints import taken_over
 from support.ledger import MODEL, LedgerBench, Traffic, policy_content, same_but_audit, sentences
 
 GOOD = Traffic(rating=4.4, hallucination_rate=0.0, tokens=600, cost_usd=0.002)
@@ -243,19 +244,7 @@ def test_after_a_cutover_within_a_rollout_stables_record_takes_its_place() -> No
 
 
 def test_a_watch_survives_a_checkpoint_and_folds_on_to_the_same_bytes(bench: LedgerBench) -> None:
-    cut, state = len(bench.entries), bench.state
-    table: dict[bytes, bytes] = {}
-    names = []
-    for model in ("", MODEL):
-        name, parts = freeze(state, model)
-        names.append(name)
-        table.update(parts)
-    key, value = freeze_marker(state, names)
-    table[key] = value
-    loaded = thaw_newest(table, 0)
-    assert loaded is not None
-    thawed: PartitionState = loaded.state
-    assert freeze(thawed, MODEL) == freeze(state, MODEL)
+    cut, thawed = len(bench.entries), taken_over(bench.state)
     bench.serve(15, v2=Traffic(error_rate=0.08))
     for entry, at in bench.entries[cut:]:
         thawed, _ = step(thawed, entry, at)

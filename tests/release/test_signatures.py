@@ -8,7 +8,6 @@ import pytest
 from msgspec.structs import replace
 
 from headgate.registry.operators import NEEDS
-from headgate.release.checkpoints import freeze, freeze_marker, thaw_newest
 from headgate.release.state import PartitionState
 from headgate.vocabulary import ANY_MODEL, Mode, Role
 from headgate.wire.audit import AuditRecord
@@ -25,6 +24,7 @@ from headgate.wire.requests import (
     StartRollout,
 )
 from headgate.wire.signatures import KEY_ID_HEADER, SIGNATURE_HEADER
+from support.checkpoints import taken_over
 from support.ledger import MODEL, LedgerBench, policy_content, same_but_audit
 from support.people import ANN, BOB, EVE, VIC, Person, set_keys, signed_bench
 
@@ -228,11 +228,7 @@ def test_keys_are_for_all_models_and_travel_in_checkpoints(bench: LedgerBench) -
     named = ANN.ask(bench, ApplyKeys, keys=(ANN.key,))
     _refused(bench, named, "for all models at once")
     state = replace(bench.state, models={})
-    name, parts = freeze(state, "")
-    key, marker = freeze_marker(state, [name])
-    loaded = thaw_newest({**parts, key: marker}, 0)
-    assert loaded is not None
-    assert loaded.state == state
+    assert taken_over(state) == state
 
 
 def test_a_signature_holds_after_the_request_went_through_the_ledger() -> None:

@@ -7,13 +7,14 @@ from confluent_kafka import Producer
 
 from headgate.config import Settings
 from headgate.local.embedded import EmbeddedBroker
-from headgate.release.checkpoints import freeze, freeze_marker
+from headgate.release.checkpoints import freeze_marker
 from headgate.release.records import OutRecord
 from headgate.release.state import PartitionState
 from headgate.replay.run import replay
 from headgate.vocabulary import Topic
 from headgate.wire.codec import encode
 from headgate.wire.ledger import Entry
+from support.checkpoints import checkpoint
 from support.ledger import LedgerBench, Traffic
 
 CHANGELOG = "headgate-govern-checkpoints-changelog"
@@ -53,14 +54,8 @@ class Log:
         self.producer.flush(10)
 
     def write_checkpoint(self, state: PartitionState) -> None:
-        names = []
-        for model in ("", *state.models):
-            name, parts = freeze(state, model)
-            names.append(name)
-            for key, value in parts.items():
-                self.producer.produce(CHANGELOG, key=key, value=value, partition=0)
-        key, marker = freeze_marker(state, names)
-        self.producer.produce(CHANGELOG, key=key, value=marker, partition=0)
+        for key, value in checkpoint(state).items():
+            self.producer.produce(CHANGELOG, key=key, value=value, partition=0)
         self.producer.flush(10)
 
 

@@ -6,15 +6,15 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from headgate.release.checkpoints import freeze, freeze_marker, thaw_newest
 from headgate.release.fold import Unreadable
 from headgate.vocabulary import Mode, RolloutKind
 from headgate.wire.requests import ApplyPolicy, Resume, SetMode
+from support.checkpoints import taken_over
 from support.course_calendar import OPEN, is_closed
 from support.course_laws import Laws
 from support.course_people import ask, policy_for, report_all, start
 from support.course_stage import Stage
-from support.ledger import MODEL, Traffic
+from support.ledger import Traffic
 
 FINE = Traffic(requests=900, error_rate=0.02, rating=4.2, slotted=True)
 FATES: dict[str, Traffic] = {
@@ -113,19 +113,7 @@ class Walk:
 
     def _checkpoint(self) -> None:
         """Another worker takes over from a checkpoint."""
-        state = self.stage.state
-        names, table = [], {}
-        for model in ("", MODEL):
-            name, parts = freeze(state, model)
-            names.append(name)
-            table |= parts
-        key, value = freeze_marker(state, names)
-        loaded = thaw_newest({**table, key: value}, 0)
-        assert loaded is not None
-        assert {name.model: name for name in names} == loaded.names
-        again = [freeze(loaded.state, model)[0] for model in ("", MODEL)]
-        assert again == names
-        self.stage.state = loaded.state
+        self.stage.state = taken_over(self.stage.state)
 
     def _ask(self) -> None:
         ask(self)

@@ -68,11 +68,12 @@ class Responder:
     def _run(self) -> None:
         settings = self._settings
         producer = Producer({**settings.librdkafka(), "linger.ms": 0})
+        # Topics first: a consumer that is assigned one that is not there yet waits and retries.
+        for topic in (Topic.REQUESTS, Topic.AUDIT, Topic.LEDGER, Topic.STATUS, Topic.CONTROL):
+            producer.list_topics(settings.topic(topic), timeout=10)
         consumer = Consumer({**settings.librdkafka(), "group.id": "t", "fetch.wait.max.ms": 20})
         name = settings.topic(Topic.REQUESTS)
         consumer.assign([TopicPartition(name, partition, 0) for partition in range(PARTITIONS)])
-        for topic in (Topic.REQUESTS, Topic.AUDIT, Topic.LEDGER, Topic.STATUS, Topic.CONTROL):
-            producer.list_topics(settings.topic(topic), timeout=10)
         self._ready.set()
         while not self._stop.is_set():
             message = consumer.poll(0.05)

@@ -22,6 +22,7 @@ from support.installation import Installation, wait_until
 ROUTERS = ("router-1", "router-2", "router-3")
 WORKERS = 2
 RATE_PER_S = 120
+NEWEST = 12  # records that a failure tells
 GOOD = Behaviour(error_rate=0.01, rated=1.0)
 BAD = replace(GOOD, error_rate=0.4)
 BELOVED = replace(GOOD, rating_mean=4.7)
@@ -153,8 +154,23 @@ class Model:
             found = self.status()
             return found if found and is_so(found) else None
 
-        found: Json = wait_until(status, f"{self.name}: {what}", seconds)
+        try:
+            found: Json = wait_until(status, f"{self.name}: {what}", seconds)
+        except AssertionError as late:
+            late.add_note(self.as_it_stands())
+            raise
         return found
+
+    def as_it_stands(self) -> str:
+        """For a failure: the status in words, and the newest of what was audited and alerted."""
+        status = self._serving.console.run("status", self.name)
+        newest = [
+            f"{topic}: {row.get('event') or row.get('kind')} {row['at_ms']} {row['sentence']}"
+            for topic in ("alerts", "audit")
+            for row in self.tail(topic)[-NEWEST:]
+            if "sentence" in row
+        ]
+        return "\n".join((status.stdout + status.stderr, *newest))
 
     def tail(self, topic: str) -> list[Json]:
         """Every record of a topic that is about the model, oldest first."""

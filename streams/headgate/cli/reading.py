@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient
 from headgate.cli.failures import TopicMissingError
 from headgate.config import Settings
 from headgate.pipeline.topics import BrokerUnreachableError
+from headgate.replay.reading import bounds_of
 from headgate.vocabulary import Topic
 from headgate.wire.audit import AuditRecord
 from headgate.wire.codec import BadValueError
@@ -85,7 +86,8 @@ class TopicFollower:
 
     def _consumed(self, timeout_s: float) -> list[Record]:
         records = []
-        for message in self._consumer.consume(BATCH, timeout_s):
+        first = self._consumer.poll(timeout_s)  # `consume` waits on until a batch is full
+        for message in () if first is None else (first, *self._consumer.consume(BATCH, 0)):
             place = (str(message.topic()), int(message.partition() or 0))
             if self._is_record(message, place):
                 self._positions[place] = message.offset() + 1
@@ -141,10 +143,7 @@ class TopicFollower:
         bounds = {}
         for name in self._names:
             for partition in topic_partitions(self._consumer, name, self._servers):
-                low, high = self._consumer.get_watermark_offsets(
-                    TopicPartition(name, partition), timeout=CONNECT_S
-                )
-                bounds[name, partition] = (low, high)
+                bounds[name, partition] = bounds_of(self._consumer, name, partition)
         return bounds
 
 

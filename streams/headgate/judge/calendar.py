@@ -85,11 +85,10 @@ def closed_because(calendar: Calendar, now_ms: int) -> str:
     """Why nothing may advance now; empty where it may."""
     zone = zone_of(calendar.time_zone)
     now = datetime.fromtimestamp(now_ms / 1000, zone)
-    for freeze in calendar.freezes:
-        since, until = (_in_zone(at, zone) for at in (freeze.since, freeze.until))
-        if since <= now < until:
-            why = f" ({freeze.reason})" if freeze.reason else ""
-            return f"a freeze lasts until {until:%Y-%m-%d %H:%M %Z}{why}"
+    freeze = _freeze_at(calendar, now)
+    if freeze is not None:
+        until, why = freeze
+        return f"a freeze lasts until {until:%Y-%m-%d %H:%M %Z}" + (f" ({why})" if why else "")
     hours = calendar.business_hours
     if hours is None or _is_open(hours, now):
         return ""
@@ -98,6 +97,16 @@ def closed_because(calendar: Calendar, now_ms: int) -> str:
         f"it is {now:%a %H:%M %Z}, outside business hours "
         f"({days} {hours.since:%H:%M}-{hours.until:%H:%M})"
     )
+
+
+def _freeze_at(calendar: Calendar, now: datetime) -> tuple[datetime, str] | None:
+    """Until when the freeze lasts that is in force now, and the reason given for it."""
+    zone = zone_of(calendar.time_zone)
+    for freeze in calendar.freezes:
+        since, until = (_in_zone(at, zone) for at in (freeze.since, freeze.until))
+        if since <= now < until:
+            return until, freeze.reason
+    return None
 
 
 def opens_at_ms(calendar: Calendar, now_ms: int) -> int | None:
@@ -126,10 +135,9 @@ def _not_before_ms(calendar: Calendar, at_ms: int) -> int:
     """`at_ms`, or the end of what keeps the calendar closed then."""
     zone = zone_of(calendar.time_zone)
     at = datetime.fromtimestamp(at_ms / 1000, zone)
-    for freeze in calendar.freezes:
-        since, until = (_in_zone(when, zone) for when in (freeze.since, freeze.until))
-        if since <= at < until:
-            return _ms(until)
+    freeze = _freeze_at(calendar, at)
+    if freeze is not None:
+        return _ms(freeze[0])
     hours = calendar.business_hours
     if hours is None or _is_open(hours, at):
         return at_ms

@@ -10,22 +10,12 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 
 import orjson
-from pydantic import (
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from headgate.judge.calendar import Calendar
 from headgate.judge.courses import AbSettings, BlueGreenSettings, CanarySettings
 from headgate.judge.durations import DurationMs
-from headgate.judge.permits import (
-    Approvals,
-    CompatibilitySettings,
-    ProductionWatch,
-    Strict,
-)
+from headgate.judge.permits import Approvals, CompatibilitySettings, ProductionWatch, Strict
 from headgate.judge.sequential.budget import MIN_PLANNED
 from headgate.judge.sequential.plan import plan_of
 from headgate.measure.metrics import ANSWERED, METRICS, CallerFaults

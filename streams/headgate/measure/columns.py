@@ -88,11 +88,7 @@ def decode_values(values: Sequence[bytes | None]) -> Decoded:
     return Decoded(outcomes, bad, sum(sizes))
 
 
-COLUMNS = (
-    "latency_ms",
-    "ttft_ms",
-    "cost_usd",
-    "rating",
+_INTEGERS = (
     "input_tokens",
     "output_tokens",
     "hallucination",
@@ -101,19 +97,7 @@ COLUMNS = (
     "timestamp_ms",
     "bucket",
 )
-
-
-_INTEGERS = frozenset(
-    {
-        "input_tokens",
-        "output_tokens",
-        "hallucination",
-        "safety_violation",
-        "task_success",
-        "timestamp_ms",
-        "bucket",
-    }
-)
+COLUMNS = ("latency_ms", "ttft_ms", "cost_usd", "rating", *_INTEGERS)
 
 
 def number_columns(outcomes: Sequence[Outcome]) -> npt.NDArray[np.float64]:

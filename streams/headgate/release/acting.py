@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
 
 from headgate.judge.durations import say_duration
 from headgate.judge.policy import Policy, Trigger
@@ -21,8 +21,23 @@ from headgate.release.state import Incident, ModelState, Watched
 from headgate.release.turn import Turn
 from headgate.release.versions import publish_versions
 from headgate.vocabulary import AlertKind, Mode, Verdict
+from headgate.wire.control import Because
 
 Due = tuple[Trigger, Incident, Assessment]
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision as it is told: by whose breaches, from which state, towards which version."""
+
+    before: ModelState
+    version: str
+    due: list[Due]
+    target: Target
+    decision: str
+    sentence: str
+
+
 Respond = Callable[[Turn, ModelState, Watched, list[Due], Target], ModelState]
 
 
@@ -83,25 +98,15 @@ def _roll_back(
         state,
         bad=bad,
         target=target.version,
-        reasons=tuple(because(seen) for _, _, seen in due),
-        recovered_within_ms=min(trigger.recovered_within for trigger, _, _ in due),
+        reasons=_reasons(due),
+        recovered_within_ms=_recovered_within_ms(due),
     )
-    decision = state.command.decision_id if state.command else ""
     sentence = (
         f"Rolled {state.model} back from {bad} to {target.version}: "
         f"{due[0][2].sentence}{target.words}"
     )
-    told = changed(before, state)
-    judged = _judged(before, bad)
-    _audit(
-        turn, state, due, decision, sentence, target=target, judged=judged, would_have=False, **told
-    )
-    for _, incident, _ in due:
-        state = incidents.escalate(turn, state, incident, decision, sentence)
-    others = [kept for kept in state.incidents.values() if _is_ended(kept)]
-    state = incidents.resolve_all(turn, state, others, f"Ended by decision {decision}.")
-    publish_versions(turn, before, state)
-    return state
+    decided = Decided(before, bad, due, target, _newest_decision(state), sentence)
+    return _tell(turn, state, decided, ends=_is_ended)
 
 
 def _is_ended(incident: Incident) -> bool:
@@ -119,27 +124,43 @@ def _drop(
     rollout, policy, bad = state.rollout, policy_of(state), watched.version
     if rollout is None or policy is None or target.version != rollout.stable:
         return _roll_back(turn, state, watched, due, target)
-    before = state
-    reasons = tuple(because(seen) for _, _, seen in due)
-    within_ms = min(trigger.recovered_within for trigger, _, _ in due)
-    state = drop(turn, state, rollout, bad, reasons=reasons, recovered_within_ms=within_ms)
+    before, within_ms = state, _recovered_within_ms(due)
+    state = drop(turn, state, rollout, bad, reasons=_reasons(due), recovered_within_ms=within_ms)
     state = without_arm(state, policy, turn.now_ms)
     state = end_waiting(turn, state, f"{bad} was taken out; the others are compared anew.")
-    decision = state.command.decision_id if state.command else ""
     sentence = (
         f"Took {bad} out of the A/B test of {state.model}, its share goes to {target.version}: "
         f"{due[0][2].sentence} The others are compared anew."
     )
-    told = changed(before, state)
-    judged = _judged(before, bad)
-    _audit(
-        turn, state, due, decision, sentence, target=target, judged=judged, would_have=False, **told
-    )
-    for _, incident, _ in due:
-        state = incidents.escalate(turn, state, incident, decision, sentence)
-    own = [kept for kept in state.incidents.values() if kept.version == bad and not kept.acted]
-    state = incidents.resolve_all(turn, state, own, f"Ended by decision {decision}.")
-    publish_versions(turn, before, state)
+
+    def is_its_own(incident: Incident) -> bool:
+        return incident.version == bad and not incident.acted
+
+    decided = Decided(before, bad, due, target, _newest_decision(state), sentence)
+    return _tell(turn, state, decided, ends=is_its_own)
+
+
+def _reasons(due: list[Due]) -> tuple[Because, ...]:
+    return tuple(because(seen) for _, _, seen in due)
+
+
+def _recovered_within_ms(due: list[Due]) -> int:
+    return min(trigger.recovered_within for trigger, _, _ in due)
+
+
+def _newest_decision(state: ModelState) -> str:
+    return state.command.decision_id if state.command else ""
+
+
+def _tell(
+    turn: Turn, state: ModelState, decided: Decided, *, ends: Callable[[Incident], bool]
+) -> ModelState:
+    """What was decided goes to the audit and to on-call; the incidents that it ends are over."""
+    _audit(turn, state, decided)
+    state = _escalate(turn, state, decided)
+    ended = [kept for kept in state.incidents.values() if ends(kept)]
+    state = incidents.resolve_all(turn, state, ended, f"Ended by decision {decided.decision}.")
+    publish_versions(turn, decided.before, state)
     return state
 
 
@@ -152,59 +173,48 @@ def _would_have(
         f"Would have rolled {state.model} back from {watched.version} to {target.version}, "
         f"but it is in observe mode: {due[0][2].sentence}{target.words}"
     )
-    judged = _judged(state, watched.version)
-    _audit(turn, state, due, decision, sentence, target=target, judged=judged, would_have=True)
-    for _, incident, _ in due:
-        state = incidents.escalate(turn, state, incident, decision, sentence)
+    decided = Decided(state, watched.version, due, target, decision, sentence)
+    _audit(turn, state, decided, would_have=True)
+    return _escalate(turn, state, decided)
+
+
+def _escalate(turn: Turn, state: ModelState, decided: Decided) -> ModelState:
+    for _, incident, _ in decided.due:
+        state = incidents.escalate(turn, state, incident, decided.decision, decided.sentence)
     return state
 
 
-def _judged(state: ModelState, version: str) -> dict[str, str]:
-    """Who the numbers are about: a candidate beside stable, or the version in production."""
-    return {"version": version, "role": "production" if state.rollout is None else "candidate"}
-
-
-def _audit(
-    turn: Turn,
-    state: ModelState,
-    due: list[Due],
-    decision: str,
-    sentence: str,
-    *,
-    target: Target,
-    judged: dict[str, str],
-    would_have: bool,
-    **told: dict[str, Any],
-) -> None:
+def _audit(turn: Turn, state: ModelState, decided: Decided, *, would_have: bool = False) -> None:
+    before, due, target = decided.before, decided.due, decided.target
     late_ms = max(turn.now_ms - (incident.deadline_ms or 0) for _, incident, _ in due)
+    first_ms = min(incident.opened_ms for _, incident, _ in due)
     turn.audit(
         state.model,
         "decision",
-        sentence,
-        decision_id=decision,
+        decided.sentence,
+        decision_id=decided.decision,
         revision=state.command.revision if state.command else None,
         would_have=would_have,
-        reasons=tuple(because(seen) for _, _, seen in due),
-        **told,
+        reasons=_reasons(due),
+        **changed(before, state),
         details={
-            **judged,
+            # Who the numbers are about: a candidate beside stable, or the version in production.
+            "version": decided.version,
+            "role": "production" if before.rollout is None else "candidate",
             "alerts": [incident.alert_id for _, incident, _ in due],
             "target": target.version,
             "target_because": target.because,
             "after_deadline_ms": late_ms,
-            "after_confirmation": say_duration(
-                turn.now_ms - min(incident.opened_ms for _, incident, _ in due)
-            ),
+            "after_confirmation": say_duration(turn.now_ms - first_ms),
         },
     )
     for trigger, _, seen in due:
         if trigger.metric == "safety_violations":
-            ids = seen.evidence.get("request_ids", [])
             turn.audit(
                 state.model,
                 "safety_violation",
                 seen.sentence,
-                decision_id=decision,
+                decision_id=decided.decision,
                 would_have=would_have,
-                details={"request_ids": ids},
+                details={"request_ids": seen.evidence.get("request_ids", [])},
             )

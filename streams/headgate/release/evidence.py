@@ -37,12 +37,16 @@ def begin(
     """A new phase: no evidence yet, beside stable as it was until now. Outcomes count from here, so
     choices do too. `forever` makes it a watch without an end, and is how many requests it has in
     30 days.
+
+    What the phase before knew of how long requests take is known still: after a cutover only green
+    serves, of which nothing has ended yet.
     """
     evidence = Evidence(
         started_ms=now_ms,
         planned=forever or planned_requests(state, watched, policy, now_ms),
         forever=forever > 0,
         observed_ms=now_ms,
+        p99_ms=watched.evidence.p99_ms if watched.evidence is not None else None,
     )
     recent = recent_requests(state.tables, _measure(state, watched), REFERENCE_REQUESTS)
     evidence = with_references(policy, evidence, recent)

@@ -94,16 +94,29 @@ def _watched(state: ModelState, rollout: Rollout, version: str) -> Watched:
 
 def stop(turn: Turn, state: ModelState, rollout: Rollout, operator: str) -> ModelState:
     """Stable serves everything again; nobody was proven bad."""
-    change = Change(
-        action=Action.SET_WEIGHTS,
-        from_version=rollout.candidate,
-        to_version=rollout.stable,
+    back = _towards(rollout.stable, rollout, Action.SET_WEIGHTS, operator)
+    state = unseat(turn, state, operator, f"rollout {rollout.rollout_id} was stopped")
+    state = give_split(turn, state, whole(rollout.stable), back)
+    return replace(state, rollout=None, watched={})
+
+
+def _towards(
+    version: str,
+    rollout: Rollout,
+    action: Action,
+    operator: str,
+    reasons: tuple[Because, ...] = (),
+) -> Change:
+    """A change of a running rollout's split, to the good of one of its two versions."""
+    other = rollout.candidate if version == rollout.stable else rollout.stable
+    return Change(
+        action=action,
+        from_version=other,
+        to_version=version,
         rollout_id=rollout.rollout_id,
         operator=operator,
+        reasons=reasons,
     )
-    state = unseat(turn, state, operator, f"rollout {rollout.rollout_id} was stopped")
-    state = give_split(turn, state, whole(rollout.stable), change)
-    return replace(state, rollout=None, watched={})
 
 
 def reweigh(
@@ -116,14 +129,7 @@ def reweigh(
     reasons: tuple[Because, ...] = (),
 ) -> ModelState:
     """Change the candidate's share within the rollout: the same users, more or fewer of them."""
-    change = Change(
-        action=Action.SET_WEIGHTS,
-        from_version=rollout.stable,
-        to_version=rollout.candidate,
-        rollout_id=rollout.rollout_id,
-        operator=operator,
-        reasons=reasons,
-    )
+    change = _towards(rollout.candidate, rollout, Action.SET_WEIGHTS, operator, reasons)
     split = shared(rollout.candidate, rollout.stable, weight)
     rollout = replace(rollout, weight=weight)
     state = replace(give_split(turn, state, split, change), rollout=rollout)
@@ -157,14 +163,7 @@ def promote(
     )
     state = demote_others(turn, state, operator)
     state = unseat(turn, state, operator, f"{rollout.candidate} was promoted")
-    change = Change(
-        action=Action.PROMOTE,
-        from_version=rollout.stable,
-        to_version=rollout.candidate,
-        rollout_id=rollout.rollout_id,
-        operator=operator,
-        reasons=reasons,
-    )
+    change = _towards(rollout.candidate, rollout, Action.PROMOTE, operator, reasons)
     state = give_split(turn, state, whole(rollout.candidate), change)
     left = {key: kept for key, kept in state.rolled_back_by.items() if key != rollout.candidate}
     return replace(state, rollout=None, watched={}, rolled_back_by=left)

@@ -27,6 +27,22 @@ class TopicReadError(RuntimeError):
     """A topic cannot be read to its end: which one, and what the broker said."""
 
 
+def bounds_of(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
+    """First offset that is kept, and the end; asked again while the topic has just been made or its
+    leader moves. Raises `KafkaException`.
+    """
+    deadline_s = time.monotonic() + ANSWER_WITHIN_S
+    where = TopicPartition(topic, partition)
+    while True:
+        try:
+            low, high = consumer.get_watermark_offsets(where, timeout=ANSWER_WITHIN_S)
+            return int(low), int(high)
+        except KafkaException as error:
+            if error.args[0].code() not in _PASSING or time.monotonic() > deadline_s:
+                raise
+            time.sleep(POLL_S)
+
+
 class TopicReader:
     """A consumer without a group. Use it as a context manager."""
 
@@ -60,16 +76,10 @@ class TopicReader:
 
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         """First offset that is kept, and the end; raises `TopicReadError` without an answer."""
-        deadline_s = time.monotonic() + ANSWER_WITHIN_S
-        where = TopicPartition(topic, partition)
-        while True:
-            try:
-                low, high = self._consumer.get_watermark_offsets(where, timeout=ANSWER_WITHIN_S)
-                return int(low), int(high)
-            except KafkaException as error:
-                if error.args[0].code() not in _PASSING or time.monotonic() > deadline_s:
-                    raise TopicReadError(f"cannot read {topic}: {error}") from error
-                time.sleep(POLL_S)
+        try:
+            return bounds_of(self._consumer, topic, partition)
+        except KafkaException as error:
+            raise TopicReadError(f"cannot read {topic}: {error}") from error
 
     def read(
         self, topic: str, starts: Mapping[int, int], ends: Mapping[int, int]

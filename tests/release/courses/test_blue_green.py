@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
 from headgate.release.courses.course import BlueGreen
 from headgate.vocabulary import Action, AlertKind, AlertState
 from headgate.wire.requests import Advance, Promote, ReportCheck, Rollback, SetWeight
@@ -78,6 +83,47 @@ def test_after_the_watch_green_is_promoted_and_blue_scaled_down_later() -> None:
     bench.serve(60, v2=GOOD)
     orders = [row for row in bench.audit if row.event == "scale_down"]
     assert [row.details["version"] for row in orders] == ["v1"]
+
+
+ERRORS_ALONE: dict[str, Any] = {
+    "name": "errors-alone",
+    "triggers": [
+        {"name": "error_rate", "metric": "error_rate", "limit": {"above": 0.2},
+         "severity": "critical", "action": "rollback", "proven_good": "required"},
+    ],
+    "blue_green": {"checks": ["answers"], "watch": "5s", "keep_blue": "2m"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("before", [30, 32, 34, 36, 38])
+def test_a_cutover_at_any_moment_of_a_pane_is_proven_once_what_was_in_flight_has_come(
+    before: int,
+) -> None:
+    bench = LedgerBench()
+    bench.adopt(ERRORS_ALONE)
+    bench.serve(before, v1=GOOD)
+    start_blue_green(bench)
+    assert _report(bench, "answers") == "accepted"
+    bench.request(Advance)
+    cut_over_ms = bench.now_ms
+    bench.serve(5.5, v2=GOOD)
+    assert bench.model.production == "v2"
+    assert bench.commands[-1].action is Action.PROMOTE
+    assert bench.commands[-1].issued_at_ms - cut_over_ms >= 5_000
+
+
+def test_of_green_nothing_is_proven_good_before_as_long_as_blue_takes_to_answer() -> None:
+    bench = LedgerBench()
+    bench.adopt(ERRORS_ALONE)
+    slow = replace(GOOD, latency_ms=3_000.0)  # p99 7.6 s
+    bench.serve(30, v1=slow)
+    start_blue_green(bench)
+    assert _report(bench, "answers") == "accepted"
+    bench.request(Advance)
+    bench.serve(7, v2=slow)
+    assert bench.model.production == "v1"
+    bench.serve(2.5, v2=slow)
+    assert bench.model.production == "v2"
 
 
 def test_a_breach_in_the_watch_switches_back_at_once_even_where_one_would_wait() -> None:
