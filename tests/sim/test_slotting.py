@@ -8,6 +8,7 @@ import pytest
 from headgate.measure.cells import Cell
 from headgate.sim.arms import Behaviour
 from headgate.sim.drawing import draw
+from headgate.sim.script import Script
 from headgate.sim.script_file import find_script
 from headgate.sim.slotting import slotted
 from headgate.sim.virtual import Simulation
@@ -63,3 +64,26 @@ def test_a_shipped_test_of_arms_is_decided_and_ends_as_its_scenario_says(
         assert told.ending == script.expect
         (decided,) = [row for row in told.timeline if row.event == "test_decided"]
         assert verdict in decided.sentence
+
+
+@pytest.mark.parametrize(("rating", "ending"), [(4.3, "promoted"), (3.9, "waiting")])
+def test_the_review_of_a_simulated_canary_speaks_against_a_version_that_users_like_less(
+    rating: float, ending: str
+) -> None:
+    content = policy_content()
+    content["triggers"] = [row for row in content["triggers"] if "rating" not in row["name"]]
+    steps = [{"weight": 5_000, "hold": "10m", "review": True}]
+    start = {"type": "start_rollout", "kind": "canary", "stable": "v1", "candidate": "v2"}
+    script = Script.model_validate(
+        {
+            "name": "reviewed",
+            "lasts": "20m",
+            "rate": 100,
+            "arms": {"v2": {"rating_mean": rating}},
+            "requests": [{**start, "steps": steps}],
+        }
+    )
+    told = Simulation(script, content, seed=1, look_ms=10_000).run()
+    assert told.ending == ending
+    (reviewed,) = [row for row in told.timeline if row.event == "reviewed"]
+    assert ("nothing speaks against it" in reviewed.sentence) is (ending == "promoted")

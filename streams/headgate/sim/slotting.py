@@ -35,10 +35,11 @@ def slotted(rng: np.random.Generator, cell: Cell) -> Cell:
     for measure in _COMPARED:
         sketch = cell.sketches.get(measure)
         if sketch is not None:
-            dealt = rng.multinomial(sketch.counts, _ALIKE)
-            counts[measure] = dealt.sum(axis=0)
+            slots = rng.integers(SLOTS, size=sketch.total)
+            values = _values(measure, sketch).repeat(sketch.counts)
+            counts[measure] = np.bincount(slots, minlength=SLOTS)
             name = LATENCY_BINS if measure == _LATENCY else measure
-            sums[name] = np.rint(_values(measure, sketch) @ dealt).astype(np.int64)
+            sums[name] = np.rint(np.bincount(slots, values, SLOTS)).astype(np.int64)
     parts = (errors, labelled, flagged, sums, counts)
     told = [dict(_told(part.items())) for part in parts]
     return replace(

@@ -17,7 +17,7 @@ import numpy as np
 from headgate.measure.cells import NOTHING, Cell
 from headgate.measure.windows import Row
 from headgate.release.clocks import Position
-from headgate.release.courses.course import Experiment
+from headgate.release.courses.comparing import of_rollout
 from headgate.release.fold import step
 from headgate.release.state import ModelState, PartitionState
 from headgate.release.turn import Publish
@@ -221,14 +221,10 @@ class Simulation:
                     self._serve_arm(table, arm, share, loads, heard)
         for row, labels in self._labels.pop(self.now_ms, {}).items():
             heard[row] = together(heard.get(row, NOTHING), labels)
-        if not self._compares():
+        if self.model is None or of_rollout(self.model) is None:
+            # Nobody compares arms, and only that asks which user's a request was.
             return heard
         return {row: slotted(self._slotting, cell) for row, cell in heard.items()}
-
-    def _compares(self) -> bool:
-        """Whether an A/B test runs: only that asks which user's a request was."""
-        rollout = self.model.rollout if self.model is not None else None
-        return rollout is not None and isinstance(rollout.course, Experiment)
 
     def _serve_arm(
         self,
