@@ -12,8 +12,9 @@ from headgate.measure.windows import covered_ms, read_window
 from headgate.registry.timeline import plan
 from headgate.release.freshness import blindness
 from headgate.release.incidents import alert_of, find
+from headgate.release.judging import Judged
 from headgate.release.lifecycles import life_of
-from headgate.release.looking import Judged, judge
+from headgate.release.looking import judge
 from headgate.release.offers import idle_commands
 from headgate.release.outlook import rollout_status
 from headgate.release.reasons import because
