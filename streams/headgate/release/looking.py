@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from headgate.judge.policy import Trigger
 from headgate.judge.verdicts import Assessment
 from headgate.measure.windows import without_fresh
-from headgate.release import incidents, misroutes, production, shares
+from headgate.release import incidents, misroutes, pinned, production, shares
 from headgate.release.acting import act
 from headgate.release.courses import following as courses
 from headgate.release.courses.comparing import count_fresh
@@ -44,6 +44,7 @@ def look(turn: Turn, state: ModelState, blind: Blindness) -> ModelState:
     policy = policy_of(state)
     if policy is None:
         return _without_fresh(state)
+    state = pinned.follow(turn, state, policy, blind)
     state = production.follow(turn, state, policy)
     if not state.watched or production.is_idle(state):
         return courses.follow(turn, _without_fresh(state), policy, {})

@@ -98,6 +98,7 @@ def ended(turn: Turn, state: ModelState, why: str) -> ModelState:
     over = [
         incident
         for incident in state.incidents.values()
-        if incident.version and (incident.would_have or not incident.acted)
+        if incident.version and incident.kind is not AlertKind.PINNED_BREACH
+        if incident.would_have or not incident.acted
     ]
     return incidents.resolve_all(turn, state, over, why)
