@@ -297,12 +297,20 @@ def test_what_was_in_flight_when_production_was_rolled_back_is_nobodys_pin() -> 
     bench = _deprecated()
     revision = bench.commands[-1].revision
     bench.serve(70, v3=GOOD)
+    bench.tick((118_000 - bench.now_ms % 60_000) / 1000)  # minutes are what is kept of an hour
     bench.request(Rollback)
     assert bench.model.versions["v3"].status is Status.DEPRECATED
     late = replace(GOOD, error_rate=0.5, revision=revision)
-    bench.serve(50, v2=GOOD, v3=replace(late, revision=0))
-    bench.serve(150, v2=GOOD, v3=late)
+    bench.serve(110, v2=GOOD, v3=replace(late, revision=0))
+    bench.serve(100, v2=GOOD, v3=late)
     assert bench.model.pinned == {}
+    assert _told(bench) == []
+
+
+def test_what_carries_a_revision_was_not_pinned_and_does_not_count(bench: LedgerBench) -> None:
+    heard = _said(bench).requests
+    bench.serve(30, v3=GOOD, v1=replace(BUSY, error_rate=0.3, revision=None))
+    assert _said(bench).requests == heard
     assert _told(bench) == []
 
 
