@@ -123,6 +123,7 @@ class AlertKind(StrEnum):
     """What an alert is about; each has an entry in docs/operations.md."""
 
     BREACH = "breach"
+    PINNED_BREACH = "pinned_breach"
     OUTAGE_HOLD = "outage_hold"
     RECOVERY_MISSED = "recovery_missed"
     UNEVEN_COMPLETENESS = "uneven_completeness"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from headgate.judge.policy import parse_policy
-from headgate.judge.recorded import HeldTrigger, Recorded, alone, in_production
+from headgate.judge.recorded import HeldTrigger, Recorded, alone, for_pinned, in_production
 from headgate.judge.sequential.arms import Observed
 from headgate.judge.sequential.bank import bank_of
 from headgate.judge.sequential.columns import columns_of
@@ -104,6 +104,16 @@ def test_what_is_not_recorded_or_cannot_be_held_against_waits_for_a_stable_arm(
 def test_one_object_per_answer() -> None:
     assert in_production(POLICY, "v1", RECORDED) is HELD
     assert in_production(POLICY, "v0", RECORDED) is not HELD
+
+
+def test_a_deprecated_version_is_held_against_itself_and_called_what_it_is() -> None:
+    held = for_pinned(POLICY, "v1", RECORDED)
+    assert for_pinned(POLICY, "v1", RECORDED) is held
+    for trigger in held.triggers:
+        assert isinstance(trigger, HeldTrigger)
+        assert (trigger.subject, trigger.of) == ("the deprecated version", "v1")
+        assert trigger.limit.model_dump() == _trigger(HELD, trigger.name).limit.model_dump()
+    assert [row.name for row in held.triggers] == [row.name for row in HELD.triggers]
 
 
 def test_without_a_recorded_value_the_verdict_is_unknown_and_says_why() -> None:

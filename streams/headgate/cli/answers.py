@@ -9,9 +9,9 @@ from headgate.cli.moments import countdown, when
 from headgate.cli.phrases import by_urgency, split_words, trigger_name, watch_words
 from headgate.cli.plot import say_evidence
 from headgate.judge.durations import say_duration
-from headgate.vocabulary import AlertState, Mode, RolloutKind, Severity, Verdict
+from headgate.vocabulary import AlertKind, AlertState, Mode, RolloutKind, Severity, Verdict
 from headgate.wire.alerts import Alert
-from headgate.wire.status import ModelStatus, RolloutStatus, TriggerStatus
+from headgate.wire.status import ModelStatus, RolloutStatus, TriggerStatus, VersionStatus
 
 OLD_MS = 30_000
 _MORE_TRAFFIC = frozenset({"advance", "skip", "set-weight", "promote"})
@@ -38,6 +38,23 @@ def good_so_far(status: ModelStatus) -> str:
     if status.rollout is None and status.watch is None:
         return "nothing is being compared"
     rows = by_urgency(status.triggers)
+    return _verdict_words(status, rows) if rows else "not known yet"
+
+
+def pinned_callers(status: ModelStatus) -> list[str]:
+    """Of each deprecated version that still answers, what the callers who pinned it meet."""
+    return [
+        f"{version.version} is deprecated; good so far for who pinned it: "
+        f"{_pinned_words(status, version)}"
+        for version in status.versions
+        if version.watch is not None
+    ]
+
+
+def _pinned_words(status: ModelStatus, version: VersionStatus) -> str:
+    if not status.fresh:
+        return "not known, telemetry is stale or lagging"
+    rows = by_urgency(version.triggers)
     return _verdict_words(status, rows) if rows else "not known yet"
 
 
@@ -158,7 +175,10 @@ def can_do(status: ModelStatus) -> list[str]:
     ]
     known = {_verb(command) for command in commands}
     usual = [command for command in status.can if _verb(command) not in known]
-    alarmed = any(alert.severity is Severity.CRITICAL for alert in status.alerts)
+    alarmed = any(
+        alert.severity is Severity.CRITICAL and alert.kind is not AlertKind.PINNED_BREACH
+        for alert in status.alerts
+    )
     if alarmed or _critical(status, Verdict.SUSPECT, Verdict.BREACH):
         usual = [command for command in usual if _verb(command) not in _MORE_TRAFFIC]
     commands += usual

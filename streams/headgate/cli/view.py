@@ -117,6 +117,7 @@ def _facts(status: ModelStatus, now_ms: int) -> list[tuple[str, str]]:
     facts = [
         ("runs", answers.runs_now(status)),
         ("good so far", answers.good_so_far(status)),
+        *_listed("pinned", answers.pinned_callers(status)),
         *_listed("how sure", answers.how_sure(status)),
         ("next", answers.happens_next(status, now_ms)),
         *_listed("you can", answers.can_do(status)),
@@ -170,7 +171,12 @@ def _summary(status: ModelStatus, now_ms: int, detail: Detail) -> Table:
 
 def _shown_facts(status: ModelStatus, now_ms: int, detail: Detail) -> list[tuple[str, str]]:
     """The facts that there is room for; how many commands are left out is told."""
-    rooms = {"how sure": detail.sure, "you can": detail.commands, "as of": ALL * detail.airy}
+    rooms = {
+        "pinned": detail.commands,
+        "how sure": detail.sure,
+        "you can": detail.commands,
+        "as of": ALL * detail.airy,
+    }
     groups: dict[str, list[str]] = {}
     for name, words in _facts(status, now_ms):
         groups.setdefault(name or next(reversed(groups)), []).append(words)

@@ -64,14 +64,24 @@ def alone(policy: Policy, of: str, recorded: Recorded) -> Policy:
     return policy.model_copy(update={"triggers": triggers})
 
 
-@lru_cache(maxsize=4096)
 def in_production(policy: Policy, of: str, recorded: Recorded) -> Policy:
-    """The policy for the version in production: choices cannot be compared with anybody's, and
-    safety violations of several requests act, not of one.
+    """The policy for the version in production, against what is recorded of `of`."""
+    return _for_ever(policy, of, recorded, "the production version")
+
+
+def for_pinned(policy: Policy, version: str, recorded: Recorded) -> Policy:
+    """The policy for a deprecated version, against what is recorded of itself."""
+    return _for_ever(policy, version, recorded, "the deprecated version")
+
+
+@lru_cache(maxsize=4096)
+def _for_ever(policy: Policy, of: str, recorded: Recorded, subject: str) -> Policy:
+    """The policy for a watch without an end: choices cannot be compared with anybody's, and safety
+    violations of several requests count, not of one.
     """
     known = dict(recorded)
     triggers = tuple(
-        _held(_lasting(trigger, policy.production), of, known, "the production version")
+        _held(_lasting(trigger, policy.production), of, known, subject)
         for trigger in policy.triggers
         if trigger.proof != "choices"
     )

@@ -110,10 +110,15 @@ def _roll_back(
 
 
 def _is_ended(incident: Incident) -> bool:
-    """A rollback ends what is open about the rollout; who signs commands, or that a version must be
-    started, is another matter.
+    """A rollback ends what is open about the rollout; who signs commands, that a version must be
+    started, or what pinned callers meet is another matter.
     """
-    lasts = {AlertKind.COMMANDS_REFUSED, AlertKind.COLD_ROLLBACK, AlertKind.STANDBY_NOT_READY}
+    lasts = {
+        AlertKind.COMMANDS_REFUSED,
+        AlertKind.COLD_ROLLBACK,
+        AlertKind.STANDBY_NOT_READY,
+        AlertKind.PINNED_BREACH,
+    }
     return not incident.acted and incident.kind not in lasts
 
 

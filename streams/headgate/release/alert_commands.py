@@ -24,6 +24,8 @@ def commands_of(state: ModelState, incident: Incident) -> tuple[str, ...]:
         commands += _decisions(state.rollout, model, back)
     if state.rollout is not None and incident.kind is AlertKind.OUTAGE_HOLD:
         commands.append(f"headgate rollout end-hold {model} --reason '...'")
+    if incident.kind is AlertKind.PINNED_BREACH:
+        commands.append(f"headgate lifecycle plan {model}")
     if incident.kind is AlertKind.BREACH and _can_go_back(state):
         commands.append(f"{_take_back(state)} --reason 'alert {incident.alert_id}'")
         puts_off = incident.deadline_ms is not None and incident.deadline_ms > incident.opened_ms

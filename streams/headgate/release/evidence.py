@@ -139,9 +139,14 @@ def split_of(state: ModelState, watched: Watched, now_ms: int) -> Split:
 
 
 def new_phase(state: ModelState, now_ms: int) -> ModelState:
-    """Under another policy: what was proven against other limits proves nothing now. The watch over
-    production begins anew by itself.
+    """Under another policy: what was proven against other limits proves nothing now. Watches that
+    have no end begin anew by themselves.
     """
+    if state.pinned:
+        bare = {
+            name: replace(row, evidence=None, memories={}) for name, row in state.pinned.items()
+        }
+        state = replace(state, pinned=bare)
     if state.rollout is None:
         return replace(state, watched={}) if state.watched else state
     return each(state, lambda watched: _new_phase(state, watched, now_ms))

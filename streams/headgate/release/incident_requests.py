@@ -66,7 +66,7 @@ def end_hold(turn: Turn, state: ModelState, request: EndHold) -> tuple[ModelStat
 def set_mode(turn: Turn, state: ModelState, request: SetMode) -> tuple[ModelState, str]:
     """Back in enforce mode, breaches that were only observed open anew, with new deadlines."""
     if request.mode is Mode.ENFORCE and state.mode is Mode.OBSERVE:
-        observed = [kept for kept in state.incidents.values() if kept.kind is AlertKind.BREACH]
+        observed = [kept for kept in state.incidents.values() if kept.kind in incidents.BREACHES]
         state = incidents.resolve_all(turn, state, observed, "Headgate enforces again.")
     does = "judges and acts" if request.mode is Mode.ENFORCE else "judges and does not act"
     return replace(state, mode=request.mode), f"Headgate {does} on {state.model}."

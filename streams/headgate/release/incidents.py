@@ -23,6 +23,8 @@ from headgate.release.turn import RUNBOOK, Turn
 from headgate.vocabulary import AlertKind, AlertState, Mode, Severity
 from headgate.wire.alerts import Alert
 
+BREACHES = frozenset({AlertKind.BREACH, AlertKind.PINNED_BREACH})
+
 
 def find(state: ModelState, kind: AlertKind, trigger: str, version: str = "") -> Incident | None:
     """The open incident of that kind, about that version, that has not led to an action yet."""
@@ -175,7 +177,7 @@ def defer(
 
 def alert_of(state: ModelState, incident: Incident, alert_state: AlertState, at_ms: int) -> Alert:
     """The incident as on-call reads it."""
-    observing = state.mode is Mode.OBSERVE and incident.kind is AlertKind.BREACH
+    observing = state.mode is Mode.OBSERVE and incident.kind in BREACHES
     return Alert(
         alert_id=incident.alert_id,
         kind=incident.kind,

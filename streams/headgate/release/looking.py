@@ -3,83 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from headgate.judge.looks import Arm, Look
-from headgate.judge.policy import Policy, Trigger
-from headgate.judge.proofs import Remembered, assess
-from headgate.judge.routing import Answered
-from headgate.judge.verdicts import Assessment, Memory
-from headgate.measure.cells import Cell
-from headgate.measure.reading import read_window
+from headgate.judge.policy import Trigger
+from headgate.judge.verdicts import Assessment
 from headgate.measure.windows import without_fresh
-from headgate.release import incidents, misroutes, production, shares
+from headgate.release import incidents, misroutes, pinned, production, shares
 from headgate.release.acting import act
 from headgate.release.courses import following as courses
 from headgate.release.courses.comparing import count_fresh
 from headgate.release.evidence import begin, settle_unheard, take_fresh
 from headgate.release.freshness import Blindness
+from headgate.release.judging import Judged, judge_by, look_of
 from headgate.release.rollouts import policy_of
 from headgate.release.routing import answered_now, follow
 from headgate.release.standards import standard_of
 from headgate.release.state import Incident, ModelState, Watched
 from headgate.release.turn import Turn
-from headgate.release.watched import keep, weight_beside
+from headgate.release.watched import keep
 from headgate.vocabulary import AlertKind, Verdict
-
-
-class Judged(Struct, frozen=True):
-    """The verdicts on one version by trigger, and what thresholds remember for the next look."""
-
-    policy: Policy
-    assessments: Mapping[str, Assessment]
-    memories: dict[str, Memory]
-
-
-def look_of(
-    state: ModelState,
-    watched: Watched,
-    policy: Policy,
-    now_ms: int,
-    blind: Blindness,
-    *,
-    answered: Answered | None = None,
-    brief: bool = False,
-) -> Look:
-    """What the proofs may see of a version now."""
-    stable_is_live = weight_beside(state, watched) > 0
-    return Look(
-        now_ms=now_ms,
-        candidate=_arm(state, watched, watched.version, now_ms),
-        stable=_arm(state, watched, watched.beside, now_ms) if stable_is_live else None,
-        faults=policy.caller_faults.rules(),
-        blind=blind.sentence,
-        blind_because_lagging=blind.lagging,
-        answered=answered,
-        brief=brief,
-    )
-
-
-def _arm(state: ModelState, watched: Watched, version: str, now_ms: int) -> Arm:
-    def read(window_ms: int, since_revision: int, *, distributions: bool = True) -> Cell:
-        return read_window(
-            state.tables,
-            version,
-            now_ms=now_ms,
-            window_ms=window_ms,
-            from_ms=watched.since_ms,
-            since_revision=since_revision,
-            distributions=distributions,
-        )
-
-    return Arm(
-        version=version,
-        window=partial(read, since_revision=watched.first_revision),
-        same_split=partial(read, since_revision=state.split_since_revision),
-    )
 
 
 def judge(
@@ -92,8 +35,7 @@ def judge(
         if policy is not None:
             answered = answered_now(state, watched, now_ms) if state.rollout else None
             seen = look_of(state, watched, policy, now_ms, blind, answered=answered, brief=brief)
-            known = Remembered(watched.memories, watched.evidence)
-            judged[version] = Judged(policy, *assess(policy, seen, known))
+            judged[version] = judge_by(policy, watched, seen)
     return judged
 
 
@@ -102,6 +44,7 @@ def look(turn: Turn, state: ModelState, blind: Blindness) -> ModelState:
     policy = policy_of(state)
     if policy is None:
         return _without_fresh(state)
+    state = pinned.follow(turn, state, policy, blind)
     state = production.follow(turn, state, policy)
     if not state.watched or production.is_idle(state):
         return courses.follow(turn, _without_fresh(state), policy, {})

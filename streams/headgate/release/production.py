@@ -6,22 +6,21 @@ traffic of another hour. A rollout ends the watch; after it a new one begins.
 
 from __future__ import annotations
 
+from functools import partial
+
 from msgspec.structs import replace
 
 from headgate.judge.policy import Policy
-from headgate.judge.sequential.budget import MIN_PLANNED
 from headgate.measure.reading import covered_ms
 from headgate.measure.windows import MINUTE_MS
 from headgate.release import incidents, measuring
-from headgate.release.evidence import begin, forget_evidence, requests_per_s
+from headgate.release.evidence import begin, requests_per_s
+from headgate.release.forever import HOUR_MS, cleared, is_due, month_of, raised
 from headgate.release.standards import recorded_of, standard_of
 from headgate.release.state import ModelState, Watched
 from headgate.release.turn import Turn
 from headgate.release.watched import keep
 from headgate.vocabulary import AlertKind
-
-HOUR_MS = 3_600_000
-MONTH_S = 30 * 86_400
 
 
 def follow(turn: Turn, state: ModelState, policy: Policy) -> ModelState:
@@ -37,7 +36,8 @@ def follow(turn: Turn, state: ModelState, policy: Policy) -> ModelState:
     if not state.tables.fresh or not state.production:
         return state
     if watched is not None:
-        return keep(state, _raised(state, watched, turn.now_ms))
+        month = partial(_month, state, watched, turn.now_ms)
+        return keep(state, raised(watched, month, turn.now_ms))
     heard_ms = covered_ms(state.tables, state.production, now_ms=turn.now_ms, window_ms=HOUR_MS)
     return _begun(state, turn.now_ms) if heard_ms >= MINUTE_MS else state
 
@@ -47,9 +47,7 @@ def _begun(state: ModelState, now_ms: int) -> ModelState:
     standard = standard_of(state, watched)
     if standard is None:
         return state
-    watched = begin(
-        state, watched, standard, now_ms, forever=requests_in_30_days(state, watched, now_ms)
-    )
+    watched = begin(state, watched, standard, now_ms, forever=_month(state, watched, now_ms))
     return replace(state, watched={watched.version: watched})
 
 
@@ -68,24 +66,9 @@ def _reference(state: ModelState, now_ms: int) -> Watched:
     )
 
 
-def requests_in_30_days(state: ModelState, watched: Watched, now_ms: int) -> int:
-    """The measure of the budget: 30 days at the model's rate of the last hour, at least 10,000."""
-    rate = requests_per_s(state, watched, now_ms, window_ms=HOUR_MS)
-    return max(int(rate * MONTH_S), MIN_PLANNED)
-
-
-def _raised(state: ModelState, watched: Watched, now_ms: int) -> Watched:
-    """Raise the measure with every hour that is busier than all before.
-
-    It depends on how much came and not on what it says, and never falls: the alarms of a month are
-    at most alpha at the busiest hour's rate, and fewer at all others. What a first minute that was
-    too quiet costs is small, since an hour's part of the budget is 1/720.
-    """
-    evidence = watched.evidence
-    if evidence is None or now_ms // HOUR_MS == evidence.observed_ms // HOUR_MS:
-        return watched
-    planned = max(evidence.planned, requests_in_30_days(state, watched, now_ms))
-    return replace(watched, evidence=replace(evidence, planned=planned))
+def _month(state: ModelState, watched: Watched, now_ms: int) -> int:
+    """The requests of 30 days at the model's rate of the last hour."""
+    return month_of(requests_per_s(state, watched, now_ms, window_ms=HOUR_MS))
 
 
 def after_alarms(turn: Turn, before: ModelState, state: ModelState, policy: Policy) -> ModelState:
@@ -96,21 +79,14 @@ def after_alarms(turn: Turn, before: ModelState, state: ModelState, policy: Poli
         if incident.kind is AlertKind.BREACH and name not in state.incidents
     )
     watched = state.watched.get(state.production)
-    proven = over.intersection(row.name for row in policy.triggers if row.proof == "sequential")
-    if watched is None or not proven:
-        return state
-    return keep(state, forget_evidence(watched, policy, proven, turn.now_ms))
+    return keep(state, cleared(watched, policy, over, turn.now_ms)) if watched else state
 
 
 def is_idle(state: ModelState) -> bool:
     """Whether a look at production could tell nothing new: nothing came, nothing is due."""
     if state.rollout is not None or state.tables.fresh or state.incidents:
         return False
-    return not any(
-        memory.crossed_since_ms is not None
-        for watched in state.watched.values()
-        for memory in watched.memories.values()
-    )
+    return not any(is_due(watched) for watched in state.watched.values())
 
 
 def ended(turn: Turn, state: ModelState, why: str) -> ModelState:
@@ -123,6 +99,7 @@ def ended(turn: Turn, state: ModelState, why: str) -> ModelState:
     over = [
         incident
         for incident in state.incidents.values()
-        if incident.version and (incident.would_have or not incident.acted)
+        if incident.version and incident.kind is not AlertKind.PINNED_BREACH
+        if incident.would_have or not incident.acted
     ]
     return incidents.resolve_all(turn, state, over, why)

@@ -146,7 +146,7 @@ def _same_triggers(state: ModelState, policy: Policy) -> set[str]:
 
 def _is_gone(incident: Incident, same: set[str]) -> bool:
     """An incident has its trigger's deadline and action: under another one it opens anew."""
-    of_a_trigger = incident.kind in {AlertKind.BREACH, AlertKind.OUTAGE_HOLD}
+    of_a_trigger = incident.kind in {*incidents.BREACHES, AlertKind.OUTAGE_HOLD}
     return of_a_trigger and not incident.acted and incident.trigger not in same
 
 

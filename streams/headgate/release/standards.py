@@ -1,13 +1,13 @@
 """Standards: which limits a version under judgement is held to now.
 
 Beside a live arm they are the policy's own. Without one, what is recorded of that version takes its
-place: after a cutover within a rollout, and always in production.
+place: after a cutover within a rollout, and always in production and of deprecated versions.
 """
 
 from __future__ import annotations
 
 from headgate.judge.policy import Policy, policy_in_force
-from headgate.judge.recorded import Recorded, alone, in_production
+from headgate.judge.recorded import Recorded, alone, for_pinned, in_production
 from headgate.release.measuring import MEASURED_AS
 from headgate.release.state import ModelState, Watched
 from headgate.release.watched import weight_beside
@@ -23,6 +23,14 @@ def standard_of(state: ModelState, watched: Watched) -> Policy | None:
     if weight_beside(state, watched):
         return policy
     return alone(policy, watched.beside, watched.recorded)
+
+
+def standard_of_pinned(state: ModelState, watched: Watched) -> Policy | None:
+    """The policy as it applies to a deprecated version, whatever else runs."""
+    if state.policy is None:
+        return None
+    policy = policy_in_force(state.policy.digest, state.policy.content)
+    return for_pinned(policy, watched.version, watched.recorded)
 
 
 def standard_of_candidate(state: ModelState) -> Policy | None:

@@ -155,9 +155,9 @@ class Waiting(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One model: split, rollout, tables, what is judged, incidents and routers.
 
-    `watched` has the versions under judgement, in the order of the split. `choices` counts what
-    routers chose, by version, since the rollout began; `misrouted_ms` is when an outcome last told
-    of a misroute.
+    `watched` has the versions under judgement, in the order of the split, and `pinned` those
+    deprecated that answer callers who pinned them. `choices` counts what routers chose, by version,
+    since the rollout began; `misrouted_ms` is when an outcome last told of a misroute.
     `changed_offset` is the ledger offset of the last entry that
     changed anything here; `split_since_revision` the first revision with the weights in force.
     `standby` is what a blue-green rollout replaced, and `rolled_back_by` the decision by which a
@@ -181,6 +181,7 @@ class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     rollout: Rollout | None = None
     tables: Tables = Tables()
     watched: dict[str, Watched] = {}
+    pinned: dict[str, Watched] = {}
     choices: dict[str, int] = {}
     misrouted_ms: int = 0
     incidents: dict[str, Incident] = {}

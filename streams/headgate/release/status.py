@@ -12,15 +12,17 @@ from headgate.measure.reading import covered_ms, read_window
 from headgate.registry.timeline import plan
 from headgate.release.freshness import blindness
 from headgate.release.incidents import alert_of, find
+from headgate.release.judging import Judged
 from headgate.release.lifecycles import life_of
-from headgate.release.looking import Judged, judge
+from headgate.release.looking import judge
 from headgate.release.offers import idle_commands
 from headgate.release.outlook import rollout_status
+from headgate.release.pinned import judge as judge_pinned
 from headgate.release.reasons import because
 from headgate.release.recovery import live_routers
 from headgate.release.rollouts import policy_of
 from headgate.release.splits import weight_of
-from headgate.release.state import ModelState, PartitionState
+from headgate.release.state import ModelState, PartitionState, Watched
 from headgate.release.versions import aliases
 from headgate.vocabulary import AlertKind, AlertState, Status
 from headgate.wire.status import (
@@ -70,7 +72,7 @@ def model_status(state: PartitionState, model: ModelState) -> ModelStatus:
         weights=command.weights if command else (),
         rollout=rollout,
         can=rollout.can if rollout else idle_commands(model, policy_of(model), state.time_ms),
-        watch=_watch(model),
+        watch=_watch(model.watched.get(model.production)) if model.rollout is None else None,
         versions=_versions(state, model),
         triggers=_triggers(model, judged),
         alerts=tuple(
@@ -113,10 +115,10 @@ def window_row(
 def _versions(state: PartitionState, model: ModelState) -> tuple[VersionStatus, ...]:
     policy = policy_of(model)
     faults = policy.caller_faults.rules() if policy else CallerFaults()
-    roles = aliases(model)
+    roles, pinned = aliases(model), judge_pinned(model, state.time_ms, blindness(state))
     names = sorted(
         {*model.versions, *model.tables.totals},
-        key=lambda name: (name not in roles, _distance(model, name), name),
+        key=lambda name: (name not in roles, name not in pinned, _distance(model, name), name),
     )
     return tuple(
         VersionStatus(
@@ -125,6 +127,8 @@ def _versions(state: PartitionState, model: ModelState) -> tuple[VersionStatus, 
             lifecycle=str(model.versions[name].status) if name in model.versions else "unknown",
             weight=weight_of(model, name),
             windows=_windows(state, model, name, faults),
+            watch=_watch(model.pinned.get(name)),
+            triggers=_triggers(model, {name: pinned[name]}) if name in pinned else (),
         )
         for name in names[:MAX_VERSIONS_SHOWN]
     )
@@ -179,8 +183,7 @@ def _trigger(model: ModelState, version: str, trigger: Trigger, seen: Judged) ->
     )
 
 
-def _watch(model: ModelState) -> WatchStatus | None:
-    watched = model.watched.get(model.production) if model.rollout is None else None
+def _watch(watched: Watched | None) -> WatchStatus | None:
     if watched is None or watched.evidence is None:
         return None
     return WatchStatus(

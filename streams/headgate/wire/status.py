@@ -39,11 +39,17 @@ class WindowRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class VersionStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One version. While it is deprecated and answers callers who pinned it, `watch` and `triggers`
+    tell what is judged of it.
+    """
+
     version: Name
     role: str
     lifecycle: str
     weight: Count = 0
     windows: tuple[WindowRow, ...] = ()
+    watch: WatchStatus | None = None
+    triggers: tuple[TriggerStatus, ...] = ()
 
 
 class TriggerStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -119,10 +125,11 @@ class RolloutStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class WatchStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The watch over production, `against` what is recorded of a version ("" where nothing is).
+    """The watch over production, or over a deprecated version, `against` what is recorded of a
+    version ("" where nothing is).
 
-    `requests` were judged since it began; its chance of a false rollback is that of 30 days with
-    `month_requests`.
+    `requests` were judged since it began; its chance of a false rollback (or alert) is that of 30
+    days with `month_requests`.
     """
 
     version: str
