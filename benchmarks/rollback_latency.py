@@ -34,7 +34,7 @@ from headgate.sdk import Outcome, Publisher, Router
 from headgate.vocabulary import Action, Topic
 from headgate.wire.codec import encode
 from headgate.wire.control import Command
-from headgate.wire.requests import Adopt, StartRollout
+from headgate.wire.rollout_requests import Adopt, StartRollout
 
 MODEL = "bench"
 RATE_PER_S = 500

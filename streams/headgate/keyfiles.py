@@ -10,7 +10,7 @@ import msgspec
 
 from headgate.judge.durations import parse_duration_ms
 from headgate.problems import HIDDEN, ConfigError, Problem, read_yaml
-from headgate.wire.requests import KeyApprovals, OperatorKey
+from headgate.wire.key_requests import KeyApprovals, OperatorKey
 from headgate.wire.signatures import KeyTextError, Purpose, Signer, new_secret_key
 
 OTHERS = 0o077

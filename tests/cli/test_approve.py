@@ -11,7 +11,9 @@ from headgate.local.demo import touch_topics
 from headgate.vocabulary import Topic
 from headgate.wire.audit import AuditRecord
 from headgate.wire.codec import encode
-from headgate.wire.requests import AnyRequest, Approve, Promote, digest_of_request
+from headgate.wire.key_requests import Approve
+from headgate.wire.requests import AnyRequest, digest_of_request
+from headgate.wire.rollout_requests import Promote
 from support.commands import Run
 from support.responder import Responder, answer, publish
 from support.statuses import MODEL

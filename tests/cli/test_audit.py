@@ -8,7 +8,7 @@ from headgate.cli.failures import ExitCode
 from headgate.config import Settings
 from headgate.local.demo import touch_topics
 from headgate.vocabulary import Topic
-from headgate.wire.requests import Promote, SetWeight
+from headgate.wire.rollout_requests import Promote, SetWeight
 from support.commands import Run
 from support.ledger import MODEL, LedgerBench
 from support.responder import publish

@@ -13,7 +13,8 @@ from headgate.config import Settings
 from headgate.vocabulary import Status, Topic
 from headgate.wire.codec import encode
 from headgate.wire.registry import VersionSpec
-from headgate.wire.requests import RegisterVersion, Rollback
+from headgate.wire.registry_requests import RegisterVersion
+from headgate.wire.rollout_requests import Rollback
 from support.commands import Run
 from support.courses import GOOD, adopted, quick_policy, start_ab, start_blue_green, start_canary
 from support.ledger import MODEL, LedgerBench

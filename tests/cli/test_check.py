@@ -15,7 +15,8 @@ from headgate.contract import contract_file
 from headgate.judge.courses import BlueGreenSettings
 from headgate.problems import ConfigError
 from headgate.wire.audit import AuditRecord
-from headgate.wire.requests import AnyRequest, ReportCheck
+from headgate.wire.requests import AnyRequest
+from headgate.wire.rollout_requests import ReportCheck
 from support.commands import Run
 from support.endpoint import Endpoint, Say
 from support.responder import Responder, answer

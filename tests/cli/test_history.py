@@ -10,7 +10,7 @@ from headgate.cli.rollout_history import RolloutHistory, histories
 from headgate.config import Settings
 from headgate.vocabulary import Topic
 from headgate.wire.codec import encode
-from headgate.wire.requests import Advance, Pause, ReportCheck, Rollback, Skip, StopTest
+from headgate.wire.rollout_requests import Advance, Pause, ReportCheck, Rollback, Skip, StopTest
 from support.commands import Run
 from support.courses import BAD, GOOD, adopted, start_ab, start_blue_green, start_canary
 from support.ledger import MODEL, LedgerBench

@@ -18,7 +18,8 @@ from headgate.problems import ConfigError
 from headgate.vocabulary import Role, Topic
 from headgate.wire.audit import AuditRecord
 from headgate.wire.codec import encode
-from headgate.wire.requests import AnyRequest, ApplyKeys, KeyApprovals
+from headgate.wire.key_requests import ApplyKeys, KeyApprovals
+from headgate.wire.requests import AnyRequest
 from headgate.wire.signatures import KEY_ID_HEADER, REQUEST, SIGNATURE_HEADER, is_signed_by
 from support.commands import Run
 from support.people import ANN, BOB, Person, set_keys, signed_bench

@@ -25,7 +25,8 @@ from headgate.wire.registry import (
     VersionEntry,
     VersionSpec,
 )
-from headgate.wire.requests import AnyRequest, RegisterVersion
+from headgate.wire.registry_requests import RegisterVersion
+from headgate.wire.requests import AnyRequest
 from support.commands import Run
 from support.responder import Responder, answer, publish
 

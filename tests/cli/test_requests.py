@@ -14,7 +14,8 @@ from headgate.problems import read_yaml
 from headgate.vocabulary import Mode, Topic
 from headgate.wire.audit import AuditRecord
 from headgate.wire.codec import encode
-from headgate.wire.requests import Adopt, AnyRequest, Defer, SetMode, SetWeight, StartRollout
+from headgate.wire.requests import AnyRequest
+from headgate.wire.rollout_requests import Adopt, Defer, SetMode, SetWeight, StartRollout
 from support.commands import Run
 from support.responder import Responder, answer, publish
 from support.statuses import MODEL, canary, router

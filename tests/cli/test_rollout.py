@@ -13,13 +13,13 @@ from headgate.vocabulary import Action, RolloutKind, Topic
 from headgate.wire.audit import AuditRecord
 from headgate.wire.codec import encode
 from headgate.wire.control import Command, Weight
-from headgate.wire.requests import (
+from headgate.wire.request import Request
+from headgate.wire.requests import AnyRequest
+from headgate.wire.rollout_requests import (
     Advance,
-    AnyRequest,
     EndHold,
     Pause,
     Promote,
-    Request,
     Resume,
     Rollback,
     SetWeight,

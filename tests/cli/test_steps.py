@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headgate.cli.steps import StepsError, parse_steps, step_words
-from headgate.wire.requests import Step
+from headgate.wire.rollout_requests import Step
 
 WEEK_MS = 604_800_000
 

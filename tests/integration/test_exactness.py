@@ -14,7 +14,7 @@ from headgate.local.kafka import RealKafka
 from headgate.replay.run import replay
 from headgate.sdk import Outcome, Publisher, Router
 from headgate.vocabulary import Topic
-from headgate.wire.requests import Adopt, StartRollout
+from headgate.wire.rollout_requests import Adopt, StartRollout
 from support.installation import Installation, wait_until
 from support.ledger import policy_content
 from support.single_pass import assert_same, count

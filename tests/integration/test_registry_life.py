@@ -19,7 +19,7 @@ from headgate.keyfiles import load_key
 from headgate.local.kafka import RealKafka
 from headgate.vocabulary import Mode, Topic
 from headgate.wire.codec import encode
-from headgate.wire.requests import SetMode
+from headgate.wire.rollout_requests import SetMode
 from headgate.wire.signatures import REQUEST
 from support.console import Console, Done
 from support.installation import Installation, wait_until

@@ -9,17 +9,17 @@ import pytest
 from headgate.judge.policy import PolicyError, parse_policy
 from headgate.vocabulary import AlertKind, Mode, Role
 from headgate.wire.audit import AuditRecord
+from headgate.wire.key_requests import Approve
 from headgate.wire.registry import CompatibilityRule
-from headgate.wire.requests import (
+from headgate.wire.registry_requests import SetCompatibility
+from headgate.wire.requests import digest_of_request
+from headgate.wire.rollout_requests import (
     ApplyPolicy,
-    Approve,
     Promote,
     Rollback,
-    SetCompatibility,
     SetMode,
     SetWeight,
     StartRollout,
-    digest_of_request,
 )
 from support.ledger import MODEL, LedgerBench, policy_content
 from support.people import ANN, BOB, VIC, Person, set_keys, signed_bench

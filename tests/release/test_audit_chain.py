@@ -15,14 +15,8 @@ from headgate.wire.chains import ChainReport, hash_of, verify_chains
 from headgate.wire.codec import encode
 from headgate.wire.messages import AUDIT
 from headgate.wire.registry import LifecycleSettings, PromptTemplate
-from headgate.wire.requests import (
-    Promote,
-    RegisterTemplate,
-    Rollback,
-    SetLifecycle,
-    SetMode,
-    SetWeight,
-)
+from headgate.wire.registry_requests import RegisterTemplate, SetLifecycle
+from headgate.wire.rollout_requests import Promote, Rollback, SetMode, SetWeight
 from support.ledger import MODEL, LedgerBench
 
 

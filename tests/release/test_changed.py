@@ -9,15 +9,17 @@ import pytest
 from headgate.vocabulary import ANY_MODEL, Mode
 from headgate.wire.audit import AuditRecord
 from headgate.wire.registry import CompatibilityRule, PromptTemplate, VersionSpec
-from headgate.wire.requests import (
-    ApplyPolicy,
-    Defer,
+from headgate.wire.registry_requests import (
     Postpone,
-    Promote,
     RegisterTemplate,
     RegisterVersion,
     Retain,
     SetCompatibility,
+)
+from headgate.wire.rollout_requests import (
+    ApplyPolicy,
+    Defer,
+    Promote,
     SetMode,
     SetWeight,
     StartRollout,

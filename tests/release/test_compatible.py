@@ -17,12 +17,12 @@ from headgate.release.compatible import NoTargetError, choose_target
 from headgate.release.state import ModelState
 from headgate.vocabulary import Action, AlertKind, AlertState, Mode, Status
 from headgate.wire.registry import CompatibilityRule, PromptTemplate, VersionNeeds, VersionSpec
-from headgate.wire.requests import (
+from headgate.wire.registry_requests import SetCompatibility
+from headgate.wire.rollout_requests import (
     Adopt,
     ApplyPolicy,
     Promote,
     Rollback,
-    SetCompatibility,
     SetMode,
     SetWeight,
     StartRollout,

@@ -14,7 +14,7 @@ from headgate.release.checkpoints import freeze
 from headgate.release.fold import step
 from headgate.release.state import PartitionState
 from headgate.vocabulary import Action, AlertKind, AlertState
-from headgate.wire.requests import EndHold, SetWeight
+from headgate.wire.rollout_requests import EndHold, SetWeight
 from support.checkpoints import taken_over
 from support.ledger import MODEL, LedgerBench, Traffic, policy_content
 

@@ -9,7 +9,7 @@ from headgate.release.turn import StatusDue
 from headgate.vocabulary import AlertKind, AlertState, Mode
 from headgate.wire.acks import Ack
 from headgate.wire.ledger import AdmittedAck, AdmittedRequest, Snapshot, Tick
-from headgate.wire.requests import Adopt, SetMode, SetWeight
+from headgate.wire.rollout_requests import Adopt, SetMode, SetWeight
 from support.ledger import MODEL, START_MS, LedgerBench, Traffic, sentences
 
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from headgate.release.incidents import alert_of
 from headgate.vocabulary import Action, AlertKind, AlertState, Mode, Severity
-from headgate.wire.requests import Defer, Promote, Rollback, SetMode, SetWeight
+from headgate.wire.rollout_requests import Defer, Promote, Rollback, SetMode, SetWeight
 from support.ledger import LedgerBench, Traffic, policy_content, sentences
 
 GOOD = Traffic(rating=4.4, hallucination_rate=0.0, tokens=600, cost_usd=0.002)

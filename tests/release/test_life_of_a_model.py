@@ -19,7 +19,8 @@ from headgate.wire.registry import (
     VersionEntry,
     VersionSpec,
 )
-from headgate.wire.requests import Promote, RegisterTemplate, RegisterVersion, StartRollout
+from headgate.wire.registry_requests import RegisterTemplate, RegisterVersion
+from headgate.wire.rollout_requests import Promote, StartRollout
 from support.ledger import LedgerBench, Traffic
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000

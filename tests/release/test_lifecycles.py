@@ -14,17 +14,8 @@ from headgate.wire.alerts import Alert
 from headgate.wire.audit import AuditRecord
 from headgate.wire.cleanup import AgeAndCountLimit, CleanupPolicy
 from headgate.wire.registry import Artifact, LifecycleSettings, VersionEntry, VersionSpec
-from headgate.wire.requests import (
-    Postpone,
-    Promote,
-    Redeploy,
-    Retain,
-    Rollback,
-    SetCleanup,
-    SetLifecycle,
-    SetMode,
-    StartRollout,
-)
+from headgate.wire.registry_requests import Postpone, Redeploy, Retain, SetCleanup, SetLifecycle
+from headgate.wire.rollout_requests import Promote, Rollback, SetMode, StartRollout
 from support.ledger import MODEL, LedgerBench
 
 HOUR, DAY, DAY_MS = 3600.0, 86_400.0, 86_400_000

@@ -20,7 +20,7 @@ from headgate.release.state import Watched
 from headgate.release.status import model_status
 from headgate.vocabulary import Action, AlertKind, AlertState, Mode, Status, Verdict
 from headgate.wire.alerts import Alert
-from headgate.wire.requests import (
+from headgate.wire.rollout_requests import (
     ApplyPolicy,
     Promote,
     Rollback,

@@ -15,10 +15,10 @@ from headgate.release.state import Watched
 from headgate.release.status import model_status
 from headgate.vocabulary import Action, AlertKind, AlertState, Mode, Verdict
 from headgate.wire.registry import Performance, VersionSpec
-from headgate.wire.requests import (
+from headgate.wire.registry_requests import RegisterVersion
+from headgate.wire.rollout_requests import (
     ApplyPolicy,
     Promote,
-    RegisterVersion,
     Rollback,
     SetMode,
     SetWeight,

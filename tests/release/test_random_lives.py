@@ -19,18 +19,15 @@ from headgate.wire.audit import AuditRecord
 from headgate.wire.chains import verify_chains
 from headgate.wire.control import Command
 from headgate.wire.registry import Artifact, PromptTemplate, VersionEntry, VersionNeeds, VersionSpec
-from headgate.wire.requests import (
+from headgate.wire.registry_requests import (
     Postpone,
-    Promote,
     Redeploy,
     RegisterTemplate,
     RegisterVersion,
     Retain,
-    Rollback,
     SetCompatibility,
-    SetWeight,
-    StartRollout,
 )
+from headgate.wire.rollout_requests import Promote, Rollback, SetWeight, StartRollout
 from support.ledger import LedgerBench, same_but_audit
 from support.people import ANN, BOB, EVE, VIC, Person, set_keys, signed_bench
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from headgate.release.fold import Unreadable
 from headgate.vocabulary import Action, Mode
-from headgate.wire.requests import (
+from headgate.wire.rollout_requests import (
     Adopt,
     ApplyPolicy,
     Defer,

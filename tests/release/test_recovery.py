@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headgate.vocabulary import Action, AlertKind, AlertState
-from headgate.wire.requests import Rollback
+from headgate.wire.rollout_requests import Rollback
 from support.ledger import LedgerBench, Traffic
 
 

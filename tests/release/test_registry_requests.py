@@ -21,14 +21,8 @@ from headgate.wire.registry import (
     VersionNeeds,
     VersionSpec,
 )
-from headgate.wire.requests import (
-    ApplyPolicy,
-    Promote,
-    RegisterTemplate,
-    RegisterVersion,
-    SetCompatibility,
-    StartRollout,
-)
+from headgate.wire.registry_requests import RegisterTemplate, RegisterVersion, SetCompatibility
+from headgate.wire.rollout_requests import ApplyPolicy, Promote, StartRollout
 from support.ledger import MODEL, LedgerBench, Traffic, policy_content, same_but_audit, sentences
 
 

@@ -18,7 +18,7 @@ from headgate.judge.routing import (
 )
 from headgate.vocabulary import Action, AlertKind, AlertState
 from headgate.wire.acks import Choices
-from headgate.wire.requests import ApplyPolicy
+from headgate.wire.rollout_requests import ApplyPolicy
 from support.ledger import LedgerBench, Traffic, policy_content
 
 GOOD = Traffic(requests=20)

@@ -12,7 +12,9 @@ from headgate.release.second_person import GRACE_MS, MAX_WAITING
 from headgate.release.state import PartitionState
 from headgate.vocabulary import ANY_MODEL, Mode, Role
 from headgate.wire.audit import AuditRecord
-from headgate.wire.requests import ApplyKeys, Approve, KeyApprovals, SetMode, digest_of_request
+from headgate.wire.key_requests import ApplyKeys, Approve, KeyApprovals
+from headgate.wire.requests import digest_of_request
+from headgate.wire.rollout_requests import SetMode
 from support.ledger import LedgerBench
 from support.people import ANN, BOB, EVE, VIC, Person, signed_bench
 

@@ -7,7 +7,7 @@ import pytest
 
 from headgate.judge.sequential.shares import Shares, is_off, observe_share
 from headgate.vocabulary import AlertKind, AlertState
-from headgate.wire.requests import SetWeight
+from headgate.wire.rollout_requests import SetWeight
 from support.ledger import LedgerBench, Traffic
 
 

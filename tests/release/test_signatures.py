@@ -12,17 +12,12 @@ from headgate.release.state import PartitionState
 from headgate.vocabulary import ANY_MODEL, Mode, Role
 from headgate.wire.audit import AuditRecord
 from headgate.wire.codec import encode
+from headgate.wire.key_requests import ApplyKeys
 from headgate.wire.ledger import AdmittedRequest, MalformedRequest
 from headgate.wire.messages import ENTRY
-from headgate.wire.requests import (
-    AnyRequest,
-    ApplyKeys,
-    ApplyPolicy,
-    Promote,
-    Retain,
-    SetMode,
-    StartRollout,
-)
+from headgate.wire.registry_requests import Retain
+from headgate.wire.requests import AnyRequest
+from headgate.wire.rollout_requests import ApplyPolicy, Promote, SetMode, StartRollout
 from headgate.wire.signatures import KEY_ID_HEADER, SIGNATURE_HEADER
 from support.checkpoints import taken_over
 from support.ledger import MODEL, LedgerBench, policy_content, same_but_audit

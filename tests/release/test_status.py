@@ -10,7 +10,8 @@ from headgate.vocabulary import Verdict
 from headgate.wire.codec import encode
 from headgate.wire.messages import STATUS
 from headgate.wire.registry import VersionSpec
-from headgate.wire.requests import Promote, RegisterVersion, StartRollout
+from headgate.wire.registry_requests import RegisterVersion
+from headgate.wire.rollout_requests import Promote, StartRollout
 from headgate.wire.status import ModelStatus
 from support.ledger import LedgerBench, Traffic, policy_content
 

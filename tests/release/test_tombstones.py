@@ -9,7 +9,8 @@ from headgate.registry.tombstones import content_digest
 from headgate.release.registry_requests import MAX_SPECS
 from headgate.vocabulary import Status
 from headgate.wire.registry import Artifact, Tombstone, VersionEntry, VersionSpec
-from headgate.wire.requests import Promote, RegisterVersion, StartRollout
+from headgate.wire.registry_requests import RegisterVersion
+from headgate.wire.rollout_requests import Promote, StartRollout
 from support.ledger import LedgerBench, Traffic
 
 DAY = 86_400.0

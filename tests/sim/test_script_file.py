@@ -8,7 +8,7 @@ import pytest
 
 from headgate.problems import ConfigError
 from headgate.sim.script_file import find_script, load_script, shipped_scenarios
-from headgate.wire.requests import ReportCheck, StartRollout
+from headgate.wire.rollout_requests import ReportCheck, StartRollout
 
 SOUND = """
 lasts: 1h

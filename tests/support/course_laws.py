@@ -15,7 +15,7 @@ from headgate.wire.alerts import Alert
 from headgate.wire.audit import AuditRecord
 from headgate.wire.control import Command
 from headgate.wire.ledger import AdmittedAck, Progress, Snapshot, Tick
-from headgate.wire.requests import (
+from headgate.wire.rollout_requests import (
     Advance,
     Promote,
     ReportCheck,

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from headgate.vocabulary import Mode, RolloutKind
 from headgate.wire.control import Weight
-from headgate.wire.requests import (
+from headgate.wire.key_requests import Approve
+from headgate.wire.requests import digest_of_request
+from headgate.wire.rollout_requests import (
     Advance,
     ApplyPolicy,
-    Approve,
     Defer,
     EndHold,
     Pause,
@@ -23,7 +24,6 @@ from headgate.wire.requests import (
     Skip,
     StartRollout,
     StopTest,
-    digest_of_request,
 )
 from support.course_calendar import FROZEN, OFFICE, OPEN
 from support.courses import ERRORS, RATING, quick_policy

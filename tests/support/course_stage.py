@@ -12,9 +12,10 @@ from headgate.release.state import PartitionState
 from headgate.vocabulary import Topic
 from headgate.wire.acks import Choices
 from headgate.wire.codec import Codec
+from headgate.wire.key_requests import Approve
 from headgate.wire.ledger import AdmittedRequest, Entry
 from headgate.wire.messages import ALERT, AUDIT, COMMAND
-from headgate.wire.requests import AnyRequest, Approve
+from headgate.wire.requests import AnyRequest
 from support.ledger import MODEL, LedgerBench, Traffic
 
 _CODECS: dict[Topic, Codec[Any]] = {

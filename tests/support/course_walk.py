@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from headgate.release.fold import Unreadable
 from headgate.vocabulary import Mode, RolloutKind
-from headgate.wire.requests import ApplyPolicy, Resume, SetMode
+from headgate.wire.rollout_requests import ApplyPolicy, Resume, SetMode
 from support.checkpoints import taken_over
 from support.course_calendar import OPEN, is_closed
 from support.course_laws import Laws

@@ -32,7 +32,8 @@ from headgate.wire.ledger import (
     Snapshot,
     Tick,
 )
-from headgate.wire.requests import Adopt, AnyRequest, StartRollout
+from headgate.wire.requests import AnyRequest
+from headgate.wire.rollout_requests import Adopt, StartRollout
 
 START_MS = 1_700_000_000_000
 MODEL = "support"

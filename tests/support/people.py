@@ -9,7 +9,8 @@ from typing import Any
 from headgate.vocabulary import ANY_MODEL, Role
 from headgate.wire.audit import AuditRecord
 from headgate.wire.codec import encode
-from headgate.wire.requests import AnyRequest, ApplyKeys, OperatorKey
+from headgate.wire.key_requests import ApplyKeys, OperatorKey
+from headgate.wire.requests import AnyRequest
 from headgate.wire.signatures import REQUEST, Signer
 from support.ledger import MODEL, LedgerBench
 

@@ -17,7 +17,8 @@ from headgate.cli.starting import Arms, Criteria, Overrides, Stable, ab_request
 from headgate.config import Settings
 from headgate.vocabulary import AbVerdict
 from headgate.wire.reports import TestReport
-from headgate.wire.requests import Request, StopTest
+from headgate.wire.request import Request
+from headgate.wire.rollout_requests import StopTest
 
 ab_app = typer.Typer(
     no_args_is_help=True, help="Compare versions on live traffic: fixed shares, sticky by user."

@@ -29,8 +29,9 @@ from headgate.config import Settings
 from headgate.vocabulary import Topic
 from headgate.wire.audit import AuditRecord
 from headgate.wire.codec import BadValueError, encode
+from headgate.wire.key_requests import Approve
 from headgate.wire.messages import AUDIT, REQUEST
-from headgate.wire.requests import Approve, digest_of_request
+from headgate.wire.requests import digest_of_request
 
 RequestId = Annotated[
     str, typer.Argument(metavar="REQUEST_ID", help="As `headgate requests` names it.")

@@ -22,7 +22,8 @@ from headgate.cli.reading import latest_statuses
 from headgate.cli.requests import Answer, ask, request_fields
 from headgate.config import Settings
 from headgate.vocabulary import ANY_MODEL
-from headgate.wire.requests import Request, SetMode
+from headgate.wire.request import Request
+from headgate.wire.rollout_requests import SetMode
 
 RECOVERY_S = 8.0
 

@@ -26,7 +26,8 @@ from headgate.cli.options import (
 from headgate.cli.reading import reach
 from headgate.config import Settings
 from headgate.judge.durations import parse_duration_ms
-from headgate.wire.requests import ReportCheck, Request
+from headgate.wire.request import Request
+from headgate.wire.rollout_requests import ReportCheck
 
 check_app = typer.Typer(no_args_is_help=True, help="Checks that a blue-green rollout asks for.")
 

@@ -15,7 +15,7 @@ from headgate.cli.options import print_json
 from headgate.cli.registry_tables import print_table
 from headgate.cli.requests import Answer, ask, request_fields
 from headgate.config import Settings
-from headgate.wire.requests import ReportCheck
+from headgate.wire.rollout_requests import ReportCheck
 
 if TYPE_CHECKING:
     from headgate.checks.asking import Result

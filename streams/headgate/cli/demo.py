@@ -25,7 +25,9 @@ from headgate.local.demo import OPERATOR, DemoError, DemoStage, DemoTraffic
 from headgate.sim.scenarios import SCENARIOS, find_scenario
 from headgate.vocabulary import ANY_MODEL, Topic
 from headgate.wire.codec import BadValueError
-from headgate.wire.requests import Adopt, ApplyKeys, Request, StartRollout
+from headgate.wire.key_requests import ApplyKeys
+from headgate.wire.request import Request
+from headgate.wire.rollout_requests import Adopt, StartRollout
 
 MODEL = "support-agent"
 STABLE, CANDIDATE = "v1", "v2"

@@ -17,8 +17,9 @@ from headgate.judge.durations import say_duration
 from headgate.keyfiles import load_keys, new_key
 from headgate.vocabulary import ANY_MODEL, Role, Topic
 from headgate.wire.codec import BadValueError
+from headgate.wire.key_requests import ApplyKeys, KeyApprovals
 from headgate.wire.messages import AUDIT
-from headgate.wire.requests import ApplyKeys, KeyApprovals, Request
+from headgate.wire.request import Request
 from headgate.wire.signatures import REQUEST
 
 keys_app = typer.Typer(no_args_is_help=True, help="Who may ask for what: keys and roles.")

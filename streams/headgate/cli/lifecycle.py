@@ -16,14 +16,14 @@ from headgate.cli.timeline import plan_lines
 from headgate.config import Settings
 from headgate.judge.durations import parse_duration_ms
 from headgate.wire.registry import LifecycleSettings
-from headgate.wire.requests import (
+from headgate.wire.registry_requests import (
     MAX_POSTPONE_DAYS,
     Postpone,
     Redeploy,
-    Request,
     Retain,
     SetLifecycle,
 )
+from headgate.wire.request import Request
 
 lifecycle_app = typer.Typer(no_args_is_help=True, help="What becomes of versions, and when.")
 

@@ -12,14 +12,8 @@ from headgate.cli.options import ModelName, examples
 from headgate.cli.planning import policy_app
 from headgate.cli.policies import load_policy, shipped_policy
 from headgate.vocabulary import ANY_MODEL, Mode
-from headgate.wire.requests import (
-    MAX_DEFER_MINUTES,
-    Adopt,
-    ApplyPolicy,
-    Defer,
-    Request,
-    SetMode,
-)
+from headgate.wire.request import Request
+from headgate.wire.rollout_requests import MAX_DEFER_MINUTES, Adopt, ApplyPolicy, Defer, SetMode
 
 
 def register(app: typer.Typer) -> None:

@@ -28,13 +28,13 @@ from headgate.problems import ConfigError, Problem
 from headgate.registry.bumps import judge
 from headgate.registry.lineage import parents_first
 from headgate.wire.cleanup import CleanupPolicy
-from headgate.wire.requests import (
+from headgate.wire.registry_requests import (
     RegisterTemplate,
     RegisterVersion,
-    Request,
     SetCleanup,
     SetCompatibility,
 )
+from headgate.wire.request import Request
 
 EXAMPLES = examples("headgate registry apply registry.yaml --dry-run")
 

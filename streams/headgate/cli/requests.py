@@ -25,7 +25,8 @@ from headgate.wire.audit import AuditRecord
 from headgate.wire.codec import BadValueError, encode
 from headgate.wire.headers import Headers, cloud_event_headers
 from headgate.wire.messages import REQUEST
-from headgate.wire.requests import AnyRequest, Request, digest_of_request
+from headgate.wire.request import Request
+from headgate.wire.requests import AnyRequest, digest_of_request
 from headgate.wire.signatures import REQUEST as SIGNS_REQUESTS
 
 EXPIRES_AFTER_MS = 600_000

@@ -20,12 +20,12 @@ from headgate.cli.starting import (
 )
 from headgate.cli.steps import SHAPE
 from headgate.vocabulary import BASIS_POINTS, RolloutKind
-from headgate.wire.requests import (
+from headgate.wire.request import Request
+from headgate.wire.rollout_requests import (
     Advance,
     EndHold,
     Pause,
     Promote,
-    Request,
     Resume,
     Rollback,
     SetWeight,

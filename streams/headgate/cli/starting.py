@@ -11,7 +11,7 @@ from headgate.cli.arms import ARM, CRITERION, ArmsError, parse_arms, parse_crite
 from headgate.cli.asking import Fields
 from headgate.cli.steps import StepsError, parse_steps
 from headgate.vocabulary import RolloutKind
-from headgate.wire.requests import StartRollout
+from headgate.wire.rollout_requests import StartRollout
 
 Stable = Annotated[
     str | None,

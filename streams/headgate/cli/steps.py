@@ -10,7 +10,7 @@ from headgate.cli.phrases import share
 from headgate.judge.courses import MAX_HOLD_TIMES, step_problem, steps_problem
 from headgate.judge.durations import parse_duration_ms, say_duration
 from headgate.vocabulary import BASIS_POINTS
-from headgate.wire.requests import MAX_STEPS, Step
+from headgate.wire.rollout_requests import MAX_STEPS, Step
 
 SHAPE = "WEIGHT:HOLD[:max=DURATION][:review], such as 5%:1w or 500:1w:review"
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")

@@ -12,7 +12,7 @@ from headgate.judge.ab.plan import ALPHA
 from headgate.judge.durations import DurationMs
 from headgate.judge.permits import Strict
 from headgate.vocabulary import BASIS_POINTS
-from headgate.wire.requests import MAX_HOLD_MS, MAX_STEPS, Step
+from headgate.wire.rollout_requests import MAX_HOLD_MS, MAX_STEPS, Step
 
 WEEK_MS, DAY_MS, HOUR_MS, MINUTE_MS = 604_800_000, 86_400_000, 3_600_000, 60_000
 MAX_HOLD_TIMES = 2  # without a word of the policy, how many holds a step may last

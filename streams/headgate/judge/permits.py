@@ -7,7 +7,8 @@ from typing import Annotated, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from headgate.judge.durations import DurationMs
-from headgate.wire.requests import AnyRequest, ApplyKeys, Approve
+from headgate.wire.key_requests import ApplyKeys, Approve
+from headgate.wire.requests import AnyRequest
 
 MAX_WAIT_MS = 86_400_000
 MAX_WINDOW_MS = 3_600_000

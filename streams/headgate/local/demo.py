@@ -33,7 +33,7 @@ from headgate.sdk import Publisher, Router
 from headgate.sim.arms import Arm
 from headgate.sim.fleet import Fleet
 from headgate.vocabulary import Role
-from headgate.wire.requests import OperatorKey
+from headgate.wire.key_requests import OperatorKey
 from headgate.wire.signatures import CONTROL, REQUEST
 
 READY_TIMEOUT_S = 90.0

@@ -23,9 +23,9 @@ from headgate.pipeline.sending import Record, send_confirmed
 from headgate.vocabulary import ANY_MODEL, Topic
 from headgate.wire.codec import BadValueError, encode
 from headgate.wire.headers import cloud_event_headers
+from headgate.wire.key_requests import ApplyKeys
 from headgate.wire.ledger import AdmittedAck, AdmittedRequest, MalformedRequest
 from headgate.wire.messages import ACK, REQUEST
-from headgate.wire.requests import ApplyKeys
 
 Admitted = AdmittedRequest | MalformedRequest | AdmittedAck
 

@@ -7,29 +7,29 @@ from collections.abc import Iterable
 
 from headgate.vocabulary import Role
 from headgate.wire.codec import encode
-from headgate.wire.requests import (
-    Adopt,
-    Advance,
-    ApplyKeys,
-    ApplyPolicy,
-    Approve,
-    Defer,
-    EndHold,
-    OperatorKey,
-    Pause,
+from headgate.wire.key_requests import ApplyKeys, Approve, OperatorKey
+from headgate.wire.registry_requests import (
     Postpone,
-    Promote,
     Redeploy,
     RegisterTemplate,
     RegisterVersion,
-    ReportCheck,
-    Request,
-    Resume,
     Retain,
-    Rollback,
     SetCleanup,
     SetCompatibility,
     SetLifecycle,
+)
+from headgate.wire.request import Request
+from headgate.wire.rollout_requests import (
+    Adopt,
+    Advance,
+    ApplyPolicy,
+    Defer,
+    EndHold,
+    Pause,
+    Promote,
+    ReportCheck,
+    Resume,
+    Rollback,
     SetMode,
     SetWeight,
     Skip,

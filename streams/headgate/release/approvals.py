@@ -22,10 +22,10 @@ from headgate.release.rollouts import policy_of
 from headgate.release.state import ModelState, Waiting
 from headgate.release.turn import Publish, Turn
 from headgate.wire.audit import AuditRecord
-from headgate.wire.requests import (
-    AnyRequest,
+from headgate.wire.key_requests import Approve
+from headgate.wire.requests import AnyRequest, digest_of_request
+from headgate.wire.rollout_requests import (
     ApplyPolicy,
-    Approve,
     EndHold,
     Pause,
     Promote,
@@ -33,7 +33,6 @@ from headgate.wire.requests import (
     Rollback,
     SplitRequest,
     StopTest,
-    digest_of_request,
 )
 
 MAX_WAITING = 8

@@ -17,15 +17,8 @@ from headgate.release.state import ModelState, Rollout
 from headgate.release.turn import Turn
 from headgate.release.watched import evidence_of
 from headgate.vocabulary import AbVerdict
-from headgate.wire.requests import (
-    Advance,
-    AnyRequest,
-    Pause,
-    ReportCheck,
-    Resume,
-    Skip,
-    SplitRequest,
-)
+from headgate.wire.requests import AnyRequest
+from headgate.wire.rollout_requests import Advance, Pause, ReportCheck, Resume, Skip, SplitRequest
 
 
 def pause_rollout(turn: Turn, state: ModelState, request: Pause) -> tuple[ModelState, str]:

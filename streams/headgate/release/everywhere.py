@@ -12,8 +12,10 @@ from headgate.release.refusals import RefusedError
 from headgate.release.state import PartitionState
 from headgate.release.turn import Turn
 from headgate.vocabulary import ANY_MODEL
+from headgate.wire.key_requests import ApplyKeys, KeyApprovals
 from headgate.wire.ledger import MalformedRequest
-from headgate.wire.requests import AnyRequest, ApplyKeys, KeyApprovals, SetMode, digest_of_request
+from headgate.wire.requests import AnyRequest, digest_of_request
+from headgate.wire.rollout_requests import SetMode
 
 PEOPLE = 2
 

@@ -15,8 +15,9 @@ from headgate.release.refusals import RefusedError
 from headgate.release.state import PartitionState
 from headgate.release.turn import Turn
 from headgate.wire.codec import encode
+from headgate.wire.key_requests import ApplyKeys, OperatorKey
 from headgate.wire.ledger import AdmittedRequest
-from headgate.wire.requests import AnyRequest, ApplyKeys, OperatorKey
+from headgate.wire.requests import AnyRequest
 from headgate.wire.signatures import KEY_ID_HEADER, REQUEST, SIGNATURE_HEADER, is_signed_by
 
 MAX_LIFETIME_MS = 3_600_000

@@ -12,7 +12,7 @@ from headgate.release.state import ModelState
 from headgate.release.turn import Turn
 from headgate.release.watched import keep
 from headgate.vocabulary import AlertKind, Mode
-from headgate.wire.requests import Defer, EndHold, SetMode
+from headgate.wire.rollout_requests import Defer, EndHold, SetMode
 
 
 def defer(turn: Turn, state: ModelState, request: Defer) -> tuple[ModelState, str]:

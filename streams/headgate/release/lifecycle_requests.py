@@ -12,7 +12,7 @@ from headgate.release.state import ModelState
 from headgate.release.turn import Turn
 from headgate.vocabulary import Status
 from headgate.wire.cleanup import AgeLimit
-from headgate.wire.requests import Postpone, Redeploy, Retain, SetCleanup, SetLifecycle
+from headgate.wire.registry_requests import Postpone, Redeploy, Retain, SetCleanup, SetLifecycle
 
 DAY_MS = 86_400_000
 MAX_RETAINED = 200

@@ -17,7 +17,7 @@ from headgate.release.turn import Turn
 from headgate.release.versions import set_status
 from headgate.vocabulary import Status
 from headgate.wire.registry import VersionSpec
-from headgate.wire.requests import RegisterTemplate, RegisterVersion, SetCompatibility
+from headgate.wire.registry_requests import RegisterTemplate, RegisterVersion, SetCompatibility
 
 MAX_SPECS = 200
 MAX_TEMPLATES = 200

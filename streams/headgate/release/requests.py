@@ -28,26 +28,28 @@ from headgate.release.state import Incident, ModelState, PolicyRecord
 from headgate.release.turn import Turn
 from headgate.release.versions import publish_versions
 from headgate.vocabulary import ANY_MODEL, AlertKind
-from headgate.wire.requests import (
+from headgate.wire.registry_requests import (
+    Postpone,
+    Redeploy,
+    RegisterTemplate,
+    RegisterVersion,
+    Retain,
+    SetCleanup,
+    SetCompatibility,
+    SetLifecycle,
+)
+from headgate.wire.requests import AnyRequest
+from headgate.wire.rollout_requests import (
     Adopt,
     Advance,
-    AnyRequest,
     ApplyPolicy,
     Defer,
     EndHold,
     Pause,
-    Postpone,
     Promote,
-    Redeploy,
-    RegisterTemplate,
-    RegisterVersion,
     ReportCheck,
     Resume,
-    Retain,
     Rollback,
-    SetCleanup,
-    SetCompatibility,
-    SetLifecycle,
     SetMode,
     SetWeight,
     Skip,

@@ -22,7 +22,7 @@ from headgate.release.refusals import RefusedError
 from headgate.release.reversing import roll_back
 from headgate.release.state import ModelState, Rollout
 from headgate.release.turn import Turn
-from headgate.wire.requests import Promote, Rollback, SetWeight, StartRollout, StopTest
+from headgate.wire.rollout_requests import Promote, Rollback, SetWeight, StartRollout, StopTest
 
 
 def start_rollout(turn: Turn, state: ModelState, request: StartRollout) -> tuple[ModelState, str]:

@@ -18,14 +18,9 @@ from headgate.release.state import PartitionState, Waiting
 from headgate.release.turn import Publish, Turn
 from headgate.vocabulary import ANY_MODEL, Mode
 from headgate.wire.audit import AuditRecord
-from headgate.wire.requests import (
-    AnyRequest,
-    ApplyKeys,
-    Approve,
-    KeyApprovals,
-    SetMode,
-    digest_of_request,
-)
+from headgate.wire.key_requests import ApplyKeys, Approve, KeyApprovals
+from headgate.wire.requests import AnyRequest, digest_of_request
+from headgate.wire.rollout_requests import SetMode
 
 MAX_WAITING = 8
 GRACE_MS = 600_000  # how much later an approval that was signed in time may arrive

@@ -23,8 +23,9 @@ from headgate.wire.acks import Choices
 from headgate.wire.alerts import Alert
 from headgate.wire.audit import ChainHead
 from headgate.wire.control import Command
+from headgate.wire.key_requests import KeyApprovals, OperatorKey
 from headgate.wire.registry import LifecycleSettings
-from headgate.wire.requests import AnyRequest, KeyApprovals, OperatorKey
+from headgate.wire.requests import AnyRequest
 
 LIVE_ROUTER_MS = 15_000
 STALE_MS = 15_000

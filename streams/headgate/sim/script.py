@@ -17,7 +17,8 @@ from headgate.judge.durations import DurationMs
 from headgate.judge.permits import Strict
 from headgate.sim.arms import Behaviour, Positive, Share
 from headgate.vocabulary import PANE_MS
-from headgate.wire.requests import AnyRequest, Request
+from headgate.wire.request import Request
+from headgate.wire.requests import AnyRequest
 
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 Ending = Literal["promoted", "rolled_back", "stopped", "waiting", "running", "not_started"]

@@ -35,7 +35,8 @@ from headgate.vocabulary import Topic
 from headgate.wire.acks import Ack
 from headgate.wire.control import Command
 from headgate.wire.ledger import AdmittedAck, AdmittedRequest, Entry, Progress, Tick
-from headgate.wire.requests import Adopt, AnyRequest, StartRollout
+from headgate.wire.requests import AnyRequest
+from headgate.wire.rollout_requests import Adopt, StartRollout
 
 WORKER = "simulated"
 ACK_EVERY_MS = 5_000

@@ -9,7 +9,7 @@ import pytest
 
 from headgate.release.courses.course import BlueGreen
 from headgate.vocabulary import Action, AlertKind, AlertState
-from headgate.wire.requests import Advance, Promote, ReportCheck, Rollback, SetWeight
+from headgate.wire.rollout_requests import Advance, Promote, ReportCheck, Rollback, SetWeight
 from support.courses import BAD, GOOD, adopted, start_blue_green, weights
 from support.ledger import LedgerBench, Traffic
 

@@ -8,9 +8,10 @@ import pytest
 
 from headgate.release.courses.course import Canary
 from headgate.vocabulary import Action, AlertKind, AlertState, Mode, RolloutKind
-from headgate.wire.requests import (
+from headgate.wire.key_requests import Approve
+from headgate.wire.requests import digest_of_request
+from headgate.wire.rollout_requests import (
     Advance,
-    Approve,
     Pause,
     Promote,
     Resume,
@@ -20,7 +21,6 @@ from headgate.wire.requests import (
     Skip,
     SplitRequest,
     Step,
-    digest_of_request,
 )
 from support.courses import BAD, GOOD, adopted, start_canary, weights
 from support.ledger import LedgerBench, Traffic

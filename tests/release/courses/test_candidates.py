@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from headgate.wire.registry import VersionSpec
-from headgate.wire.requests import ApplyPolicy, RegisterVersion, StartRollout
+from headgate.wire.registry_requests import RegisterVersion
+from headgate.wire.rollout_requests import ApplyPolicy, StartRollout
 from support.courses import quick_policy, start_ab, start_canary
 from support.ledger import LedgerBench, policy_content
 

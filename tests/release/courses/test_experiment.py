@@ -8,7 +8,7 @@ from headgate.release.courses.comparing import of_rollout
 from headgate.vocabulary import AbVerdict, AlertKind, AlertState, Mode, Status, Topic
 from headgate.wire.messages import AUDIT
 from headgate.wire.reports import TestReport
-from headgate.wire.requests import Promote, Rollback, SetMode, SetWeight, StopTest
+from headgate.wire.rollout_requests import Promote, Rollback, SetMode, SetWeight, StopTest
 from support.courses import RATING, adopted, start_ab, start_canary, weights
 from support.ledger import LedgerBench, Traffic
 

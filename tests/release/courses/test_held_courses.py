@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from headgate.vocabulary import Action, AlertKind, Mode
+from headgate.wire.key_requests import Approve
 from headgate.wire.registry import VersionNeeds, VersionSpec
-from headgate.wire.requests import (
+from headgate.wire.registry_requests import RegisterVersion, SetCompatibility
+from headgate.wire.requests import digest_of_request
+from headgate.wire.rollout_requests import (
     Advance,
     ApplyPolicy,
-    Approve,
     Pause,
     Promote,
-    RegisterVersion,
     ReportCheck,
     Rollback,
-    SetCompatibility,
     SetMode,
     SetWeight,
     Skip,
-    digest_of_request,
 )
 from support.course_calendar import FROZEN
 from support.course_stage import Stage

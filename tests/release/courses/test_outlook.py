@@ -6,7 +6,7 @@ from headgate.release.status import model_status
 from headgate.vocabulary import AlertKind, AlertState
 from headgate.wire.codec import encode
 from headgate.wire.messages import AUDIT
-from headgate.wire.requests import Advance, ApplyPolicy, Pause, ReportCheck, Skip, StopTest
+from headgate.wire.rollout_requests import Advance, ApplyPolicy, Pause, ReportCheck, Skip, StopTest
 from support.course_calendar import FROZEN
 from support.courses import (
     BAD,

@@ -18,7 +18,7 @@ from headgate.release.refusals import RefusedError
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
 from headgate.vocabulary import BASIS_POINTS
-from headgate.wire.requests import ReportCheck, Step
+from headgate.wire.rollout_requests import ReportCheck, Step
 
 
 def unpassed(settings: BlueGreenSettings, course: BlueGreen, now_ms: int) -> list[str]:

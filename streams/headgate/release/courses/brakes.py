@@ -7,7 +7,7 @@ from headgate.judge.policy import Policy
 from headgate.release.refusals import RefusedError
 from headgate.release.state import Incident, ModelState, Rollout
 from headgate.vocabulary import AlertKind, Mode
-from headgate.wire.requests import SplitRequest
+from headgate.wire.rollout_requests import SplitRequest
 
 
 def forbidding(state: ModelState) -> Incident | None:

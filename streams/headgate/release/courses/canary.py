@@ -15,7 +15,7 @@ from headgate.release.state import ModelState
 from headgate.release.turn import Turn
 from headgate.vocabulary import BASIS_POINTS
 from headgate.wire.control import Weight
-from headgate.wire.requests import StartRollout, Step
+from headgate.wire.rollout_requests import StartRollout, Step
 
 
 def steps_of(policy: Policy, request: StartRollout) -> tuple[Step, ...]:

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from headgate.judge.ab.running import AbTest
 from headgate.wire.reports import TestReport
-from headgate.wire.requests import Step
+from headgate.wire.rollout_requests import Step
 
 
 class Comparing(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -13,7 +13,7 @@ from headgate.release.refusals import RefusedError
 from headgate.release.state import Incident, ModelState
 from headgate.release.turn import Turn
 from headgate.vocabulary import BASIS_POINTS, AbVerdict, AlertKind, Severity
-from headgate.wire.requests import StartRollout
+from headgate.wire.rollout_requests import StartRollout
 
 _SUBJECT = "test"
 _MISLEADS = {

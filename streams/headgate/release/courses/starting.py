@@ -16,7 +16,7 @@ from headgate.release.splits import next_revision, shared
 from headgate.release.state import ModelState
 from headgate.vocabulary import RolloutKind
 from headgate.wire.control import Weight
-from headgate.wire.requests import StartRollout
+from headgate.wire.rollout_requests import StartRollout
 
 
 class Plan(Struct, frozen=True):
