@@ -1,4 +1,4 @@
-"""What every request of an operator's carries."""
+"""`requests`: what operators ask for. A request changes nothing until the fold admits it."""
 
 from __future__ import annotations
 

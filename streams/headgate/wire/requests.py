@@ -1,4 +1,4 @@
-"""`requests`: what operators ask for. A request changes nothing until the fold admits it."""
+"""Every kind of request, and the digest that names one exactly."""
 
 from __future__ import annotations
 

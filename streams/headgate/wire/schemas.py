@@ -49,9 +49,12 @@ def schema_of(topic: Topic) -> dict[str, Any]:
 
 
 def _about(kind: Any) -> str:
-    """What the module of the message (of a union's first member) says it is."""
+    """What the module of the message says it is; of a union, that of what its members have in
+    common, or of the first.
+    """
     first = next(iter(getattr(kind, "__args__", ())), kind)
-    text = inspect.cleandoc(sys.modules[first.__module__].__doc__ or "")
+    told = first if first.__base__ is msgspec.Struct else first.__base__
+    text = inspect.cleandoc(sys.modules[told.__module__].__doc__ or "")
     text = _TOPIC_PREFIX.sub("", text)
     return text[:1].upper() + text[1:]
 
