@@ -13,7 +13,7 @@ from headgate.registry.timeline import Life, due, plan, taken
 from headgate.registry.tombstones import artifacts_of, bury, emptied
 from headgate.release import notices
 from headgate.release.changed import changed
-from headgate.release.evidence import resplit
+from headgate.release.resplits import resplit
 from headgate.release.splits import Change, give_split, weight_of, whole
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn

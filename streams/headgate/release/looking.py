@@ -13,9 +13,10 @@ from headgate.release import incidents, misroutes, pinned, production, shares
 from headgate.release.acting import act
 from headgate.release.courses import following as courses
 from headgate.release.courses.comparing import count_fresh
-from headgate.release.evidence import begin, settle_unheard, take_fresh
+from headgate.release.evidence import begin, take_fresh
 from headgate.release.freshness import Blindness
 from headgate.release.judging import Judged, judge_by, look_of
+from headgate.release.resplits import settle_unheard
 from headgate.release.rollouts import policy_of
 from headgate.release.routing import answered_now, follow
 from headgate.release.standards import standard_of

@@ -19,10 +19,11 @@ from headgate.judge.verdicts import Assessment
 from headgate.measure.cells import Cell
 from headgate.measure.windows import MINUTE_MS
 from headgate.release import incidents
-from headgate.release.evidence import MAX_IN_FLIGHT_MS, begin, take_fresh
+from headgate.release.evidence import begin, take_fresh
 from headgate.release.forever import HOUR_MS, cleared, is_due, month_of, raised
 from headgate.release.freshness import Blindness
 from headgate.release.judging import Judged, judge_by, look_of
+from headgate.release.resplits import MAX_IN_FLIGHT_MS
 from headgate.release.standards import recorded_of, standard_of_pinned
 from headgate.release.state import Incident, ModelState, Watched
 from headgate.release.turn import Turn

@@ -14,8 +14,9 @@ from headgate.judge.policy import Policy
 from headgate.measure.reading import covered_ms
 from headgate.measure.windows import MINUTE_MS
 from headgate.release import incidents, measuring
-from headgate.release.evidence import begin, requests_per_s
+from headgate.release.evidence import begin
 from headgate.release.forever import HOUR_MS, cleared, is_due, month_of, raised
+from headgate.release.rates import requests_per_s
 from headgate.release.standards import recorded_of, standard_of
 from headgate.release.state import ModelState, Watched
 from headgate.release.turn import Turn

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from headgate.judge.durations import say_duration
 from headgate.release import distrust, incidents
-from headgate.release.evidence import resplit, settle
+from headgate.release.resplits import resplit, settle
 from headgate.release.routing import count_choices, known_choices, told_before
 from headgate.release.splits import Change, give_split, republish
 from headgate.release.state import LIVE_ROUTER_MS, ModelState, Recovery, RouterState

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from headgate.registry.lifecycle import VersionRecord
 from headgate.release import measuring
 from headgate.release.courses.cold import warn_if_cold
-from headgate.release.evidence import resplit
+from headgate.release.resplits import resplit
 from headgate.release.seating import demote, demote_others, unseat
 from headgate.release.splits import Change, give_split, whole
 from headgate.release.state import ModelState, Rollout

@@ -9,7 +9,8 @@ from headgate.judge.routing import Point
 from headgate.release import measuring, production
 from headgate.release.courses.course import Course
 from headgate.release.courses.safety import mark_of
-from headgate.release.evidence import begin, resplit
+from headgate.release.evidence import begin
+from headgate.release.resplits import resplit
 from headgate.release.seating import demote_others, seat, unseat
 from headgate.release.splits import Change, give_split, shared, whole
 from headgate.release.standards import recorded_of, standard_of

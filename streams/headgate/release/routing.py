@@ -15,7 +15,7 @@ from headgate.judge.routing import (
     with_point,
 )
 from headgate.release import incidents
-from headgate.release.evidence import in_flight_ms
+from headgate.release.resplits import in_flight_ms
 from headgate.release.state import ModelState, RouterState, Watched
 from headgate.release.turn import Turn
 from headgate.release.watched import each, keep
