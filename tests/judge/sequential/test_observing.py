@@ -429,3 +429,15 @@ def test_a_policy_that_proves_nothing_by_evidence_has_none() -> None:
 def test_every_trigger_of_the_default_policy_has_a_plan() -> None:
     bank = bank_of(Phase().policy)
     assert [plan_of(trigger) for trigger in bank.triggers] == list(bank.plans)
+
+
+def test_what_proves_a_breach_in_one_look_took_the_time_since_the_look_before() -> None:
+    phase = Phase()
+    phase.both(GOOD, GOOD)
+    for _ in range(20):
+        phase.both(BAD, GOOD)
+        if "error_rate" in phase.combined.proven:
+            break
+    evidence = phase.verdicts["error_rate"].evidence
+    looks = evidence["candidate_samples"] // 50
+    assert evidence["took_ms"] == 500 * looks > 0

@@ -24,11 +24,13 @@ Looks = dict[str, OpenLook]  # by source
 class Moment(Struct, frozen=True):
     """One observation, and what its looks may know beforehand.
 
-    `in_flight` is how many requests were sent to the candidate since the last observation while its
-    traffic warms up, `splits` the phase's splits by revision, `current` the one in force.
+    What it sees came after `since_ms`, the observation before. `in_flight` is how many requests
+    were sent to the candidate since then while its traffic warms up, `splits` the phase's splits by
+    revision, `current` the one in force.
     """
 
     now_ms: int
+    since_ms: int
     in_flight: float
     warm_up: WarmUp | None
     warming: bool
@@ -79,7 +81,7 @@ class Gatherer(Struct, frozen=True):
                 self.table.value((row,), Kind.ABSOLUTE, Valued(mine, breach))
                 if good and not warming:
                     self.table.value((row,), Kind.GOOD_ABSOLUTE, Valued(mine, good[0]))
-            self.counted[row][:4] = self.moment.now_ms, seen.n, seen.hits, seen.total
+            self.counted[row][:4] = self.moment.since_ms, seen.n, seen.hits, seen.total
 
     def _beside_stable(
         self,
@@ -127,7 +129,7 @@ class Gatherer(Struct, frozen=True):
 
     def _count(self, source: Source, mine: Sample, stable: Sample) -> None:
         """The candidate's samples count where they are tested against a limit, else here."""
-        now_ms = self.moment.now_ms
+        since_ms = self.moment.since_ms
         for row in source.unlimited:
             counted = self.counted[row]
             counted[1] += mine.n
@@ -135,7 +137,7 @@ class Gatherer(Struct, frozen=True):
             counted[3] += mine.total
         for row in source.rows:
             counted = self.counted[row]
-            counted[0] = now_ms
+            counted[0] = since_ms
             counted[4] += stable.n
             counted[5] += stable.hits
             counted[6] += stable.total

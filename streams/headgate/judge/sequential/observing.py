@@ -73,10 +73,12 @@ def _is_due(evidence: Evidence, now_ms: int) -> bool:
 def _moment(evidence: Evidence, now_ms: int) -> Moment:
     warm_up = evidence.warm_up
     warming = warm_up is not None and evidence.observed_ms < warm_up.until_ms
-    elapsed_ms = now_ms - max(evidence.observed_ms, evidence.started_ms)
+    since_ms = max(evidence.observed_ms, evidence.started_ms)
+    elapsed_s = (now_ms - since_ms) / 1000
     return Moment(
         now_ms=now_ms,
-        in_flight=warm_up.routed_per_s * elapsed_ms / 1000 if warm_up and warming else 0.0,
+        since_ms=since_ms,
+        in_flight=warm_up.routed_per_s * elapsed_s if warm_up and warming else 0.0,
         warm_up=warm_up,
         warming=warming,
         splits={split.revision: split for split in evidence.splits},
