@@ -26,6 +26,7 @@ from headgate.wire.registry import (
     VersionSpec,
 )
 from headgate.wire.registry_requests import RegisterVersion
+from headgate.wire.request import FitRequest
 from headgate.wire.requests import AnyRequest
 from support.commands import Run
 from support.responder import Responder, answer, publish
@@ -86,8 +87,20 @@ def test_apply_asks_for_templates_then_compatibility_then_parents_first(
     versions = [r.spec.version for r in worker.requests if isinstance(r, RegisterVersion)]
     assert versions == ["v1.0.0", "v1.1.0"]
     assert {request.reason for request in worker.requests} == {"new year"}
+    assert not any(getattr(request, "despite_traffic", False) for request in worker.requests)
     assert result.exit_code == ExitCode.NEGATIVE
     assert "Refused: Too small." in result.stdout
+
+
+def test_what_changes_a_fit_is_asked_for_despite_traffic_only_where_that_is_said(
+    ask: Run, settings: Settings
+) -> None:
+    with Responder(settings, lambda request: [answer(request)]) as worker:
+        result = ask("registry", "apply", FILE, "--despite-traffic")
+    assert result.exit_code == 0
+    asked = [request for request in worker.requests if isinstance(request, FitRequest)]
+    assert len(asked) == len(worker.requests) - 1  # all but the cleanup policy
+    assert all(request.despite_traffic for request in asked)
 
 
 def _let_versions_wait(request: AnyRequest) -> Iterable[AuditRecord]:

@@ -338,6 +338,25 @@ def test_without_a_rollout_it_says_what_production_is_held_against() -> None:
     assert "against the policy's own limits" in "\n".join(plain_lines(nothing))
 
 
+def pinned(version: str, *rows: TriggerStatus) -> VersionStatus:
+    """A deprecated version that is watched for the callers who pinned it."""
+    watch = WatchStatus(version=version, against=version, since_ms=AT_MS - 60_000, requests=900)
+    return VersionStatus(
+        version=version, role="", lifecycle="deprecated", watch=watch, triggers=rows
+    )
+
+
+def test_what_pinned_callers_meet_is_told_per_version_and_who_is_not_judged_by_name() -> None:
+    broken = trigger("error_rate", Verdict.BREACH, "Errors 31 %.")
+    versions = (pinned("v0", trigger("error_rate", Verdict.OK)), pinned("v0.1", broken))
+    status = canary(versions=versions, unjudged=("v0.2", "v0.3"))
+    for text in both(status):
+        assert "v0 is deprecated; good so far for who pinned it: yes: its only trigger" in text
+        assert "v0.1 is deprecated; good so far for who pinned it: no: Errors 31 %." in text
+        assert "not judged, though pinned callers ask for it: v0.2, v0.3 (2 are, the most" in text
+    assert not any("pinned" in text for text in both(canary()))
+
+
 def shown(status: ModelStatus, width: int, height: int, *, events: int = 9) -> list[str]:
     """The live screen's lines on a terminal of that size."""
     console = Console(width=width, height=height, force_terminal=False)

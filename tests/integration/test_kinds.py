@@ -1,5 +1,6 @@
 """On a real Kafka, by `headgate` commands alone, two workers and three routers: each kind of
-rollout from start to finish and from start to rollback, and how fast the routers obey.
+rollout from start to finish and from start to rollback, how fast the routers obey, and what is
+told of callers who pinned what was replaced.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from headgate.local.kafka import RealKafka
+from support.pinning import pinned_callers
 from support.serving import BAD, BELOVED, GOOD, ROUTERS, Json, Model, Serving
 
 WITHIN_MS = 30_000
@@ -203,3 +205,41 @@ def test_a_test_of_three_arms_finds_its_winner_and_drops_a_bad_arm(serving: Serv
         {"v2": 10_000},
     ]
     is_in_order(serving, model, ("ab", "v2", "promoted"), ("ab", "v4", "rolled back"))
+
+
+def _promoted(model: Model, stable: str, candidate: str) -> None:
+    """Started and promoted by hand, one after the other."""
+    start = ("--stable", stable, "--candidate", candidate, "--weight", "5000")
+    model.asks("rollout", "start", *start)
+    model.asks("rollout", "promote")
+
+
+def _watch_over(status: Json, version: str) -> bool:
+    rows = [row for row in status["versions"] if row["version"] == version]
+    return bool(rows and rows[0].get("watch", {}).get("requests"))
+
+
+@pytest.mark.kafka
+@pytest.mark.verify
+@pytest.mark.timeout(600)
+def test_callers_who_pinned_what_is_deprecated_are_watched_and_told_of(serving: Serving) -> None:
+    model = adopted(serving, "pins")
+    model.is_served(v1=GOOD, v2=GOOD, v3=GOOD)
+    _promoted(model, "v1", "v2")
+    _promoted(model, "v2", "v3")
+    given = model.splits()
+    with pinned_callers(serving.here.settings, "pins", "v1", GOOD) as callers:
+        model.until(lambda status: _watch_over(status, "v1"), "its watch over v1", 300)
+        assert "v1 is deprecated; good so far for who pinned it: " in model.as_it_stands()
+        callers.behaviour = BAD
+        model.until(
+            lambda status: any(row["kind"] == "pinned_breach" for row in status.get("alerts", ())),
+            "what pinned callers meet is told",
+        )
+    assert "good so far for who pinned it: no: " in model.as_it_stands()
+    (told,) = [row for row in model.tail("alerts") if row["kind"] == "pinned_breach"]
+    assert told["state"] == "firing"
+    assert "only callers who pinned it meet this" in told["sentence"]
+    assert "Move them to v3" in told["sentence"]
+    assert model.splits() == given
+    assert model.reads("audit", "verify")["ok"]

@@ -175,7 +175,11 @@ def _promotes(life: Life, killed: Any) -> None:
     ask("bob", "rollout", "start", "shop", *start).is_fine()
     killed.send_signal(signal.SIGKILL)
     moved = life.file("moved.yaml", {**REGISTRY, "embeddings": {"shop": "e3"}})
-    ask("ann", "registry", "apply", moved).is_fine()
+    life.refuses(
+        ("ann", f"registry apply {moved}", "A version that takes traffic would fit no more: v1.1.0")
+    )
+    taken = ask("ann", "registry", "apply", moved, "--despite-traffic")
+    taken.ends(FINE, "Careful, it takes traffic: v1.1.0")
     life.refuses(
         ("bob", "rollout promote shop", "v1.1.0 requires embedding e1, not e3"),
         ("bob", "rollout set-weight shop 900", "v1.1.0 requires embedding e1, not e3"),

@@ -17,7 +17,7 @@ from headgate.release.compatible import NoTargetError, choose_target
 from headgate.release.state import ModelState
 from headgate.vocabulary import Action, AlertKind, AlertState, Mode, Status
 from headgate.wire.registry import CompatibilityRule, PromptTemplate, VersionNeeds, VersionSpec
-from headgate.wire.registry_requests import SetCompatibility
+from headgate.wire.registry_requests import RegisterTemplate, RegisterVersion, SetCompatibility
 from headgate.wire.rollout_requests import (
     Adopt,
     ApplyPolicy,
@@ -27,7 +27,7 @@ from headgate.wire.rollout_requests import (
     SetWeight,
     StartRollout,
 )
-from support.ledger import LedgerBench, Traffic, policy_content
+from support.ledger import LedgerBench, Traffic, policy_content, same_but_audit
 
 BAD = Traffic(error_rate=0.5)
 TEMPLATES = {"t1": PromptTemplate(compatible_models=("llama-2",))}
@@ -120,16 +120,54 @@ def test_a_candidate_that_fits_no_more_gets_no_more_traffic_and_may_lose_some() 
     assert bench.request(Promote).event == "accepted"
 
 
-def test_who_makes_an_embedding_live_is_told_which_versions_in_traffic_do_not_fit_it() -> None:
+def test_an_embedding_that_a_version_in_traffic_does_not_fit_goes_live_only_despite_it() -> None:
     bench = promoted()
     know(bench, spec("v1", "e1"), spec("v2", "e1", "e2"), embedding="e1")
     bench.request(StartRollout, stable="v1", candidate="v2", weight=500)
-    answer = bench.request(SetCompatibility, embedding="e2")
-    assert answer.event == "accepted"
-    assert answer.sentence.endswith(
-        "Careful, it takes traffic: v1 with embedding e2 is incompatible: "
-        "v1 requires embedding e1, not e2."
-    )
+    why = "v1 with embedding e2 is incompatible: v1 requires embedding e1, not e2."
+    refused = bench.request(SetCompatibility, embedding="e2")
+    assert refused.event == "refused"
+    assert refused.sentence == f"A version that takes traffic would fit no more: {why}"
+    assert "--despite-traffic" in refused.remedy
+    assert bench.model.catalogue.embedding == "e1"
+    taken = bench.request(SetCompatibility, embedding="e2", despite_traffic=True)
+    assert taken.event == "accepted"
+    assert taken.sentence.endswith(f" Careful, it takes traffic: {why}")
+    again = bench.request(SetCompatibility, embedding="e2", families={"mine": "m-*"})
+    assert again.event == "accepted"
+
+
+def test_no_template_declaration_or_policy_takes_its_fit_from_a_version_in_traffic() -> None:
+    bench = promoted()
+    needs = VersionNeeds(min_api_version="v2")
+    declared = VersionSpec(version="v1", base_model="llama-2", prompt_template="t1")
+    know(bench, replace(declared, compatibility=needs), templates=TEMPLATES)
+    spoken = {**policy_content(), "compatibility": {"api_version": "v2"}}
+    assert bench.request(ApplyPolicy, policy=spoken).event == "accepted"
+    outdated = {**policy_content(), "compatibility": {"api_version": "v1"}}
+    ruled_out = PromptTemplate(incompatible_models={"llama-2": "drifts"})
+    for kind, fields in (
+        (ApplyPolicy, {"policy": outdated}),
+        (RegisterTemplate, {"name": "t1", "template": ruled_out}),
+    ):
+        before = bench.model
+        answer = bench.request(kind, **fields)
+        assert answer.event == "refused"
+        assert "A version that takes traffic would fit no more: v1 with" in answer.sentence
+        assert same_but_audit(bench.model, before)
+        assert bench.request(kind, **fields, despite_traffic=True).event == "accepted"
+        put(bench, before)
+
+
+def test_a_declaration_of_what_serves_already_is_refused_where_it_does_not_fit() -> None:
+    bench = LedgerBench()
+    bench.adopt(version="v1.0.0")
+    bench.request(SetCompatibility, embedding="e2")
+    answer = bench.request(RegisterVersion, spec=spec("v1.0.0", "e1"))
+    assert answer.event == "refused"
+    assert "v1.0.0 requires embedding e1, not e2" in answer.sentence
+    assert bench.model.catalogue.specs == {}
+    assert bench.request(RegisterVersion, spec=spec("v1.0.0", "e2")).event == "accepted"
 
 
 def test_only_what_is_known_not_to_fit_cannot_be_adopted() -> None:

@@ -372,6 +372,7 @@ def test_status_tells_what_the_watch_says(bench: LedgerBench) -> None:
     assert "v1 is deprecated; good so far for who pinned it: no: Error rate" in lines
     assert "good so far: yes" in lines  # of the version in production
     assert "headgate lifecycle plan support" in lines
+    assert status.unjudged == ()
     assert "headgate rollout start support" in lines  # what pinned callers meet forbids nothing
     assert {trigger.version for trigger in status.triggers} == {"v3"}
 
@@ -386,6 +387,13 @@ def test_eight_at_a_time_are_judged_in_a_state_below_64_kb() -> None:
     old = [row.version for row in rows if row.status is Status.DEPRECATED][:10]
     bench.serve(150, v50=GOOD, **dict.fromkeys(old, replace(PINNED, requests=2)))
     assert len(bench.model.pinned) == MAX_PINNED
+    left_out = sorted(set(old) - set(bench.model.pinned))
+    status = model_status(bench.state, bench.model)
+    assert (len(left_out), list(status.unjudged)) == (2, left_out)
+    assert (
+        f"not judged, though pinned callers ask for it: {', '.join(left_out)} "
+        f"({MAX_PINNED} are, the most at a time)"
+    ) in "\n".join(plain_lines(status))
     alone = msgspec.structs.replace(
         bench.model, tables=Tables(totals=bench.model.tables.totals)
     )  # what is counted is kept of every version that answers, judged or not

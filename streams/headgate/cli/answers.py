@@ -43,12 +43,18 @@ def good_so_far(status: ModelStatus) -> str:
 
 def pinned_callers(status: ModelStatus) -> list[str]:
     """Of each deprecated version that still answers, what the callers who pinned it meet."""
-    return [
+    judged = [
         f"{version.version} is deprecated; good so far for who pinned it: "
         f"{_pinned_words(status, version)}"
         for version in status.versions
         if version.watch is not None
     ]
+    if status.unjudged:
+        judged.append(
+            f"not judged, though pinned callers ask for it: {', '.join(status.unjudged)} "
+            f"({len(judged)} are, the most at a time)"
+        )
+    return judged
 
 
 def _pinned_words(status: ModelStatus, version: VersionStatus) -> str:
@@ -70,6 +76,8 @@ def _verdict_words(status: ModelStatus, rows: list[TriggerStatus]) -> str:
         return f"not known yet: {worst.because.sentence}"
     if unknown:
         return f"yes, as far as is known ({', '.join(unknown)}: too little to tell)"
+    if len(fine) == 1:
+        return "yes: its only trigger is within its limit"
     return f"yes: all {len(fine)} triggers are within their limits"
 
 

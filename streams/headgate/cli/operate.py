@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from headgate.cli.asking import Fields, asks
-from headgate.cli.options import ModelName, examples
+from headgate.cli.options import DespiteTraffic, ModelName, examples
 from headgate.cli.planning import policy_app
 from headgate.cli.policies import load_policy, shipped_policy
 from headgate.vocabulary import ANY_MODEL, Mode
@@ -49,10 +49,12 @@ def apply_policy(
     model: ModelName,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML.")],
     *,
+    despite_traffic: DespiteTraffic = False,
     fields: Fields,
 ) -> Request:
     """Judge MODEL by the policy in FILE from now on."""
-    return ApplyPolicy(**fields(model), policy=load_policy(file))
+    policy = load_policy(file)
+    return ApplyPolicy(**fields(model), policy=policy, despite_traffic=despite_traffic)
 
 
 @asks()

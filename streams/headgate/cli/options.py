@@ -59,6 +59,12 @@ GroupPrefix = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="For machines: JSON on standard output.")]
+DespiteTraffic = Annotated[
+    bool,
+    typer.Option(
+        "--despite-traffic", help="Even where a version that takes traffic fits no more by it."
+    ),
+]
 ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="Logical model name.")]
 MaybeModel = Annotated[
     str | None, typer.Argument(metavar="[MODEL]", help="Logical model name; all by default.")

@@ -12,6 +12,7 @@ from headgate.cli.asking import answer_lines
 from headgate.cli.failures import ExitCode
 from headgate.cli.options import (
     AsJson,
+    DespiteTraffic,
     Operator,
     Reason,
     TimeoutS,
@@ -46,6 +47,7 @@ def apply(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be asked; ask no broker.")
     ] = False,
+    despite_traffic: DespiteTraffic = False,
     reason: Reason = "",
     operator: Operator = None,
     timeout: TimeoutS = 15.0,
@@ -58,7 +60,8 @@ def apply(
     request is refused, 5 if none is but some wait for a second person.
     """
     declared = load_registry(file)
-    asked = requests_of(declared, operator or default_operator(settings), reason)
+    who = operator or default_operator(settings)
+    asked = requests_of(declared, who, reason, despite_traffic=despite_traffic)
     if not asked:
         rule = "declares no version of any model: nothing would be asked for"
         remedy = "Name a version under `models:`; config/registry.yaml shows a sound file."
@@ -82,25 +85,27 @@ def apply(
         raise typer.Exit(ExitCode.WAITS)
 
 
-def requests_of(declared: RegistryFile, operator: str, reason: str) -> list[Request]:
+def requests_of(
+    declared: RegistryFile, operator: str, reason: str, *, despite_traffic: bool = False
+) -> list[Request]:
     """Per model its templates, compatibility, versions after their parents, cleanup policy."""
     asked: list[Request] = []
+    fit: dict[str, Any] = {"despite_traffic": despite_traffic}
     for model, specs in declared.specs.items():
 
         def fields(model: str = model) -> dict[str, Any]:
             return request_fields(model, operator, reason)
 
         for name, template in declared.templates.items():
-            asked.append(RegisterTemplate(**fields(), name=name, template=template))
+            asked.append(RegisterTemplate(**fields(), **fit, name=name, template=template))
         embedding = declared.embeddings.get(model, "")
         if declared.rules or embedding or declared.families:
             rules, families = declared.rules, declared.families
-            asked.append(
-                SetCompatibility(**fields(), rules=rules, embedding=embedding, families=families)
-            )
+            given: dict[str, Any] = {"rules": rules, "embedding": embedding, "families": families}
+            asked.append(SetCompatibility(**fields(), **fit, **given))
         by_version = {spec.version: spec for spec in specs}
         for version in parents_first({spec.version: spec.parent_version for spec in specs}):
-            asked.append(RegisterVersion(**fields(), spec=by_version[version]))
+            asked.append(RegisterVersion(**fields(), **fit, spec=by_version[version]))
         if declared.cleanup_policy != CleanupPolicy():
             asked.append(SetCleanup(**fields(), cleanup=declared.cleanup_policy))
     return asked

@@ -20,8 +20,7 @@ from headgate.release.refusals import RefusedError
 from headgate.release.requests import answer
 from headgate.release.rollouts import policy_of
 from headgate.release.state import ModelState, Waiting
-from headgate.release.turn import Publish, Turn
-from headgate.wire.audit import AuditRecord
+from headgate.release.turn import Turn
 from headgate.wire.key_requests import Approve
 from headgate.wire.requests import AnyRequest, digest_of_request
 from headgate.wire.rollout_requests import (
@@ -74,7 +73,7 @@ def _rule_for(state: ModelState, request: AnyRequest, now_ms: int) -> Approvals 
 def _wait(turn: Turn, state: ModelState, request: AnyRequest, rule: Approvals) -> ModelState:
     made = len(turn.effects)
     tried = answer(turn, state, request)
-    if tried is state or _answer_of(turn, request.request_id).event == "refused":
+    if tried is state or turn.answer_of(request.request_id).event == "refused":
         return tried
     del turn.effects[made:]
     if len(state.waiting) >= MAX_WAITING:
@@ -135,7 +134,7 @@ def _carry_out(turn: Turn, state: ModelState, waiting: Waiting, request: Approve
     approver_key, turn.key_id = turn.key_id, waiting.key_id
     state = answer(turn, replace(state, waiting=left), waiting.request)
     turn.key_id = approver_key
-    outcome = _answer_of(turn, request.approves)
+    outcome = turn.answer_of(request.approves)
     kind = type(waiting.request).__struct_config__.tag
     turn.audit(
         state.model,
@@ -150,12 +149,6 @@ def _carry_out(turn: Turn, state: ModelState, waiting: Waiting, request: Approve
         **who_asks(request),
     )
     return state
-
-
-def _answer_of(turn: Turn, request_id: str) -> AuditRecord:
-    said = [effect.message for effect in turn.effects if isinstance(effect, Publish)]
-    answers = [row for row in said if isinstance(row, AuditRecord) and row.request_id == request_id]
-    return answers[-1]
 
 
 def expire(turn: Turn, state: ModelState) -> ModelState:

@@ -18,6 +18,7 @@ from headgate.release.rollouts import policy_of
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
 from headgate.vocabulary import AlertKind, Severity, Status
+from headgate.wire.request import FitRequest
 
 _GONE = frozenset({Status.ARCHIVED, Status.REMOVED})
 
@@ -76,12 +77,28 @@ def check_adopted(state: ModelState, version: str) -> None:
         _refuse(answer)
 
 
-def unfit_in_traffic(state: ModelState) -> list[str]:
+def check_traffic(before: ModelState, state: ModelState, request: FitRequest) -> str:
+    """What is to be said of the versions in traffic that fit until now and fit no more.
+
+    Raises `RefusedError` with the same, unless that is what was asked for.
+    """
+    unfit = _unfit_in_traffic(state)
+    fresh = [sentence for name, sentence in unfit.items() if name not in _unfit_in_traffic(before)]
+    if fresh and not request.despite_traffic:
+        raise RefusedError(
+            f"A version that takes traffic would fit no more: {' '.join(fresh)}",
+            "First bring a version into production that fits before and after; or, where it is "
+            "so already, ask again with --despite-traffic: what fits no more gets no more traffic",
+        )
+    return "".join(f" Careful, it takes traffic: {sentence}" for sentence in fresh)
+
+
+def _unfit_in_traffic(state: ModelState) -> dict[str, str]:
     """A sentence for each version that takes traffic and is known not to fit."""
     settings = _settings(state)
     weights = state.command.weights if state.command else ()
     answers = [_answer(state, arm.version, settings) for arm in weights if arm.weight]
-    return [answer.sentence for answer in answers if answer.verdict is Fit.INCOMPATIBLE]
+    return {row.name: row.sentence for row in answers if row.verdict is Fit.INCOMPATIBLE}
 
 
 def _refuse(answer: Answer) -> NoReturn:

@@ -62,6 +62,15 @@ def judge(state: ModelState, now_ms: int, blind: Blindness) -> dict[str, Judged]
     return judged
 
 
+def unjudged(state: ModelState, now_ms: int) -> tuple[str, ...]:
+    """The deprecated versions that answer callers who pinned them, beyond the most at a time."""
+    if len(state.pinned) < MAX_PINNED:
+        return ()
+    others = sorted(state.versions.keys() - state.pinned.keys())
+    deprecated = [name for name in others if _is_deprecated(state, name)]
+    return tuple(name for name in deprecated if _heard(state, name, now_ms)[1])
+
+
 def _fresh(state: ModelState) -> dict[str, Cell]:
     """What came since the last look of deprecated versions that were pinned."""
     return {

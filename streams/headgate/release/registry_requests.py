@@ -10,7 +10,6 @@ from headgate.registry.catalogue import Catalogue
 from headgate.registry.differences import differences, say
 from headgate.registry.soundness import embedding_flaws, rule_flaws, spec_flaws
 from headgate.registry.tombstones import content_digest
-from headgate.release.compatible import unfit_in_traffic
 from headgate.release.refusals import RefusedError
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
@@ -168,7 +167,5 @@ def set_compatibility(
     if catalogue == state.catalogue:
         return state, f"Compatibility of {state.model} is as asked already."
     embedding = request.embedding or "none named"
-    state = replace(state, catalogue=catalogue)
     said = f"{len(request.rules)} rules, live embedding {embedding}."
-    careful = [f" Careful, it takes traffic: {why}" for why in unfit_in_traffic(state)]
-    return state, f"Compatibility of {state.model}: {said}{''.join(careful)}"
+    return replace(state, catalogue=catalogue), f"Compatibility of {state.model}: {said}"

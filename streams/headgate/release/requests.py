@@ -20,7 +20,7 @@ from headgate.release import (
 )
 from headgate.release.catalogue_entries import publish_catalogue
 from headgate.release.changed import changed
-from headgate.release.compatible import NoTargetError, check_adopted, page
+from headgate.release.compatible import NoTargetError, check_adopted, check_traffic, page
 from headgate.release.everywhere import who_asks
 from headgate.release.evidence import new_phase
 from headgate.release.refusals import RefusedError
@@ -38,6 +38,7 @@ from headgate.wire.registry_requests import (
     SetCompatibility,
     SetLifecycle,
 )
+from headgate.wire.request import FitRequest
 from headgate.wire.requests import AnyRequest
 from headgate.wire.rollout_requests import (
     Adopt,
@@ -71,6 +72,8 @@ def answer(turn: Turn, state: ModelState, request: AnyRequest) -> ModelState:
         if handler is None:
             raise RefusedError("This is for all models at once.", f"Name the model {ANY_MODEL}.")
         state, sentence = handler(turn, state, request)
+        if isinstance(request, FitRequest):
+            sentence += check_traffic(before, state, request)
     except (RefusedError, TransitionError) as refusal:
         del turn.effects[made:]
         remedy = getattr(refusal, "remedy", f"headgate status {request.model}")

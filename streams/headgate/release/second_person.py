@@ -15,9 +15,8 @@ from headgate.registry.operators import digest_of_keys, may_person, needed_role
 from headgate.release.everywhere import answer_for_all, place, refuse, who_asks
 from headgate.release.refusals import RefusedError
 from headgate.release.state import PartitionState, Waiting
-from headgate.release.turn import Publish, Turn
+from headgate.release.turn import Turn
 from headgate.vocabulary import ANY_MODEL, Mode
-from headgate.wire.audit import AuditRecord
 from headgate.wire.key_requests import ApplyKeys, Approve, KeyApprovals
 from headgate.wire.requests import AnyRequest, digest_of_request
 from headgate.wire.rollout_requests import SetMode
@@ -59,7 +58,7 @@ def _wait(
 ) -> PartitionState:
     made = len(turn.effects)
     answer_for_all(turn, state, request)
-    if _answer_of(turn, request.request_id).event == "refused":
+    if turn.answer_of(request.request_id).event == "refused":
         return state
     del turn.effects[made:]
     if len(state.waiting) >= MAX_WAITING:
@@ -113,7 +112,7 @@ def _carry_out(
     approver_key, turn.key_id = turn.key_id, waiting.key_id
     state = answer_for_all(turn, replace(state, waiting=left), waiting.request)
     turn.key_id = approver_key
-    outcome = _answer_of(turn, request.approves)
+    outcome = turn.answer_of(request.approves)
     kind = type(waiting.request).__struct_config__.tag
     turn.audit(
         ANY_MODEL,
@@ -126,12 +125,6 @@ def _carry_out(
         **who_asks(request),
     )
     return state
-
-
-def _answer_of(turn: Turn, request_id: str) -> AuditRecord:
-    said = [effect.message for effect in turn.effects if isinstance(effect, Publish)]
-    answers = [row for row in said if isinstance(row, AuditRecord) and row.request_id == request_id]
-    return answers[-1]
 
 
 def expire(turn: Turn, state: PartitionState) -> PartitionState:

@@ -18,6 +18,7 @@ from headgate.release.looking import judge
 from headgate.release.offers import idle_commands
 from headgate.release.outlook import rollout_status
 from headgate.release.pinned import judge as judge_pinned
+from headgate.release.pinned import unjudged
 from headgate.release.reasons import because
 from headgate.release.recovery import live_routers
 from headgate.release.rollouts import policy_of
@@ -74,6 +75,7 @@ def model_status(state: PartitionState, model: ModelState) -> ModelStatus:
         can=rollout.can if rollout else idle_commands(model, policy_of(model), state.time_ms),
         watch=_watch(model.watched.get(model.production)) if model.rollout is None else None,
         versions=_versions(state, model),
+        unjudged=unjudged(model, state.time_ms),
         triggers=_triggers(model, judged),
         alerts=tuple(
             alert_of(

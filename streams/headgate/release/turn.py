@@ -77,6 +77,12 @@ class Turn:
         }
         self.publish(Topic.AUDIT, model, AuditRecord(**record), record["audit_id"])
 
+    def answer_of(self, request_id: str) -> AuditRecord:
+        """The newest line about a request; it has been answered within this turn."""
+        said = [effect.message for effect in self.effects if isinstance(effect, Publish)]
+        records = [row for row in said if isinstance(row, AuditRecord)]
+        return [row for row in records if row.request_id == request_id][-1]
+
     def alert(self, alert: Alert) -> None:
         """Write one state of an alert."""
         self.publish(Topic.ALERTS, alert.model, alert)

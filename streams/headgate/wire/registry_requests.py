@@ -9,13 +9,13 @@ from msgspec import Meta, field
 from headgate.wire.cleanup import CleanupPolicy
 from headgate.wire.fields import Name, Text
 from headgate.wire.registry import CompatibilityRule, LifecycleSettings, PromptTemplate, VersionSpec
-from headgate.wire.request import Request
+from headgate.wire.request import FitRequest, Request
 
 MAX_POSTPONE_DAYS = 365
 
 
 class RegisterVersion(
-    Request, frozen=True, kw_only=True, tag="register_version", omit_defaults=True
+    FitRequest, frozen=True, kw_only=True, tag="register_version", omit_defaults=True
 ):
     """Declare a version. Its status may be development or staging; more than that is earned."""
 
@@ -23,7 +23,7 @@ class RegisterVersion(
 
 
 class RegisterTemplate(
-    Request, frozen=True, kw_only=True, tag="register_template", omit_defaults=True
+    FitRequest, frozen=True, kw_only=True, tag="register_template", omit_defaults=True
 ):
     """Declare a prompt template, or which models it fits by now."""
 
@@ -32,7 +32,7 @@ class RegisterTemplate(
 
 
 class SetCompatibility(
-    Request, frozen=True, kw_only=True, tag="set_compatibility", omit_defaults=True
+    FitRequest, frozen=True, kw_only=True, tag="set_compatibility", omit_defaults=True
 ):
     """The whole list of explicit rules, the live embedding, and patterns of model families."""
 

@@ -16,3 +16,11 @@ class Request(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults
     issued_at_ms: TimestampMs
     reason: Text = ""
     expires_at_ms: TimestampMs | None = None
+
+
+class FitRequest(Request, frozen=True, kw_only=True, omit_defaults=True):
+    """A request that can change what fits what. One that would leave a version in traffic
+    incompatible is refused, unless it is meant `despite_traffic`.
+    """
+
+    despite_traffic: bool = False

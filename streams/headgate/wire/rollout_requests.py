@@ -10,7 +10,7 @@ from headgate.vocabulary import BASIS_POINTS, Mode, RolloutKind
 from headgate.wire.control import Weight
 from headgate.wire.fields import BasisPoints, Count, Name, Text
 from headgate.wire.reports import TestCriterion
-from headgate.wire.request import Request
+from headgate.wire.request import FitRequest, Request
 
 MAX_DEFER_MINUTES = 30
 MAX_STEPS = 32
@@ -26,7 +26,7 @@ class Adopt(Request, frozen=True, kw_only=True, tag="adopt", omit_defaults=True)
     policy: dict[str, Any] | None = None
 
 
-class ApplyPolicy(Request, frozen=True, kw_only=True, tag="apply_policy", omit_defaults=True):
+class ApplyPolicy(FitRequest, frozen=True, kw_only=True, tag="apply_policy", omit_defaults=True):
     policy: dict[str, Any]
 
 

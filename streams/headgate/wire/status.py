@@ -140,7 +140,11 @@ class WatchStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ModelStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Everything a person asks about one model at ledger time `at_ms`."""
+    """Everything a person asks about one model at ledger time `at_ms`.
+
+    `unjudged` are deprecated versions that answer callers who pinned them, beyond those that are
+    judged at a time.
+    """
 
     model: Name
     at_ms: TimestampMs
@@ -157,6 +161,7 @@ class ModelStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     can: tuple[str, ...] = ()
     watch: WatchStatus | None = None
     versions: tuple[VersionStatus, ...] = ()
+    unjudged: tuple[Name, ...] = ()
     triggers: tuple[TriggerStatus, ...] = ()
     alerts: tuple[Alert, ...] = ()
     routers: tuple[RouterStatus, ...] = ()

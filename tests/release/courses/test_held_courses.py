@@ -206,7 +206,7 @@ def test_a_candidate_that_fits_no_more_gets_nothing_more_from_anybody() -> None:
         bench.request(SetCompatibility, embedding="e1")
         bench.request(RegisterVersion, spec=spec)
         assert begin(bench, "v2.0.0").event == "accepted"
-        bench.request(SetCompatibility, embedding="e2")
+        bench.request(SetCompatibility, embedding="e2", despite_traffic=True)
         given = len(bench.commands)
         assert bench.request(Skip, reason="known").event == "refused"
         bench.serve(2, v1=GOOD)
