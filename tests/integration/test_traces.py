@@ -77,6 +77,7 @@ def here(kafka: RealKafka, files: dict[str, Path]) -> Iterator[Installation]:
     """Three rollouts at once, each with its own fleet, on two workers that share the work."""
     with Installation(kafka.bootstrap_servers, "traces.") as installation:
         workers = [installation.start_worker() for _ in range(2)]
+        wait_until(lambda: installation.joined(2), "two workers", 120)
         runs = [_Run(f"llama-{name}", name, 11) for name in CANDIDATES]
         for run in runs:
             _start(installation, run)

@@ -33,6 +33,7 @@ STARTING = frozenset(
         KafkaError.NOT_COORDINATOR,
     }
 )
+ANSWER_S = 120  # two workers that start while others use the machine take 30
 ENTRY_POINT = Path(__file__).with_name("worker_process.py")
 
 
@@ -132,7 +133,7 @@ class Installation:
             answers = [row for row in self.read(Topic.AUDIT) if row.get("request_id") == request_id]
             return answers[0] if answers else None
 
-        found: dict[str, Any] = wait_until(answer, f"an answer to {kind.__name__}", 40)
+        found: dict[str, Any] = wait_until(answer, f"an answer to {kind.__name__}", ANSWER_S)
         return found
 
     def read(self, topic: Topic) -> list[dict[str, Any]]:
