@@ -13,6 +13,7 @@ import mmh3
 
 PANE_MS = 10_000
 BASIS_POINTS = 10_000
+HEADGATE = "headgate"  # who did it where nobody asked for it
 ANY_MODEL = "*"
 
 

@@ -14,7 +14,7 @@ from headgate.registry.fitting import Fit
 from headgate.registry.lifecycle import ADOPTABLE, FOLLOWS, VersionRecord
 from headgate.release.splits import weight_of
 from headgate.release.state import ModelState
-from headgate.vocabulary import Status, Topic
+from headgate.vocabulary import Action, Status, Topic
 from headgate.wire.audit import AuditRecord
 from headgate.wire.chains import verify_chains
 from headgate.wire.control import Command
@@ -27,13 +27,14 @@ from headgate.wire.registry_requests import (
     Retain,
     SetCompatibility,
 )
-from headgate.wire.rollout_requests import Promote, Rollback, SetWeight, StartRollout
-from support.ledger import LedgerBench, same_but_audit
+from headgate.wire.rollout_requests import Defer, Promote, Rollback, SetWeight, StartRollout
+from support.ledger import LedgerBench, Traffic, same_but_audit
 from support.people import ANN, BOB, EVE, VIC, Person, set_keys, signed_bench
 
 DAY_MS = 86_400_000
 STEPS = 2_500
 NEWCOMERS = 0.4  # of the starts; unregistered ones are refused once a registered version serves
+MISSPELT = 0.05  # of the candidates; never another version
 DESPITE_TRAFFIC = 0.2  # of the changes of the live embedding
 KINDS = (
     *[StartRollout] * 4,
@@ -46,6 +47,12 @@ KINDS = (
     Postpone,
     Retain,
     Redeploy,
+)
+BUSY = Traffic(requests=60)
+TURNS = (
+    BUSY,
+    Traffic(requests=60, error_rate=0.5),
+    Traffic(requests=60, rating=2.0, hallucination_rate=0.3),
 )
 OLD_BOB = Person("bob", BOB.role, 2)
 REFUSED = ("unsigned", "stranger", "viewer", "forged", "expired", "replayed")
@@ -82,6 +89,8 @@ def _fields(bench: LedgerBench, chance: random.Random, kind: type, number: int) 
     version = chance.choice(known)
     template = PromptTemplate(compatible_models=chance.choice((("gpt-4o",), ("gpt-*",))))
     candidate = chance.choice((f"n{number}", version, *chance.choices(young, k=3)))
+    if chance.random() < MISSPELT:
+        candidate = candidate.removeprefix("v") if candidate[:1] == "v" else f"v{candidate}"
     fields: dict[type, dict[str, Any]] = {
         StartRollout: {
             "stable": state.production,
@@ -109,12 +118,17 @@ def _ask_well(bench: LedgerBench, chance: random.Random, number: int) -> bool:
     fields = _fields(bench, chance, kind, number)
     if kind is StartRollout and chance.random() < NEWCOMERS:
         fields |= {"candidate": _register_newcomer(bench, chance, who, number), "overrides": ""}
-    answer = who.ask(bench, kind, **fields)
-    return bool(fields.get("despite_traffic")) and "Careful, it takes" in answer.sentence
+    return _leaves_unfit(who.ask(bench, kind, **fields))
 
 
-def _ask_badly(bench: LedgerBench, chance: random.Random, number: int) -> None:
-    """What nobody may ask for, though it would often be carried out otherwise."""
+def _leaves_unfit(answer: AuditRecord) -> bool:
+    return "Careful, it takes traffic" in answer.sentence
+
+
+def _ask_badly(bench: LedgerBench, chance: random.Random, number: int) -> bool:
+    """What nobody may ask for, though it would often be carried out otherwise. A replay begins
+    with a good request: whether that left a version in traffic without a fit.
+    """
     kind, how = chance.choice(KINDS), chance.choice(REFUSED)
     who = {"stranger": EVE, "viewer": VIC}.get(how, BOB)
     request = who.make(bench, kind, **_fields(bench, chance, kind, number))
@@ -123,11 +137,24 @@ def _ask_badly(bench: LedgerBench, chance: random.Random, number: int) -> None:
     headers = {} if how == "unsigned" else who.sign(request)
     if how == "forged":
         request = replace(request, reason="not what was signed")
-    if how == "replayed":
-        bench.admit(request, headers)
+    left_unfit = how == "replayed" and _leaves_unfit(bench.admit(request, headers))
     before = bench.model
     assert bench.admit(request, headers).event == "refused"
     assert same_but_audit(bench.model, before)
+    return left_unfit
+
+
+def _serve(bench: LedgerBench, chance: random.Random) -> None:
+    """Half a minute of traffic; what is on trial, or serves, may turn out bad."""
+    model = bench.model
+    served = model.rollout.candidate if model.rollout else model.production
+    bench.serve(15, **{model.production: BUSY, served: chance.choice(TURNS)})
+
+
+def _defer(bench: LedgerBench, chance: random.Random) -> None:
+    alert = chance.choice(sorted(bench.model.incidents.values(), key=lambda row: row.alert_id))
+    minutes = chance.randint(1, 30)
+    BOB.ask(bench, Defer, alert_id=alert.alert_id, minutes=minutes, reason="looking at it")
 
 
 def _rotate(bench: LedgerBench, chance: random.Random) -> None:
@@ -141,6 +168,7 @@ def _rotate(bench: LedgerBench, chance: random.Random) -> None:
 def _check_versions(before: ModelState, state: ModelState, promotions: int) -> None:
     statuses = [row.status for row in state.versions.values()]
     assert statuses.count(Status.PRODUCTION) <= 2
+    assert len({name.removeprefix("v") for name in state.versions}) == len(state.versions)
     if promotions >= 2:
         assert state.previous
         assert state.versions[state.previous].status in {Status.PRODUCTION, Status.DEPRECATED}
@@ -192,9 +220,13 @@ def _step(bench: LedgerBench, chance: random.Random, number: int) -> bool:
     if what < 0.30:
         return _ask_well(bench, chance, number)
     if what < 0.38:
-        _ask_badly(bench, chance, number)
-    elif what < 0.39:
+        return _ask_badly(bench, chance, number)
+    if what < 0.39:
         _rotate(bench, chance)
+    elif what < 0.42:
+        _serve(bench, chance)
+    elif what < 0.48 and bench.model.incidents:
+        _defer(bench, chance)
     else:
         bench.tick(chance.choice((30, 3_600, 86_400, 4 * 86_400)))
     return False
@@ -207,7 +239,7 @@ def test_a_random_life_never_breaks_what_must_hold(seed: int) -> None:
     archived_ms: dict[str, int] = {}
     excepted: set[str] = set()
     promotions, rollbacks, said, refused = 0, 0, len(bench.published), 0
-    left_unfit = kept_fit = 0
+    left_unfit = kept_fit = deferred = by_itself = 0
     for number in range(STEPS):
         before = bench.model
         if _step(bench, chance, number):
@@ -218,6 +250,8 @@ def test_a_random_life_never_breaks_what_must_hold(seed: int) -> None:
         promotions += sum(getattr(row, "action", "") == "promote" for row in fresh)
         rollbacks += sum(getattr(row, "action", "") == "rollback" for row in fresh)
         refused += sum(getattr(row, "event", "") == "refused" for row in fresh)
+        deferred += sum(_is_deferral(row) for row in fresh)
+        by_itself += sum(_is_own_rollback(row) for row in fresh)
         kept_fit += sum("would fit no more" in getattr(row, "sentence", "") for row in fresh)
         _check_versions(before, bench.model, promotions)
         _check_fit(bench.model, excepted)
@@ -234,10 +268,20 @@ def test_a_random_life_never_breaks_what_must_hold(seed: int) -> None:
     assert promotions > 30
     assert rollbacks > 15
     assert refused > 400
+    assert deferred
+    assert by_itself
     assert left_unfit
     assert kept_fit > 10
     assert len(archived_ms) > 20
     assert len(bench.model.catalogue.specs) + len(bench.model.catalogue.tombstones) > 20
+
+
+def _is_deferral(row: object) -> bool:
+    return isinstance(row, AuditRecord) and row.request_type == "defer" and row.event == "accepted"
+
+
+def _is_own_rollback(row: object) -> bool:
+    return isinstance(row, Command) and row.action is Action.ROLLBACK and not row.operator
 
 
 def _check_the_whole(bench: LedgerBench) -> None:

@@ -9,7 +9,7 @@ import orjson
 
 from headgate.cli import answers, phrases
 from headgate.cli.reading import Record
-from headgate.vocabulary import Topic
+from headgate.vocabulary import HEADGATE, Topic
 from headgate.wire.alerts import Alert, Watching
 from headgate.wire.audit import AuditRecord
 from headgate.wire.codec import BadValueError, Codec
@@ -92,7 +92,7 @@ def _watching(beat: Watching, _: Record) -> str:
 
 
 def _audit(audit: AuditRecord, _: Record) -> str:
-    who = f" ({audit.operator})" if audit.operator else ""
+    who = f" ({audit.operator})" if audit.operator not in {"", HEADGATE} else ""
     why = f" Reason given: {audit.operator_reason}" if audit.operator_reason else ""
     return (
         f"{phrases.clock_time(audit.at_ms)} audit {audit.event} {audit.model}{who} - "

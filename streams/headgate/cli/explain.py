@@ -21,7 +21,7 @@ from headgate.config import Settings
 from headgate.judge.durations import say_duration
 from headgate.judge.sequential.samples import SAMPLED, Family
 from headgate.measure.metrics import METRICS
-from headgate.vocabulary import Topic
+from headgate.vocabulary import HEADGATE, Topic
 from headgate.wire.audit import AuditRecord
 from headgate.wire.codec import BadValueError
 from headgate.wire.control import Because, Command
@@ -146,7 +146,7 @@ def _heading(decision: Decision) -> list[str]:
     if taken is not None:
         would = " (observe mode: it would have)" if taken.would_have else ""
         lines += [f"  {second(taken.at_ms)}{would}", f"  {taken.sentence}"]
-        if taken.operator:
+        if taken.operator not in {"", HEADGATE}:
             why = f": {taken.operator_reason}" if taken.operator_reason else ""
             lines.append(f"  asked for by {taken.operator}{why}")
     if command is not None:

@@ -67,9 +67,13 @@ def _check_lineage(document: Document, name: str, versions: Placed) -> None:
     for version, parent in missing_parents(parents).items():
         if semver.same(version, parent):
             continue  # told as a cycle of one
+        twins = [known for known in versions if semver.same(known, parent)]
+        rule = f"{name} has no such version in this file"
         remedy = f"Add {parent} to the file, or leave `parent_version` out."
+        if twins:
+            rule, remedy = f"{parent} and {twins[0]} are the same version", f"Name it {twins[0]}."
         path = ("models", versions[version][0], "parent_version")
-        document.blame(path, parent, f"{name} has no such version in this file", remedy)
+        document.blame(path, parent, rule, remedy)
     for cycle in cycles(parents):
         if len(cycle) > 1:
             way = " -> ".join((*cycle, cycle[0]))

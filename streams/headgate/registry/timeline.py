@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from headgate.registry.lifecycle import VersionRecord, move
-from headgate.vocabulary import LifecycleStep, Status
+from headgate.vocabulary import HEADGATE, LifecycleStep, Status
 from headgate.wire.registry import LifecycleSettings, PlannedStep
 
+SLACK_MS = 60_000  # steps are looked at once a minute
 BECOMES = {
     LifecycleStep.DEPRECATE: Status.DEPRECATED,
     LifecycleStep.ARCHIVE: Status.ARCHIVED,
@@ -74,7 +75,7 @@ def taken(record: VersionRecord, row: PlannedStep, now_ms: int) -> VersionRecord
     """The record once a step is taken."""
     if row.step is LifecycleStep.DELETE_ARTIFACT:
         return replace(record, ordered="delete_artifact", not_before_ms=0)
-    return move(record, record.version, BECOMES[row.step], now_ms, by="headgate", why=row.why)
+    return move(record, record.version, BECOMES[row.step], now_ms, by=HEADGATE, why=row.why)
 
 
 def _next(life: Life, record: VersionRecord, now_ms: int) -> PlannedStep | None:
@@ -89,10 +90,17 @@ def _next(life: Life, record: VersionRecord, now_ms: int) -> PlannedStep | None:
     if record.retained and step in {LifecycleStep.REMOVE, LifecycleStep.DELETE_ARTIFACT}:
         return replace(row, why=f"it is retained: {record.retained}")
     at_ms = max(date_ms, record.since_ms, record.not_before_ms)
-    if step is not LifecycleStep.DEPRECATE:  # that is known from the promotion on
-        announced_ms = life.announced.get(key_of(row), now_ms)
-        at_ms = max(at_ms, announced_ms + life.settings.notice_ms)
-    return replace(row, at_ms=at_ms)
+    return replace(row, at_ms=max(at_ms, _announced_from_ms(life, row, now_ms)))
+
+
+def _announced_from_ms(life: Life, row: PlannedStep, now_ms: int) -> int:
+    """When a step was announced for long enough. A third version in production waits for nothing;
+    what a promotion replaced is announced within a minute of it.
+    """
+    announced_ms = life.announced.get(key_of(row), now_ms) + life.settings.notice_ms
+    if row.step is not LifecycleStep.DEPRECATE:
+        return announced_ms
+    return announced_ms - SLACK_MS if row.version == life.previous else 0
 
 
 _Rule = tuple[LifecycleStep | None, int, str]

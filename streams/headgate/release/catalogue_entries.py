@@ -6,7 +6,7 @@ from headgate.release.rollouts import policy_of
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
 from headgate.vocabulary import Topic
-from headgate.wire.registry import CompatibilityEntry, TemplateEntry
+from headgate.wire.registry import CompatibilityEntry, TemplateEntry, entry_key
 
 
 def publish_catalogue(turn: Turn, before: ModelState, after: ModelState) -> None:
@@ -15,10 +15,10 @@ def publish_catalogue(turn: Turn, before: ModelState, after: ModelState) -> None
     for name, template in after.catalogue.templates.items():
         if known.get(name) != template:
             told = TemplateEntry(model=model, name=name, template=template)
-            turn.publish(Topic.REGISTRY, f"{model}//template/{name}", told)
+            turn.publish(Topic.REGISTRY, entry_key(model, "", "template", name), told)
     rules = _rules(after)
     if rules != _rules(before):
-        turn.publish(Topic.REGISTRY, f"{model}//compatibility", rules)
+        turn.publish(Topic.REGISTRY, entry_key(model, "", "compatibility"), rules)
 
 
 def _rules(state: ModelState) -> CompatibilityEntry:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from headgate.judge.durations import say_duration
-from headgate.registry.timeline import key_of
+from headgate.registry.timeline import SLACK_MS, key_of
 from headgate.registry.tombstones import stakeholders_of
 from headgate.release.state import ModelState, Notice
 from headgate.release.turn import RUNBOOK, Turn
@@ -20,7 +20,6 @@ from headgate.vocabulary import AlertKind, AlertState, LifecycleStep, Mode, Seve
 from headgate.wire.alerts import Alert
 from headgate.wire.registry import PlannedStep
 
-SLACK_MS = 60_000  # steps are looked at once a minute: rather a minute early than late
 _DONE = {
     LifecycleStep.DEPRECATE: "deprecated",
     LifecycleStep.ARCHIVE: "archived",

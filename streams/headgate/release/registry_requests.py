@@ -11,6 +11,7 @@ from headgate.registry.differences import differences, say
 from headgate.registry.soundness import embedding_flaws, rule_flaws, spec_flaws
 from headgate.registry.tombstones import content_digest
 from headgate.release.refusals import RefusedError
+from headgate.release.spelling import check_name
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
 from headgate.release.versions import set_status
@@ -90,11 +91,8 @@ def _check(state: ModelState, spec: VersionSpec) -> None:
             f"{removed[0]} of {state.model} was removed; a version's number is used once.",
             "Register the content under the next version.",
         )
-    twins = [text for text in catalogue.specs if semver.same(text, spec.version)]
-    if twins:
-        raise RefusedError(
-            f"{spec.version} and {twins[0]} are the same version.", f"Name it {twins[0]}."
-        )
+    check_name(spec.version, state.versions)
+    check_name(spec.parent_version, state.versions)
     if spec.parent_version not in {"", *state.versions}:
         raise RefusedError(
             f"{spec.parent_version}, the parent of {spec.version}, is not registered.",

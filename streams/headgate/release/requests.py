@@ -24,6 +24,7 @@ from headgate.release.compatible import NoTargetError, check_adopted, check_traf
 from headgate.release.everywhere import who_asks
 from headgate.release.evidence import new_phase
 from headgate.release.refusals import RefusedError
+from headgate.release.spelling import check_spelling
 from headgate.release.state import Incident, ModelState, PolicyRecord
 from headgate.release.turn import Turn
 from headgate.release.versions import publish_versions
@@ -71,6 +72,7 @@ def answer(turn: Turn, state: ModelState, request: AnyRequest) -> ModelState:
         handler = _HANDLERS.get(type(request))
         if handler is None:
             raise RefusedError("This is for all models at once.", f"Name the model {ANY_MODEL}.")
+        check_spelling(request, state.versions)
         state, sentence = handler(turn, state, request)
         if isinstance(request, FitRequest):
             sentence += check_traffic(before, state, request)

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from headgate.vocabulary import ANY_MODEL, AlertKind, AlertState, Severity, Topic
+from headgate.vocabulary import ANY_MODEL, HEADGATE, AlertKind, AlertState, Severity, Topic
 from headgate.wire.alerts import Alert
 from headgate.wire.audit import AuditEvent, AuditRecord
 
@@ -65,13 +65,14 @@ class Turn:
         )
 
     def audit(self, model: str, event: AuditEvent, sentence: str, **fields: Any) -> None:
-        """Write one line of history."""
+        """Write one line of history; where nobody asked, Headgate did it."""
         record: dict[str, Any] = {
             "audit_id": self.new_id("audit"),
             "model": model,
             "event": event,
             "at_ms": self.now_ms,
             "sentence": sentence,
+            "operator": HEADGATE,
             "key_id": self.key_id if fields.get("request_id") else "",
             **fields,
         }

@@ -7,8 +7,8 @@ from msgspec.structs import replace
 from headgate.registry.lifecycle import VersionRecord, move
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
-from headgate.vocabulary import Status, Topic
-from headgate.wire.registry import VersionEntry
+from headgate.vocabulary import HEADGATE, Status, Topic
+from headgate.wire.registry import VersionEntry, entry_key
 
 
 def set_status(
@@ -21,7 +21,7 @@ def set_status(
     record = state.versions.get(version)
     adopting = not state.production
     why = f"{why}: {turn.reason}" if turn.reason else why
-    by = by or "headgate"
+    by = by or HEADGATE
     record = move(record, version, to, turn.now_ms, by=by, why=why, adopting=adopting)
     return replace(state, versions={**state.versions, version: record})
 
@@ -36,7 +36,7 @@ def publish_versions(turn: Turn, before: ModelState, after: ModelState) -> None:
         if was.get(version) != entry:
             _audit_changes(turn, after.model, before.versions.get(version), after.versions[version])
             told = replace(entry, revision=revision)
-            turn.publish(Topic.REGISTRY, f"{after.model}/{version}", told)
+            turn.publish(Topic.REGISTRY, entry_key(after.model, version), told)
 
 
 def _entries(state: ModelState) -> dict[str, VersionEntry]:

@@ -226,4 +226,9 @@ class CompatibilityEntry(
     api_version: str = ""
 
 
+def entry_key(model: str, *path: str) -> str:
+    """The key of a model's entry on `registry`: no name in it reads as two."""
+    return "/".join(part.replace("%", "%25").replace("/", "%2F") for part in (model, *path))
+
+
 RegistryEntry = VersionEntry | TemplateEntry | CompatibilityEntry

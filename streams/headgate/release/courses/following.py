@@ -24,9 +24,8 @@ from headgate.release.state import ModelState, Rollout
 from headgate.release.turn import Turn
 from headgate.release.versions import publish_versions
 from headgate.release.watched import evidence_of
-from headgate.vocabulary import AlertKind, Mode, Severity
+from headgate.vocabulary import HEADGATE, AlertKind, Mode, Severity
 
-HEADGATE = "headgate"
 _SUBJECT = "rollout"
 
 
