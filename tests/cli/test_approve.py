@@ -77,6 +77,7 @@ def test_what_became_of_an_answered_request_is_told_to_who_comes_late(
     assert result.exit_code == ExitCode.NEGATIVE, result.output
     assert "Refused: r-1 waits no more since " in result.stdout
     assert "UTC: ann approved the promote of bob: Promoted v2." in result.stdout
+    assert "Nothing is left to do." in result.stdout
 
 
 @pytest.mark.parametrize("told", [True, False])

@@ -208,19 +208,21 @@ def test_a_history_says_who_asked_what(ask: Run, registry: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "first", "code"),
+    ("text", "first", "taken", "code"),
     [
-        ("base_model: gpt-4o\nprompt_template: p9\n", "v2.9.1", 0),
-        ("base_model: gpt-4.1\n", "v2.10.1", 0),
-        ("base_model: claude-3\nversion: v2.9.1\n", "v3.0.0", 1),
-        ("base_modell: claude-3\n", "", 2),
+        ("base_model: gpt-4o\nprompt_template: p9\n", "v2.9.1", "", 0),
+        ("base_model: gpt-4.1\n", "v2.10.1", "v2.10.0 is taken.", 0),
+        ("base_model: claude-3\nversion: v2.9.1\n", "v3.0.0", "", 1),
+        ("base_modell: claude-3\n", "", "", 2),
     ],
 )
 def test_a_suggestion_is_the_smallest_legal_version_that_is_not_taken(
-    ask: Run, registry: Settings, tmp_path: Path, *, text: str, first: str, code: int
+    ask: Run, registry: Settings, tmp_path: Path, *, text: str, first: str, taken: str, code: int
 ) -> None:
     file = tmp_path / "c.yaml"
     file.write_text(text)
     result = ask("version", "suggest", "m", "--file", str(file))
     assert result.exit_code == code, result.output
     assert result.stdout.split("\n")[0] == first
+    assert taken in result.stdout
+    assert ("taken" in result.stdout) == bool(taken)
