@@ -20,8 +20,10 @@ from headgate.cli.options import (
 )
 from headgate.cli.reading import latest_statuses
 from headgate.cli.requests import Answer, ask, request_fields
+from headgate.cli.timeline import settings_lines
 from headgate.config import Settings
 from headgate.vocabulary import ANY_MODEL
+from headgate.wire.registry_requests import SetLifecycle
 from headgate.wire.request import Request
 from headgate.wire.rollout_requests import SetMode
 
@@ -129,6 +131,8 @@ def answer_lines(request: Request, answer: Answer) -> list[str]:
     if isinstance(request, SetMode) and request.model == ANY_MODEL:
         return [_all_models(request, answer)]
     lines = [record.sentence for record in answer.records]
+    if isinstance(request, SetLifecycle):
+        lines += settings_lines(request.settings)
     return [*lines, answer.obedience.sentence] if answer.obedience is not None else lines
 
 
