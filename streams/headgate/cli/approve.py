@@ -25,7 +25,7 @@ from headgate.cli.options import (
     on_broker,
     print_json,
 )
-from headgate.cli.phrases import clock_time
+from headgate.cli.phrases import clock_time_on
 from headgate.cli.reading import read_to_end
 from headgate.cli.requests import request_fields
 from headgate.config import Settings
@@ -54,8 +54,9 @@ def list_waiting(*, settings: Settings, model: MaybeModel = None, as_json: AsJso
     if as_json:
         print_json(to_builtins(waiting))
         return
+    now_ms = time.time_ns() // 1_000_000
     for row in waiting:
-        until = clock_time(int(row.details["until_ms"]))
+        until = clock_time_on(int(row.details["until_ms"]), now_ms)
         typer.echo(f"{row.request_id}  {row.model}  {row.request_type} by {row.operator}")
         typer.echo(f"  until {until}: {encode(row.details['request']).decode()}")
         typer.echo(f"  {row.remedy}")
