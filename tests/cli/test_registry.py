@@ -27,7 +27,7 @@ from headgate.wire.registry import (
 )
 from headgate.wire.registry_requests import RegisterVersion
 from headgate.wire.request import FitRequest
-from headgate.wire.requests import AnyRequest
+from headgate.wire.requests import AnyRequest, digest_of_request
 from support.commands import Run
 from support.responder import Responder, answer, publish
 
@@ -90,6 +90,25 @@ def test_apply_asks_for_templates_then_compatibility_then_parents_first(
     assert not any(getattr(request, "despite_traffic", False) for request in worker.requests)
     assert result.exit_code == ExitCode.NEGATIVE
     assert "Refused: Too small." in result.stdout
+
+
+@pytest.mark.parametrize(("refused", "sent"), [("register_template", 1), ("set_cleanup", 6)])
+def test_after_a_refusal_of_the_key_nothing_is_sent_that_needs_as_much(
+    ask: Run, settings: Settings, refused: str, sent: int
+) -> None:
+    def refuse(request: AnyRequest) -> Iterable[AuditRecord]:
+        if type(request).__struct_config__.tag != refused:
+            return [answer(request)]
+        digest = {"refused_digest": digest_of_request(request)}
+        return [answer(request, "refused", sentence="vic is viewer.", details=digest)]
+
+    with Responder(settings, refuse) as worker:
+        result = ask("registry", "apply", FILE)
+    assert result.exit_code == ExitCode.NEGATIVE
+    assert len(worker.requests) == sent
+    assert result.stdout.count("vic is viewer.") == 1
+    said = "5 more requests were not sent: the same key would be refused." in result.stdout
+    assert said == (sent == 1)
 
 
 def test_what_changes_a_fit_is_asked_for_despite_traffic_only_where_that_is_said(
