@@ -18,6 +18,7 @@ from headgate.problems import HIDDEN, did_you_mean, read_yaml, show_value
 from headgate.vocabulary import Topic
 
 SHIPPED = contract_file("config", "headgate.yaml")
+KEY = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +68,15 @@ def test_agents_are_given_with_commas_between_in_flags_and_environment() -> None
     assert load_settings(None, {"agents": "ingest, admit"}, {}).agents == ("ingest", "admit")
     environ = {"HEADGATE_AGENTS": "govern"}
     assert load_settings(None, {}, environ).agents == ("govern",)
+
+
+def test_public_keys_are_a_list_in_a_file_and_have_commas_between_elsewhere(tmp_path: Path) -> None:
+    file = _file(tmp_path, f"control_public_keys: [{KEY}]\n")
+    assert load_settings(file, {}, {}).control_public_keys == (KEY,)
+    environ = {"HEADGATE_CONTROL_PUBLIC_KEYS": f"{KEY}, {KEY}"}
+    assert load_settings(None, {}, environ).control_public_keys == (KEY, KEY)
+    row = _problems(None, {}, {"HEADGATE_CONTROL_PUBLIC_KEYS": "secret"})
+    assert "32 bytes in base64" in row["HEADGATE_CONTROL_PUBLIC_KEYS"].rule
 
 
 def test_all_mistakes_of_file_environment_and_flags_are_told_at_once(tmp_path: Path) -> None:

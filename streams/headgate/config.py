@@ -41,6 +41,12 @@ Agents = Annotated[
     Field(min_length=1),
 ]
 
+PublicKeys = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$")], ...],
+    NoDecode,
+    BeforeValidator(_split),
+]
+
 
 class Settings(BaseSettings):
     """Everything a Headgate process can be told. Names are the keys of the file as well."""
@@ -67,6 +73,7 @@ class Settings(BaseSettings):
     operator_key_file: Path | None = None
     first_key: Annotated[str, Field(pattern=r"^([0-9a-f]{32})?$")] = ""
     control_key_file: Path | None = None
+    control_public_keys: PublicKeys = ()
     agents: Agents = ("ingest", "admit", "govern")
     worker_id: MemberName = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
     instance_id: MemberName | None = None
@@ -197,11 +204,18 @@ def _invalid(error: Any, known: Mapping[str, _Given]) -> Problem:
     name = str(error["loc"][0])
     row = known[name]
     default = Settings.model_fields[name].get_default()
-    usual = {"worker_id": "worker-1", "sasl_mechanism": "SCRAM-SHA-512"}.get(name, default)
+    usual = _USUAL.get(name, default)
     shown = ",".join(usual) if isinstance(usual, tuple) else usual
     remedy = "Leave it out or mend it." if shown is None else f"For example: {row.example}{shown}"
     rule = _RULES.get(name) or str(error["msg"]).replace("Input should be", "must be")
     return row.problem(rule, remedy)
+
+
+_USUAL = {
+    "worker_id": "worker-1",
+    "sasl_mechanism": "SCRAM-SHA-512",
+    "control_public_keys": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+}
 
 
 _RULES = {
@@ -210,6 +224,7 @@ _RULES = {
     "group_prefix": "must be letters, digits, dots, dashes and underscores, at most 100",
     "worker_id": "must be 1 to 128 letters, digits, dots, dashes and underscores",
     "first_key": "must be the 32 hex digits that `headgate keys new` prints",
+    "control_public_keys": "must be public keys (32 bytes in base64), several with commas between",
     "instance_id": "must be 1 to 128 letters, digits, dots, dashes and underscores",
 }
 

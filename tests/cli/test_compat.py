@@ -81,6 +81,41 @@ def test_unknown_is_no_success_either(run: Run, registry: str) -> None:
     assert "not known to be compatible: v2.0.0 requires embedding e5-large" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("needs", "said"),
+    [
+        ("breaking_changes: [x]", "declare compatibility.min_api_version in a version to come"),
+        ("min_api_version: v2", "name compatibility.api_version in the policy"),
+        ("required_embeddings: [e1]", "name the embedding that is live under embeddings:"),
+    ],
+)
+def test_what_is_not_known_is_told_with_what_makes_it_known(
+    run: Run, tmp_path: Path, needs: str, said: str
+) -> None:
+    file = tmp_path / "r.yaml"
+    row = f"{{name: m, version: v1.0.0, base_model: gpt-4o, compatibility: {{{needs}}}}}"
+    file.write_text(f"models:\n  - {row}\n")
+    result = run("compat", "check", "m", "v1.0.0", "--file", str(file))
+    assert result.exit_code == ExitCode.NEGATIVE
+    assert f"To make it known: {said}" in result.stdout
+    assert "or allow what is unknown in the policy (compatibility.allow_unknown" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("version", "template", "said"),
+    [
+        ("v1.0.0", "t9", "register t9 under prompt_templates:"),
+        ("qwen-2", "t1", "list qwen-2 in compatible_models of t1, or add an entry; register"),
+    ],
+)
+def test_a_template_that_is_silent_is_what_is_to_speak(
+    run: Run, registry: str, version: str, template: str, said: str
+) -> None:
+    words = ("compat", "check", "support", version, "--template", template, "--file", registry)
+    assert f"To make it known: {said}" in run(*words).stdout
+    assert said in json.loads(run(*words, "--json").stdout)["remedy"]
+
+
 def test_an_answer_as_json_has_verdict_rule_and_alternatives(run: Run, registry: str) -> None:
     words = ("v1.0.0", "--template", "t2", "--embedding", "ada-002", "--json")
     result = run("compat", "check", "support", *words, "--file", registry)

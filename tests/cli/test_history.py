@@ -10,7 +10,15 @@ from headgate.cli.rollout_history import RolloutHistory, histories
 from headgate.config import Settings
 from headgate.vocabulary import Topic
 from headgate.wire.codec import encode
-from headgate.wire.rollout_requests import Advance, Pause, ReportCheck, Rollback, Skip, StopTest
+from headgate.wire.rollout_requests import (
+    Advance,
+    Pause,
+    Promote,
+    ReportCheck,
+    Rollback,
+    Skip,
+    StopTest,
+)
 from support.commands import Run
 from support.courses import BAD, GOOD, adopted, start_ab, start_blue_green, start_canary
 from support.ledger import MODEL, LedgerBench
@@ -45,6 +53,21 @@ def test_a_rollback_is_told_with_its_breach_and_the_decision_to_override() -> No
     assert row.decision_id == bench.commands[-1].decision_id
     assert start_canary(bench, overrides=row.decision_id).event == "accepted"
     assert "Rolled support back from v2 to v1" in text_of(bench)
+
+
+def test_a_promoted_version_that_is_rolled_back_later_is_told_with_its_own_rollout() -> None:
+    bench = adopted()
+    bench.start(500)
+    bench.request(Promote, operator="cy")
+    bench.serve(5, v2=GOOD)
+    bench.request(Rollback, operator="bob", reason="wrong prices")
+    (row,) = told(bench)
+    assert (row.outcome, row.promoted, row.reverted_by) == ("promoted", "v2", "bob")
+    assert row.reverted_decision == bench.commands[-1].decision_id
+    text = text_of(bench)
+    assert f"; rolled back by bob 5 s later, {row.reverted_decision}" in text
+    assert "Rolled support back from v2 to v1" in text
+    assert "Reason given: wrong prices" in text
 
 
 def test_what_people_did_is_told_with_their_names_and_reasons_refusals_too() -> None:

@@ -11,7 +11,7 @@ import yaml
 from msgspec.structs import replace
 
 from headgate.cli.failures import ExitCode
-from headgate.config import Settings
+from headgate.config import Settings, load_settings
 from headgate.keyfiles import load_key
 from headgate.local.demo import touch_topics
 from headgate.problems import ConfigError
@@ -20,7 +20,7 @@ from headgate.wire.audit import AuditRecord
 from headgate.wire.codec import encode
 from headgate.wire.key_requests import ApplyKeys, KeyApprovals
 from headgate.wire.requests import AnyRequest
-from headgate.wire.signatures import KEY_ID_HEADER, REQUEST, SIGNATURE_HEADER, is_signed_by
+from headgate.wire.signatures import CONTROL, KEY_ID_HEADER, REQUEST, SIGNATURE_HEADER, is_signed_by
 from support.commands import Run
 from support.people import ANN, BOB, Person, set_keys, signed_bench
 from support.responder import PARTITIONS, Responder, answer, publish
@@ -57,6 +57,32 @@ def test_a_new_key_is_for_its_owner_alone_and_is_never_overwritten(
     again = run("keys", "new", "ann", "--out", str(file))
     assert again.exit_code == ExitCode.USAGE
     assert file.read_text() == before
+
+
+def test_a_key_for_commands_comes_with_settings_and_no_line_for_a_list_of_keys(
+    run: Run, tmp_path: Path
+) -> None:
+    file, settings_file = tmp_path / "control.key", tmp_path / "headgate.yaml"
+    result = run("keys", "new", "--control", "--out", str(file))
+    assert result.exit_code == ExitCode.FINE, result.output
+    assert "operator:" not in result.stdout
+    settings_file.write_text(result.stdout)
+    settings = load_settings(settings_file, {}, {})
+    assert settings.control_key_file == file
+    assert settings.control_public_keys == (load_key(file, CONTROL).signer.public_key,)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [((), "name whose key it is"), (("--control", "--role", "viewer"), "has no role")],
+)
+def test_a_key_is_somebodys_or_the_workers(
+    run: Run, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    result = run("keys", "new", *words, "--out", str(tmp_path / "x.key"))
+    assert result.exit_code == ExitCode.USAGE
+    assert said in " ".join(result.stderr.split())
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("text", ["a: b", "operator: ann\nsecret_key: hunter2", "- x"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 
 from headgate.cli.failures import ExitCode
 from headgate.cli.reading import RECENT, TopicFollower
@@ -49,6 +51,15 @@ def test_watch_once_shows_the_model_and_ends(ask: Run, settings: Settings) -> No
     result = ask("watch", MODEL, "--once")
     assert result.exit_code == ExitCode.FINE, result.output
     assert "canary of v2" in result.stdout
+
+
+def test_a_deadline_shows_its_date_unless_that_is_today(ask: Run, settings: Settings) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    rows = [alert(deadline_ms=now_ms + 7 * 86_400_000), alert(deadline_ms=now_ms)]
+    publish(settings, Topic.ALERTS, *((MODEL, encode(row)) for row in rows))
+    later, now = ask("tail", "alerts", "--from-beginning", "--exit").stdout.splitlines()
+    assert re.search(r"\(deadline \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\)", later)
+    assert re.search(r"\(deadline \d\d:\d\d:\d\d\)", now)
 
 
 def test_what_nobody_knows_is_no_success(ask: Run, settings: Settings) -> None:

@@ -7,9 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from headgate.cli.failures import ExitCode
+from headgate.cli.registry_apply import requests_of
+from headgate.cli.registry_file import load_registry
 from headgate.config import Settings
 from headgate.contract import contract_file
 from headgate.local.demo import touch_topics
@@ -27,8 +30,9 @@ from headgate.wire.registry import (
 )
 from headgate.wire.registry_requests import RegisterVersion
 from headgate.wire.request import FitRequest
-from headgate.wire.requests import AnyRequest
+from headgate.wire.requests import AnyRequest, digest_of_request
 from support.commands import Run
+from support.ledger import LedgerBench, policy_content
 from support.responder import Responder, answer, publish
 
 FILE = str(contract_file("config", "registry.yaml"))
@@ -79,17 +83,55 @@ def test_apply_asks_for_templates_then_compatibility_then_parents_first(
         result = ask("registry", "apply", FILE, "--reason", "new year")
     kinds = [type(request).__struct_config__.tag for request in worker.requests]
     assert kinds == [
-        *["register_template"] * 2,
+        *["register_template"] * 3,
         "set_compatibility",
-        *["register_version"] * 2,
+        *["register_version"] * 3,
         "set_cleanup",
     ]
     versions = [r.spec.version for r in worker.requests if isinstance(r, RegisterVersion)]
-    assert versions == ["v1.0.0", "v1.1.0"]
+    assert versions == ["v1.0.0", "v1.1.0", "v2.0.0"]
     assert {request.reason for request in worker.requests} == {"new year"}
     assert not any(getattr(request, "despite_traffic", False) for request in worker.requests)
     assert result.exit_code == ExitCode.NEGATIVE
     assert "Refused: Too small." in result.stdout
+
+
+@pytest.mark.parametrize(("refused", "sent"), [("register_template", 1), ("set_cleanup", 8)])
+def test_after_a_refusal_of_the_key_nothing_is_sent_that_needs_as_much(
+    ask: Run, settings: Settings, refused: str, sent: int
+) -> None:
+    def refuse(request: AnyRequest) -> Iterable[AuditRecord]:
+        if type(request).__struct_config__.tag != refused:
+            return [answer(request)]
+        digest = {"refused_digest": digest_of_request(request)}
+        return [answer(request, "refused", sentence="vic is viewer.", details=digest)]
+
+    with Responder(settings, refuse) as worker:
+        result = ask("registry", "apply", FILE)
+    assert result.exit_code == ExitCode.NEGATIVE
+    assert len(worker.requests) == sent
+    assert result.stdout.count("vic is viewer.") == 1
+    said = "7 more requests were not sent: the same key would be refused." in result.stdout
+    assert said == (sent == 1)
+
+
+def test_each_shipped_version_starts_under_the_shipped_policy_or_its_notes_say_why_not() -> None:
+    declared = load_registry(Path(FILE))
+    specs = declared.specs["support"]
+
+    def start(candidate: str, **policy: Any) -> AuditRecord:
+        bench = LedgerBench()
+        bench.adopt({**policy_content(), **policy}, specs[0].version)
+        for request in requests_of(declared, "ann", ""):
+            fields = {**msgspec.structs.asdict(request), "issued_at_ms": bench.now_ms}
+            bench.admit(type(request)(**{**fields, "expires_at_ms": None}))
+        return bench.start(500, candidate, stable=specs[0].version)
+
+    events = {spec.version: start(spec.version) for spec in specs[1:]}
+    assert [row.event for row in events.values()] == ["accepted", "refused"]
+    assert "api_version" in events["v2.0.0"].sentence
+    assert "compatibility.api_version" in specs[-1].notes
+    assert start("v2.0.0", compatibility={"api_version": "v2"}).event == "accepted"
 
 
 def test_what_changes_a_fit_is_asked_for_despite_traffic_only_where_that_is_said(
@@ -208,19 +250,21 @@ def test_a_history_says_who_asked_what(ask: Run, registry: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "first", "code"),
+    ("text", "first", "taken", "code"),
     [
-        ("base_model: gpt-4o\nprompt_template: p9\n", "v2.9.1", 0),
-        ("base_model: gpt-4.1\n", "v2.10.1", 0),
-        ("base_model: claude-3\nversion: v2.9.1\n", "v3.0.0", 1),
-        ("base_modell: claude-3\n", "", 2),
+        ("base_model: gpt-4o\nprompt_template: p9\n", "v2.9.1", "", 0),
+        ("base_model: gpt-4.1\n", "v2.10.1", "v2.10.0 is taken.", 0),
+        ("base_model: claude-3\nversion: v2.9.1\n", "v3.0.0", "", 1),
+        ("base_modell: claude-3\n", "", "", 2),
     ],
 )
 def test_a_suggestion_is_the_smallest_legal_version_that_is_not_taken(
-    ask: Run, registry: Settings, tmp_path: Path, *, text: str, first: str, code: int
+    ask: Run, registry: Settings, tmp_path: Path, *, text: str, first: str, taken: str, code: int
 ) -> None:
     file = tmp_path / "c.yaml"
     file.write_text(text)
     result = ask("version", "suggest", "m", "--file", str(file))
     assert result.exit_code == code, result.output
     assert result.stdout.split("\n")[0] == first
+    assert taken in result.stdout
+    assert ("taken" in result.stdout) == bool(taken)

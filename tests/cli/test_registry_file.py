@@ -160,8 +160,8 @@ def test_what_is_no_registry_is_told_and_never_a_crash(tmp_path: Path, text: str
 
 def test_the_file_that_ships_is_sound_and_keeps_its_cleanup_policy() -> None:
     found = load_registry(contract_file("config", "registry.yaml"))
-    assert [spec.version for spec in found.specs["support"]] == ["v1.0.0", "v1.1.0"]
-    assert set(found.templates) == {"support-v1", "support-v2"}
+    assert [spec.version for spec in found.specs["support"]] == ["v1.0.0", "v1.1.0", "v2.0.0"]
+    assert set(found.templates) == {"support-v1", "support-v2", "support-v3"}
     assert found.embeddings == {"support": "text-embedding-3-large"}
     assert found.cleanup_policy.staging == AgeAndCountLimit(max_age_days=90, max_versions=5)
 

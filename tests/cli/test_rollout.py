@@ -30,7 +30,7 @@ from headgate.wire.rollout_requests import (
 from support.commands import Run
 from support.courses import adopted, start_canary
 from support.responder import Responder, answer, publish
-from support.statuses import MODEL, canary
+from support.statuses import AT_MS, MODEL, canary
 
 WEEK_MS = 604_800_000
 
@@ -39,15 +39,15 @@ def accept(request: AnyRequest) -> Iterable[AuditRecord]:
     return [answer(request, sentence="It is done.")]
 
 
-def command(revision: int, model: str = MODEL) -> Command:
+def command(revision: int, model: str = MODEL, version: str = "v1") -> Command:
     return Command(
         model=model,
         revision=revision,
         action=Action.SET_WEIGHTS,
-        weights=(Weight(version="v1", weight=10_000),),
+        weights=(Weight(version=version, weight=10_000),),
         salt="s",
         decision_id=f"d-{revision}",
-        issued_at_ms=1,
+        issued_at_ms=AT_MS,
     )
 
 
@@ -71,7 +71,6 @@ def test_a_canary_starts_beside_the_version_in_production(ask: Run, settings: Se
 def test_right_after_an_adoption_or_a_promotion_no_status_is_waited_for(
     ask: Run, settings: Settings
 ) -> None:
-    publish(settings, Topic.STATUS, (MODEL, encode(canary(production="v0"))))
     publish(settings, Topic.CONTROL, (MODEL, encode(command(7))))
     request = asked(ask, settings, "rollout", "start", MODEL, "--canary", "--candidate", "v2")
     assert request.stable == "v1"
@@ -218,9 +217,15 @@ def test_what_changes_the_split_names_the_one_that_was_in_force(
 
 def test_a_rollback_names_what_is_on_trial_and_no_revision(ask: Run, settings: Settings) -> None:
     publish(settings, Topic.CONTROL, (MODEL, encode(command(7))))
+    publish(settings, Topic.STATUS, (MODEL, encode(canary(decision_id="d-7"))))
     request = asked(ask, settings, "rollout", "rollback", MODEL)
     assert not hasattr(request, "if_revision")
     assert request.version == "v1"
+
+
+def test_a_rollback_of_what_only_control_knows_names_nothing(ask: Run, settings: Settings) -> None:
+    publish(settings, Topic.CONTROL, (MODEL, encode(command(7, version="evil"))))
+    assert asked(ask, settings, "rollout", "rollback", MODEL).version == ""
 
 
 def test_a_rollback_may_name_what_it_is_of(ask: Run, settings: Settings) -> None:
@@ -235,8 +240,10 @@ def test_of_two_who_roll_back_at_once_the_second_takes_nothing_else_back(
     bench.start(500)
     bench.request(Promote)
     start_canary(bench, "v3", stable="v2")
-    name = bench.model.model
-    publish(settings, Topic.CONTROL, (name, encode(bench.commands[-1])))
+    name, command = bench.model.model, bench.commands[-1]
+    known = {"revision": command.revision, "decision_id": command.decision_id}
+    publish(settings, Topic.CONTROL, (name, encode(command)))
+    publish(settings, Topic.STATUS, (name, encode(canary(model=name, **known))))
     with Responder(settings, lambda request: [bench.admit(request)]):
         first = ask("rollout", "rollback", name)
         second = ask("rollout", "rollback", name, "--operator", "bob")

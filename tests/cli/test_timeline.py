@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+from msgspec import structs
+
 from headgate.cli.timeline import plan_lines, timeline_plot
 from headgate.vocabulary import LifecycleStep, Mode
-from headgate.wire.registry import PlannedStep
+from headgate.wire.registry import LifecycleSettings, PlannedStep
 from headgate.wire.status import ModelStatus
 
 NOW, WEEK = 1_700_000_000_000, 604_800_000
@@ -48,3 +51,17 @@ def test_steps_of_one_moment_stand_beside_each_other() -> None:
 
 def test_nothing_planned_is_said() -> None:
     assert plan_lines(_status(()), NOW) == ["Nothing is planned for the versions of m."]
+
+
+@pytest.mark.parametrize("steps", [(), STEPS])
+def test_a_plan_ends_with_every_setting_in_force(steps: tuple[PlannedStep, ...]) -> None:
+    settings = LifecycleSettings(archive_ms=5 * WEEK, staging_versions=7)
+    status = structs.replace(_status(steps), lifecycle_settings=settings)
+    assert plan_lines(status, NOW)[-4:] == [
+        "",
+        "After the promotion that replaced it: deprecated 1 w, archived 5 w, removed 10 w; "
+        "artifacts are ordered deleted 90 d after archiving.",
+        "Without one: in development for 30 d (10 versions at most), in staging 90 d (7), "
+        "deprecated 6 w, archived 365 d.",
+        "Announced 1 w ahead, and again 1 d ahead.",
+    ]

@@ -120,3 +120,9 @@ def test_artifacts_are_never_ordered_away_twice_nor_before_90_days_in_the_cold()
     assert len(due(_life(record, settings=short), NOW + 89 * DAY)) == 1
     done = replace(record, ordered="delete_artifact")
     assert plan(_life(done), NOW) == ()
+
+
+def test_steps_of_one_moment_are_in_the_order_of_their_versions() -> None:
+    rows = [_record(Status.STAGING, version) for version in ("v2.10.0", "v2.9.0")]
+    found = plan(_life(*rows), NOW)
+    assert [row.version for row in found if row.step == "archive"] == ["v2.9.0", "v2.10.0"]

@@ -20,8 +20,10 @@ from headgate.cli.options import (
 )
 from headgate.cli.reading import latest_statuses
 from headgate.cli.requests import Answer, ask, request_fields
+from headgate.cli.timeline import settings_lines
 from headgate.config import Settings
 from headgate.vocabulary import ANY_MODEL
+from headgate.wire.registry_requests import SetLifecycle
 from headgate.wire.request import Request
 from headgate.wire.rollout_requests import SetMode
 
@@ -42,22 +44,25 @@ class Fields:
 
     def of_split(self, model: str) -> dict[str, Any]:
         """The same with the revision in force now: who changes the split after it is refused."""
-        command = split_in_force(self.settings, model)
-        return {**self(model), "if_revision": command.revision if command else None}
+        split = split_in_force(self.settings, model)
+        return {**self(model), "if_revision": split.revision if split else None}
 
     def on_trial(self, model: str) -> str:
-        """The candidate in the split in force, else what serves; empty where none is known."""
-        command = split_in_force(self.settings, model)
-        return command.weights[0].version if command else ""
+        """The candidate in the split in force, else what serves; empty where it is not sure.
+
+        A rollback of nothing in particular is never refused for what somebody put on `control`.
+        """
+        split = split_in_force(self.settings, model)
+        return split.weights[0].version if split and split.sure and split.weights else ""
 
     def production(self, model: str) -> str:
         """The version in production, which comes last in a split; a status may be some seconds old.
 
         Raises `typer.BadParameter` where none is known.
         """
-        command = split_in_force(self.settings, model)
-        if command is not None:
-            return command.weights[-1].version
+        split = split_in_force(self.settings, model)
+        if split is not None and split.weights:
+            return split.weights[-1].version
         status = latest_statuses(self.settings).get(model)
         if status is None or not status.production:
             raise typer.BadParameter(
@@ -126,6 +131,8 @@ def answer_lines(request: Request, answer: Answer) -> list[str]:
     if isinstance(request, SetMode) and request.model == ANY_MODEL:
         return [_all_models(request, answer)]
     lines = [record.sentence for record in answer.records]
+    if isinstance(request, SetLifecycle):
+        lines += settings_lines(request.settings)
     return [*lines, answer.obedience.sentence] if answer.obedience is not None else lines
 
 

@@ -20,7 +20,9 @@ from headgate.registry.catalogue import Catalogue
 from headgate.registry.compatibility import Answer, check
 from headgate.registry.fitting import Fit
 from headgate.registry.matrix import embeddings_of, matrix, templates_of
+from headgate.registry.semver import place_of
 from headgate.vocabulary import Status
+from headgate.wire.registry import VersionNeeds
 
 compat_app = typer.Typer(no_args_is_help=True, help="What fits together: models, templates.")
 _GONE = frozenset({Status.ARCHIVED, Status.REMOVED})
@@ -73,25 +75,52 @@ def check_version(
 ) -> None:
     """Does it fit, by which rule, and what fits instead? Exit code 1 unless it is known to."""
     catalogue, gone, spoken = _known(settings, name, file)
+    spoken = api_version or spoken
     answer = check(
         catalogue,
         version,
         model=name,
         template=template,
         embedding=embedding,
-        api_version=api_version or spoken,
+        api_version=spoken,
         unusable=gone,
     )
+    remedy = remedy_of(catalogue, answer, spoken) if answer.verdict is Fit.UNKNOWN else ""
     if as_json:
-        print_json(msgspec.to_builtins(answer))
+        print_json({**msgspec.to_builtins(answer), "remedy": remedy})
     else:
         typer.echo(answer.sentence)
+        if remedy:
+            typer.echo(f"To make it known: {remedy}.")
         if answer.alternatives:
             typer.echo("Nearest that fit:")
         for row in answer.alternatives:
             typer.echo(f"  {row}")
     if answer.verdict is not Fit.COMPATIBLE:
         raise typer.Exit(ExitCode.NEGATIVE)
+
+
+def remedy_of(catalogue: Catalogue, answer: Answer, api_version: str) -> str:
+    """What is to be declared, or set in the policy, where something is not known to fit."""
+    spec, found = catalogue.specs.get(answer.name), []
+    needs = spec.compatibility if spec else VersionNeeds()
+    if needs.breaking_changes and not needs.min_api_version:
+        found.append("declare compatibility.min_api_version in a version to come")
+    if needs.min_api_version and not (api_version and place_of(api_version)):
+        found.append(
+            "name compatibility.api_version in the policy (headgate policy apply), such as v2"
+        )
+    if needs.required_embeddings and not answer.embedding:
+        found.append("name the embedding that is live under embeddings: in the registry file")
+    if answer.template and answer.template not in catalogue.templates:
+        found.append(f"register {answer.template} under prompt_templates:")
+    elif answer.template and not found:
+        listed = spec.base_model if spec else answer.name
+        found.append(f"list {listed} in compatible_models of {answer.template}, or add an entry")
+    if spec is None:
+        found.append(f"register {answer.name}")
+    allow = "allow what is unknown in the policy (compatibility.allow_unknown: true)"
+    return f"{'; '.join(found)}; or {allow}" if found else allow
 
 
 @with_settings()

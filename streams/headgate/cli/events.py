@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -75,7 +76,8 @@ def _command(command: Command, _: Record) -> str:
 def _alert(alert: Alert, _: Record) -> str:
     due = ""
     if alert.deadline_ms is not None:
-        due = f" (deadline {phrases.clock_time(alert.deadline_ms)})"
+        now_ms = time.time_ns() // 1_000_000
+        due = f" (deadline {phrases.clock_time_on(alert.deadline_ms, now_ms)})"
     would = " (would have)" if alert.would_have else ""
     return (
         f"{phrases.clock_time(alert.at_ms)} alert {alert.state} {alert.severity} {alert.model} "

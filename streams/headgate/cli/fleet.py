@@ -76,6 +76,7 @@ def fleet(
         fallback={model: next(iter(arms))},
         topic_prefix=settings.topic_prefix,
         kafka=kafka,
+        public_keys=settings.control_public_keys or None,
     )
     publisher = Publisher(
         settings.bootstrap_servers, topic_prefix=settings.topic_prefix, kafka=kafka

@@ -82,6 +82,9 @@ def _heading(row: RolloutHistory, at_ms: int) -> str:
         ended = f"running for {lasted}"
     else:
         ended = f"{row.outcome} by {row.ended_by} after {lasted}, decision {row.decision_id}"
+    if row.reverted_ms is not None:
+        stood = say_duration(max(row.reverted_ms - (row.ended_ms or 0), 0))
+        ended += f"; rolled back by {row.reverted_by} {stood} later, {row.reverted_decision}"
     return f"{row.candidate}, {kind} beside {row.stable}: {ended} ({row.rollout_id})"
 
 

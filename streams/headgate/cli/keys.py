@@ -14,13 +14,15 @@ from headgate.cli.options import AsJson, examples, on_broker, print_json
 from headgate.cli.reading import read_to_end
 from headgate.config import Settings
 from headgate.judge.durations import say_duration
-from headgate.keyfiles import load_keys, new_key
+from headgate.keyfiles import KeyFile, load_keys, new_key
 from headgate.vocabulary import ANY_MODEL, Role, Topic
 from headgate.wire.codec import BadValueError
 from headgate.wire.key_requests import ApplyKeys, KeyApprovals
 from headgate.wire.messages import AUDIT
 from headgate.wire.request import Request
-from headgate.wire.signatures import REQUEST
+from headgate.wire.signatures import CONTROL, REQUEST
+
+WORKERS = "govern"
 
 keys_app = typer.Typer(no_args_is_help=True, help="Who may ask for what: keys and roles.")
 
@@ -29,23 +31,49 @@ Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="Never overwrit
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    keys_app.command(epilog=examples("headgate keys new ann --role approver --out ann.key"))(new)
+    example = examples(
+        "headgate keys new ann --role approver --out ann.key",
+        "headgate keys new --control --out control.key",
+    )
+    keys_app.command(epilog=example)(new)
     keys_app.command("list", epilog=examples("headgate keys list --json"))(list_keys)
     app.add_typer(keys_app, name="keys")
 
 
 def new(
-    operator: Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is.")],
     out: Out,
-    role: Annotated[Role, typer.Option(help="For the lines to paste.")] = Role.OPERATOR,
+    operator: Annotated[str, typer.Argument(metavar="[NAME]", help="Whose key it is.")] = "",
+    role: Annotated[Role | None, typer.Option(help="For the lines to paste: operator.")] = None,
+    control: Annotated[
+        bool, typer.Option("--control", help="Nobody's: workers sign commands to routers with it.")
+    ] = False,
 ) -> None:
     """Make a secret key in a file, and print the lines that tell others of it."""
+    if control and role is not None:
+        raise typer.BadParameter("a key that signs commands has no role: leave --role out")
+    if control:
+        for line in _control_lines(out, new_key(out, operator or WORKERS, CONTROL)):
+            typer.echo(line)
+        return
+    if not operator:
+        raise typer.BadParameter("name whose key it is; --control makes the workers'")
     key = new_key(out, operator, REQUEST)
     typer.echo(f"# {out} holds the secret key: keep it. Fingerprint {key.signer.key_id}")
     typer.echo("keys:")
     typer.echo(f"  - operator: {operator}")
-    typer.echo(f"    role: {role}")
+    typer.echo(f"    role: {role or Role.OPERATOR}")
     typer.echo(f"    public_key: {key.signer.public_key}")
+
+
+def _control_lines(file: Path, key: KeyFile) -> list[str]:
+    """Settings: it is no operator's key, and belongs into no list of them."""
+    return [
+        f"# {file} holds the secret key that signs commands. Fingerprint {key.signer.key_id}",
+        "# Every worker that runs govern:",
+        f"control_key_file: {file}",
+        "# Who reads commands: people's settings, and Router(public_keys=[...]):",
+        f"control_public_keys: [{key.signer.public_key}]",
+    ]
 
 
 @keys_app.command(epilog=examples("headgate keys apply keys.yaml --reason 'bob has a new key'"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -14,8 +14,8 @@ from headgate.cli.options import AsJson, ModelName, examples, on_broker, print_j
 from headgate.cli.reading import latest_statuses
 from headgate.cli.timeline import plan_lines
 from headgate.config import Settings
-from headgate.judge.durations import parse_duration_ms
-from headgate.wire.registry import LifecycleSettings
+from headgate.judge.durations import parse_duration_ms, say_duration
+from headgate.wire.registry import MIN_COLD_MS, LifecycleSettings
 from headgate.wire.registry_requests import (
     MAX_POSTPONE_DAYS,
     Postpone,
@@ -24,6 +24,7 @@ from headgate.wire.registry_requests import (
     SetLifecycle,
 )
 from headgate.wire.request import Request
+from headgate.wire.status import ModelStatus
 
 lifecycle_app = typer.Typer(no_args_is_help=True, help="What becomes of versions, and when.")
 
@@ -39,18 +40,25 @@ def register(app: typer.Typer) -> None:
 @lifecycle_app.command(epilog=examples("headgate lifecycle plan support-agent"))
 @on_broker
 def plan(model: ModelName, *, settings: Settings, as_json: AsJson = False) -> None:
-    """What will happen to the versions of MODEL: a table, and a timeline of the weeks to come.
+    """What will happen to the versions of MODEL: a table, a timeline of the weeks to come, and the
+    settings in force.
 
     Exit code 1 where nothing is known of the model.
     """
     status = latest_statuses(settings).get(model)
     if as_json:
-        print_json(msgspec.to_builtins(status.lifecycle) if status else None)
+        print_json(_plan_json(status) if status else None)
     elif status is not None:
         typer.echo("\n".join(plan_lines(status, now_ms())))
     if status is None:
         typer.echo(f"Nothing is known of model {model} yet.", err=True)
         raise typer.Exit(ExitCode.NEGATIVE)
+
+
+def _plan_json(status: ModelStatus) -> dict[str, Any]:
+    known = status.lifecycle_settings
+    settings = None if known is None else msgspec.structs.asdict(known)
+    return {"steps": msgspec.to_builtins(status.lifecycle), "settings": settings}
 
 
 _POSTPONE = "headgate lifecycle postpone support-agent v1 --days 30 --reason 'pinned by billing'"
@@ -132,7 +140,9 @@ def set_durations(
     reminder: Annotated[int | None, _span("Reminded of ahead; 1d.")] = None,
     fields: Fields,
 ) -> Request:
-    """Set when versions of MODEL go on; what is left out has its default."""
+    """Set when versions of MODEL go on, all at once: what is left out goes back to its default, a
+    file's cleanup policy too. `headgate lifecycle plan` shows what is in force.
+    """
     given = {
         "deprecate_ms": deprecate,
         "archive_ms": archive,
@@ -151,5 +161,18 @@ def set_durations(
     try:
         settings = msgspec.convert(chosen, LifecycleSettings)
     except msgspec.ValidationError as error:
-        raise typer.BadParameter(str(error)) from error
+        raise typer.BadParameter(_out_of_bounds(chosen)) from error
     return SetLifecycle(**fields(model), settings=settings)
+
+
+def _out_of_bounds(chosen: dict[str, int]) -> str:
+    """Which option has no room, by what rule."""
+    if chosen.get("artifacts_ms", MIN_COLD_MS) < MIN_COLD_MS:
+        return (
+            f"--artifacts {say_duration(chosen['artifacts_ms'])} is too soon: artifacts are never "
+            "deleted before 90 days after archiving. Say 90d or more, or leave it out"
+        )
+    spans = {name: ms for name, ms in chosen.items() if name.endswith("_ms")}
+    longest = max(spans, key=lambda name: spans[name])
+    option = longest.removesuffix("_ms").replace("_", "-")
+    return f"--{option} {say_duration(spans[longest])} is too long: say 520w, ten years, or less"

@@ -17,6 +17,12 @@ def clock_time(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000).astimezone().strftime("%H:%M:%S")
 
 
+def clock_time_on(at_ms: int, now_ms: int) -> str:
+    """Local time of day, with its date where that is not today."""
+    day, today = (datetime.fromtimestamp(ms / 1000).astimezone().date() for ms in (at_ms, now_ms))
+    return clock_time(at_ms) if day == today else f"{day} {clock_time(at_ms)}"
+
+
 def share(basis_points: int) -> str:
     """Basis points as a percentage."""
     return f"{basis_points / 100:g} %"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -42,6 +42,7 @@ class Record:
     timestamp_ms: int
     key: bytes | None
     value: bytes | None
+    headers: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class TopicFollower:
@@ -137,6 +138,7 @@ class TopicFollower:
             timestamp_ms=int(message.timestamp()[1]),
             key=_bytes(message.key()),
             value=_bytes(message.value()),
+            headers={name: _bytes(raw) or b"" for name, raw in message.headers() or ()},
         )
 
     def _bounds(self) -> dict[Place, tuple[int, int]]:

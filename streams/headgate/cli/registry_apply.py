@@ -23,11 +23,12 @@ from headgate.cli.options import (
 )
 from headgate.cli.reading import reach
 from headgate.cli.registry_file import RegistryFile, load_registry
-from headgate.cli.requests import ask, request_fields
+from headgate.cli.requests import Answer, ask, request_fields
 from headgate.config import Settings
 from headgate.problems import ConfigError, Problem
 from headgate.registry.bumps import judge
 from headgate.registry.lineage import parents_first
+from headgate.registry.operators import RANK, needed_role
 from headgate.wire.cleanup import CleanupPolicy
 from headgate.wire.registry_requests import (
     RegisterTemplate,
@@ -57,7 +58,8 @@ def apply(
     """Register what FILE declares. What is registered already stays; nothing is promoted.
 
     Exit code 2, with every mistake and nothing sent, for a file that is not sound; 1 if any
-    request is refused, 5 if none is but some wait for a second person.
+    request is refused, 5 if none is but some wait for a second person. Once a key is refused,
+    nothing more is sent that needs as much.
     """
     declared = load_registry(file)
     who = operator or default_operator(settings)
@@ -70,19 +72,35 @@ def apply(
         _say_plan(declared, asked, as_json=as_json)
         return
     reach(settings)
-    answers = []
-    for request in asked:
-        answer = ask(settings, request, timeout_s=timeout)
-        answers.append(answer)
-        if not as_json:
-            for line in answer_lines(request, answer):
-                typer.echo(line)
+    answers = _ask_all(settings, asked, timeout, quiet=as_json)
     if as_json:
         print_json([answer.to_json() for answer in answers])
     if not all(answer.accepted or answer.waits for answer in answers):
         raise typer.Exit(ExitCode.NEGATIVE)
     if any(answer.waits for answer in answers):
         raise typer.Exit(ExitCode.WAITS)
+
+
+def _ask_all(
+    settings: Settings, asked: list[Request], timeout_s: float, *, quiet: bool
+) -> list[Answer]:
+    """The answers to all; what a key was refused for that asks for less is not sent."""
+    answers, unsent = [], 0
+    refused = len(RANK)
+    for request in asked:
+        if RANK[needed_role(request)] >= refused:
+            unsent += 1
+            continue
+        answer = ask(settings, request, timeout_s=timeout_s)
+        answers.append(answer)
+        if answer.key_refused:
+            refused = RANK[needed_role(request)]
+        for line in () if quiet else answer_lines(request, answer):
+            typer.echo(line)
+    if unsent:
+        some = "1 more request was" if unsent == 1 else f"{unsent} more requests were"
+        typer.echo(f"{some} not sent: the same key would be refused.", err=quiet)
+    return answers
 
 
 def requests_of(

@@ -50,6 +50,11 @@ class Answer:
         """Whether a second person has to approve it first."""
         return any(record.event == "waiting" for record in self.records)
 
+    @property
+    def key_refused(self) -> bool:
+        """Whether it was refused before anything was looked at: for its signature, key or role."""
+        return any("refused_digest" in record.details for record in self.records)
+
     def to_json(self) -> dict[str, Any]:
         """The answer for machines."""
         first = self.records[0]

@@ -61,7 +61,8 @@ class RolloutHistory:
     """One rollout from its start to its end; `outcome` is running, promoted, rolled back, or (an
     A/B test without a winner) stopped.
 
-    `decision_id` names the decision that ended it.
+    `decision_id` names the decision that ended it. `promoted` is the version that it brought into
+    production; `reverted_*` say when, by whom and by which decision that was rolled back later.
     """
 
     rollout_id: str
@@ -73,6 +74,10 @@ class RolloutHistory:
     ended_ms: int | None = None
     ended_by: str = ""
     decision_id: str = ""
+    promoted: str = ""
+    reverted_ms: int | None = None
+    reverted_by: str = ""
+    reverted_decision: str = ""
     events: list[Event] = field(default_factory=list)
 
 
@@ -101,12 +106,27 @@ def _take(found: list[RolloutHistory], place: str, rows: list[AuditRecord]) -> N
     last = found[-1]
     if last.outcome != RUNNING:
         last.events += [_event(row) for row in rows if row.event == "scale_down"]
+        _revert(found, rows)
         return
     last.events += [_event(row, last.candidate) for row in rows if _is_told(row)]
     ending = next((row for row in rows if "rollout" in row.before and not _rollout(row)), None)
     if ending is not None:
         last.outcome, last.ended_ms = _outcome(ending), ending.at_ms
         last.decision_id, last.ended_by = ending.decision_id, ending.operator or "headgate"
+        last.promoted = ending.after["production"] if last.outcome == PROMOTED else ""
+
+
+def _revert(found: list[RolloutHistory], rows: list[AuditRecord]) -> None:
+    """Tell the rollout that promoted a version that the version was taken back."""
+    for row in rows:
+        bad = row.before.get("production", "")
+        of_it = [rollout for rollout in found if bad and rollout.promoted == bad]
+        if of_it and row.after.get(f"versions.{bad}", {}).get("rolled_back"):
+            rollout = of_it[-1]
+            rollout.reverted_ms, rollout.reverted_by = row.at_ms, row.operator or "headgate"
+            rollout.reverted_decision = row.decision_id
+            rollout.events += [_event(told, bad) for told in rows if _is_told(told)]
+            return
 
 
 def _rollout(row: AuditRecord) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from headgate.cli.failures import ExitCode
-from headgate.cli.in_force import split_in_force
+from headgate.cli.in_force import InForce, split_in_force
 from headgate.cli.options import AsJson, examples, on_broker, print_json
 from headgate.cli.phrases import clock_time, split_words
 from headgate.config import Settings
@@ -43,7 +43,10 @@ def router(
     router_id: Annotated[str | None, typer.Option(help="Its name in acks and status.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Follow the control topic, acknowledge every split and print each change. Ctrl-C ends it."""
+    """Follow the control topic, acknowledge every split and print each change. Ctrl-C ends it.
+
+    With the setting control_public_keys it obeys commands signed with one of them, and no others.
+    """
     if choose is not None:
         if model is None:
             raise typer.BadParameter("--choose needs --model", param_hint="--choose")
@@ -58,6 +61,7 @@ def router(
         topic_prefix=settings.topic_prefix,
         kafka=kafka,
         on_split=changes.put,
+        public_keys=settings.control_public_keys or None,
     )
     with running:
         if not as_json:
@@ -90,12 +94,12 @@ def _print_changes(changes: queue.SimpleQueue[Command], *, as_json: bool) -> Non
 
 def _choose(settings: Settings, model: str, key: str, *, as_json: bool) -> None:
     """Answer from the newest split without becoming a router that others would wait for."""
-    newest = split_in_force(settings, model)
-    if newest is None:
-        typer.echo(f"No split is known for {model}: adopt its first version.", err=True)
+    split = split_in_force(settings, model)
+    if split is None or split.command is None:
+        typer.echo(_no_split(settings, model, split), err=True)
         raise typer.Exit(ExitCode.NEGATIVE)
     try:
-        choice = compile_command(newest).choose(key)
+        choice = compile_command(split.command).choose(key)
     except InvalidSplitError as error:
         typer.echo(f"headgate: {error}", err=True)
         raise typer.Exit(ExitCode.NEGATIVE) from error
@@ -105,3 +109,10 @@ def _choose(settings: Settings, model: str, key: str, *, as_json: bool) -> None:
         )
     else:
         typer.echo(f"{choice.version} (revision {choice.revision}, bucket {choice.bucket})")
+
+
+def _no_split(settings: Settings, model: str, split: InForce | None) -> str:
+    if split is None:
+        return f"No split is known for {model}: adopt its first version."
+    place = settings.topic(Topic.CONTROL)
+    return f"Revision {split.revision} of {model} is not on {place}: try again."

@@ -19,7 +19,7 @@ from headgate.cli.registry_reading import (
 )
 from headgate.config import Settings
 from headgate.registry import semver
-from headgate.registry.bumps import Verdict, judge
+from headgate.registry.bumps import Verdict, judge, smallest
 from headgate.vocabulary import Status
 from headgate.wire.registry import VersionSpec
 
@@ -50,11 +50,12 @@ def suggest(
     parent = _parent(found, model, candidate)
     named = candidate.version != UNNAMED
     verdict = judge(parent, candidate, patterns=known.rules.families, taken=found)
+    taken = _taken(parent, verdict)
     if as_json:
-        print_json(_to_json(parent, candidate, verdict, named=named))
+        print_json({**_to_json(parent, candidate, verdict, named=named), "taken": taken})
     else:
         typer.echo(verdict.smallest)
-        typer.echo(f"{_step(verdict)} from {parent.version}: {verdict.why}.")
+        typer.echo(f"{_step(verdict)} from {parent.version}: {verdict.why}.{_taken_words(taken)}")
         if named and verdict.is_large:
             typer.echo(f"Warning: {candidate.version} is a larger step than that.")
     if named and not verdict.legal:
@@ -63,6 +64,21 @@ def suggest(
 
 def _step(verdict: Verdict) -> str:
     return f"At least a {verdict.needed.name} step" if verdict.needed else "Any step"
+
+
+def _taken(parent: VersionSpec, verdict: Verdict) -> list[str]:
+    """The smaller versions that would do, if they were not there already."""
+    before, passed = semver.parse(parent.version), list[str]()
+    while (version := smallest(before, verdict.needed, passed)) != verdict.smallest:
+        passed.append(version)
+    return passed
+
+
+def _taken_words(taken: list[str]) -> str:
+    if not taken:
+        return ""
+    first, *_, last = taken * 2
+    return f" {first} is taken." if first == last else f" {first} to {last} are taken."
 
 
 def _parent(found: Entries, model: str, candidate: VersionSpec) -> VersionSpec:

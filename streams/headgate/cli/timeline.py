@@ -1,4 +1,6 @@
-"""A lifecycle plan in text: a table of steps, and a timeline with a row for each version."""
+"""A lifecycle plan in text: a table of steps, a timeline with a row for each version, and the
+settings that both follow.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +9,11 @@ from collections.abc import Sequence
 from headgate.cli.moments import bare_minute, countdown
 from headgate.judge.durations import say_duration
 from headgate.vocabulary import LifecycleStep
-from headgate.wire.registry import PlannedStep
+from headgate.wire.registry import LifecycleSettings, PlannedStep
 from headgate.wire.status import ModelStatus
 
 WIDTH = 60
-_WEEK_MS = 604_800_000
+_WEEK_MS, _DAY_MS = 604_800_000, 86_400_000
 _MARKS = {
     LifecycleStep.DEPRECATE: "D",
     LifecycleStep.ARCHIVE: "A",
@@ -24,10 +26,37 @@ _LEGEND = "D deprecated   A archived   R removed   X artifacts ordered deleted  
 def plan_lines(status: ModelStatus, now_ms: int) -> list[str]:
     """The whole plan for people; dates are UTC."""
     steps = status.lifecycle
+    known = status.lifecycle_settings
+    settings = [] if known is None else ["", *settings_lines(known)]
     if not steps:
-        return [f"Nothing is planned for the versions of {status.model}."]
+        return [f"Nothing is planned for the versions of {status.model}.", *settings]
     lines = [f"Lifecycle of {status.model}, dates in UTC", ""]
-    return [*lines, *_table(steps, now_ms), "", *timeline_plot(steps, now_ms)]
+    return [*lines, *_table(steps, now_ms), "", *timeline_plot(steps, now_ms), *settings]
+
+
+def settings_lines(settings: LifecycleSettings) -> list[str]:
+    """Every setting in words."""
+    ms = {name: _span(getattr(settings, name)) for name in _SPANS}
+    return [
+        f"After the promotion that replaced it: deprecated {ms['deprecate_ms']}, archived "
+        f"{ms['archive_ms']}, removed {ms['remove_ms']}; artifacts are ordered deleted "
+        f"{ms['artifacts_ms']} after archiving.",
+        f"Without one: in development for {ms['development_ms']} ({settings.development_versions} "
+        f"versions at most), in staging {ms['staging_ms']} ({settings.staging_versions}), "
+        f"deprecated {ms['deprecated_ms']}, archived {ms['archived_ms']}.",
+        f"Announced {ms['notice_ms']} ahead, and again {ms['reminder_ms']} ahead.",
+    ]
+
+
+_SPANS = tuple(name for name in LifecycleSettings.__struct_fields__ if name.endswith("_ms"))
+
+
+def _span(duration_ms: int) -> str:
+    """In the unit that a person would have written: `10 w`, `90 d`."""
+    for unit_ms, unit in ((_WEEK_MS, "w"), (_DAY_MS, "d")):
+        if duration_ms and duration_ms % unit_ms == 0:
+            return f"{duration_ms // unit_ms} {unit}"
+    return say_duration(duration_ms)
 
 
 def _table(steps: Sequence[PlannedStep], now_ms: int) -> list[str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from headgate.registry.lifecycle import VersionRecord, move
+from headgate.registry.semver import sort_key
 from headgate.vocabulary import HEADGATE, LifecycleStep, Status
 from headgate.wire.registry import LifecycleSettings, PlannedStep
 
@@ -48,7 +49,7 @@ def due(life: Life, now_ms: int) -> tuple[PlannedStep, ...]:
 def plan(life: Life, now_ms: int) -> tuple[PlannedStep, ...]:
     """All steps that can be foreseen, in order of time; what waits has no time and comes last."""
     rows = [row for record in life.versions.values() for row in _chain(life, record, now_ms)]
-    return tuple(sorted(rows, key=lambda row: (_at(row), row.version)))
+    return tuple(sorted(rows, key=lambda row: (_at(row), sort_key(row.version))))
 
 
 def key_of(step: PlannedStep) -> str:

@@ -52,7 +52,7 @@ def _signed_by(keys: dict[str, OperatorKey], entry: AdmittedRequest) -> str:
     if not may(key.role, request):
         kind = type(request).__struct_config__.tag
         said = f"{key.operator} is {key.role}; {kind} needs {needed_role(request)}."
-        raise RefusedError(said, f"Ask somebody whose key is {needed_role(request)}'s.")
+        raise RefusedError(said, f"Ask somebody who has an {needed_role(request)}'s key.")
     return key_id
 
 

@@ -89,6 +89,7 @@ def model_status(state: PartitionState, model: ModelState) -> ModelStatus:
         routers=_routers(model, state.time_ms),
         recovering=model.recovery is not None,
         lifecycle=plan(life_of(model), state.time_ms)[:MAX_STEPS_SHOWN],
+        lifecycle_settings=model.lifecycle,
         audit=model.audit,
     )
 

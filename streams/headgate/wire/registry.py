@@ -136,9 +136,9 @@ class StatusChange(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 _WEEK_MS, _DAY_MS = 604_800_000, 86_400_000
-_COLD_MS = 90 * _DAY_MS
+MIN_COLD_MS = 90 * _DAY_MS
 Span = Annotated[int, Meta(ge=0, le=520 * _WEEK_MS)]
-ColdSpan = Annotated[int, Meta(ge=_COLD_MS, le=520 * _WEEK_MS)]
+ColdSpan = Annotated[int, Meta(ge=MIN_COLD_MS, le=520 * _WEEK_MS)]
 Many = Annotated[int, Meta(ge=1, le=1000)]
 
 
@@ -156,7 +156,7 @@ class LifecycleSettings(
     deprecate_ms: Span = _WEEK_MS
     archive_ms: Span = 4 * _WEEK_MS
     remove_ms: Span = 10 * _WEEK_MS
-    artifacts_ms: ColdSpan = _COLD_MS
+    artifacts_ms: ColdSpan = MIN_COLD_MS
     development_ms: Span = 30 * _DAY_MS
     development_versions: Many = 10
     staging_ms: Span = 90 * _DAY_MS

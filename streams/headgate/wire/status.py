@@ -10,7 +10,7 @@ from headgate.wire.alerts import Alert
 from headgate.wire.audit import ChainHead
 from headgate.wire.control import Because, Weight
 from headgate.wire.fields import Count, Name, TimestampMs
-from headgate.wire.registry import PlannedStep
+from headgate.wire.registry import LifecycleSettings, PlannedStep
 from headgate.wire.reports import TestReport
 
 
@@ -142,6 +142,7 @@ class WatchStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class ModelStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything a person asks about one model at ledger time `at_ms`.
 
+    `lifecycle` are the steps to come by `lifecycle_settings`, of which defaults are left out.
     `unjudged` are deprecated versions that answer callers who pinned them, beyond those that are
     judged at a time.
     """
@@ -167,4 +168,5 @@ class ModelStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     routers: tuple[RouterStatus, ...] = ()
     recovering: bool = False
     lifecycle: tuple[PlannedStep, ...] = ()
+    lifecycle_settings: LifecycleSettings | None = None
     audit: ChainHead = ChainHead()
