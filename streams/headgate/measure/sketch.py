@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from headgate.measure.compiled import COUNTS, compiled
 from headgate.measure.hdr import (
     BUCKETS,
     IntArray,
@@ -44,16 +45,19 @@ class Sketch:
     @property
     def indexes(self) -> IntArray:
         """The buckets that hold anything."""
-        if self._parts:
-            self._work_out()
-        return self._indexes
+        return self.filled[0]
 
     @property
     def counts(self) -> IntArray:
         """How many values lie in each of `indexes`."""
+        return self.filled[1]
+
+    @property
+    def filled(self) -> tuple[IntArray, IntArray]:
+        """The `indexes` and their `counts`."""
         if self._parts:
             self._work_out()
-        return self._counts
+        return self._indexes, self._counts
 
     @classmethod
     def decode(cls, text: str) -> Sketch:
@@ -127,13 +131,7 @@ class Sketch:
 
     def counts_over(self, value: int) -> tuple[int, int]:
         """How many values lie in buckets entirely above `value`, and in those that reach above."""
-        bucket, is_edge = bucket_of_limit(value)
-        indexes, counts = self.indexes, self.counts
-        place = int(indexes.searchsorted(bucket, "right"))
-        above = int(np.add.reduce(counts[place:]))
-        if is_edge or not place or indexes[place - 1] != bucket:
-            return above, above
-        return above, above + int(counts[place - 1])
+        return _counts_over(*self.filled, *bucket_of_limit(value))
 
     def count_above(self, value: int) -> int:
         """How many values lie in buckets entirely above the bucket of `value`."""
@@ -160,3 +158,16 @@ class Sketch:
 
 
 EMPTY = Sketch(_NOTHING, _NOTHING)
+
+
+@compiled(f"UniTuple(i8, 2)({COUNTS}, {COUNTS}, i8, b1)")
+def _counts_over(
+    indexes: IntArray, counts: IntArray, bucket: int, is_edge: bool
+) -> tuple[int, int]:
+    above, place = 0, len(indexes) - 1
+    while place >= 0 and indexes[place] > bucket:
+        above += counts[place]
+        place -= 1
+    if is_edge or place < 0 or indexes[place] != bucket:
+        return above, above
+    return above, above + counts[place]

@@ -12,6 +12,7 @@ import structlog
 from faust.types import TP
 
 from headgate.keyfiles import load_key
+from headgate.measure.compiled import make_ready
 from headgate.pipeline.app import make_app
 from headgate.pipeline.checkpoint_store import CheckpointStore
 from headgate.pipeline.continuity import Continuity, HoleError
@@ -64,6 +65,7 @@ class Govern:
     """The Faust app that decides."""
 
     def __init__(self, process: Process) -> None:
+        make_ready()
         self.stats = GovernStats()
         self._settings = settings = process.settings
         self._now_ms = process.now_ms

@@ -287,8 +287,8 @@ MUTATIONS = [
     ("mean_beside", "0.0, CAP, 1.0, -stake / balance)", "0.0, CAP, 1.0, stake / balance)"),
     ("mean_beside", "0.0, CAP, 1.0, -stake / balance)", "0.0, np.inf, 1.0, -stake / balance)"),
     ("mean_beside", "0.0, CAP, 1.0, -stake / balance)", "0.0, CAP, 1.0, -stake)"),
-    ("mean_beside", "np.minimum(1.0, balance / (CAP - 1))", "np.ones_like(balance)"),
-    ("mean_beside", "np.minimum(1.0, balance / (CAP - 1))", "(balance / (CAP - 1))"),
+    ("mean_beside", "_lesser(1.0, balance / (CAP - 1))", "np.ones_like(balance)"),
+    ("mean_beside", "_lesser(1.0, balance / (CAP - 1))", "(balance / (CAP - 1))"),
 ]
 
 

@@ -93,3 +93,35 @@ def test_production_spends_one_in_30_days_of_requests() -> None:
 
 def test_proving_good_bets_everything_at_its_first_look() -> None:
     assert proof_budget([True, False, False]).tolist() == [1, 0, 0]
+
+
+def claim_budgets(module: Any) -> None:
+    spent, requests = np.array([-1, 0, 50, 9_950, 123_456]), 123_500
+    breach, good = np.zeros(5, np.bool_), np.ones(5, np.bool_)
+    phase = phase_budget(PLANNED, spent, requests, spent < 0).tolist()
+    watch = production_budget(PLANNED, np.maximum(spent, 0), requests).tolist()
+    for forever, alone in ((False, phase), (True, watch)):
+        assert module.budgets(spent, breach, requests, PLANNED, forever).tolist() == alone
+        proof = module.budgets(spent, good, requests, PLANNED, forever)
+        assert proof.tolist() == proof_budget(spent < 0).tolist()
+
+
+def test_the_tests_of_one_run_spend_what_each_may_alone() -> None:
+    claim_budgets(budget)
+
+
+@pytest.mark.parametrize(
+    ("fragment", "instead"),
+    [
+        ("1.0 if before < 0 else 0.0", "1.0"),
+        ("if prove_good[test]:", "if False:"),
+        ("elif forever:", "elif False:"),
+        ("requests - max(before, 0)", "requests - before"),
+        ("/ max(planned, 1)", "/ 1"),
+        ("elif before < 0:", "elif before < 1:"),
+        ("_spent(requests / planned) - _spent(before / planned)", "_spent(requests / planned)"),
+    ],
+)
+def test_a_broken_budget_of_one_run_fails_its_claim(fragment: str, instead: str) -> None:
+    with pytest.raises(AssertionError):
+        claim_budgets(mutant(budget, fragment, instead))

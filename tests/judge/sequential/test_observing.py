@@ -332,15 +332,19 @@ def claim_edges(module: Any) -> None:
     assert mine.counts_over(200) == (1, 1)
     mine = module.Sketch(*np.unique(hdr.bucket_index(np.array([1_000, 1_003])), return_counts=True))
     assert mine.counts_over(1_001) == (0, 2)
+    assert mine.counts_over(900) == (2, 2)
+    mine = module.Sketch(*np.unique(hdr.bucket_index(np.array([1_000, 2_000])), return_counts=True))
+    assert mine.counts_over(1_501) == (1, 1)
 
 
 @pytest.mark.parametrize(
     ("fragment", "instead"),
     [
-        ('searchsorted(bucket, "right")', 'searchsorted(bucket, "left")'),
-        ('searchsorted(bucket, "right")', 'searchsorted(bucket + 50, "right")'),
-        ("return above, above + int(", "return above, above + 0 * int("),
-        ("if is_edge or not place", "if not place"),
+        ("indexes[place] > bucket", "indexes[place] >= bucket"),
+        ("indexes[place] > bucket", "indexes[place] > bucket + 50"),
+        ("return above, above + counts[place]", "return above, above"),
+        ("if is_edge or place < 0", "if place < 0"),
+        ("or indexes[place] != bucket", ""),
     ],
 )
 def test_a_wrong_bin_edge_fails_its_claim(fragment: str, instead: str) -> None:

@@ -44,6 +44,22 @@ def claim_process(module: Any) -> None:
     np.testing.assert_allclose(module.log_e_value(again), np.log(0.25))
 
 
+def claim_growth(module: Any) -> None:
+    """Of many runs and of the tests of one, wealth grows alike."""
+    rng = np.random.default_rng(4)
+    wealth = np.vstack([rng.normal(-2, 3, (5, 8)), module.empty((3,))])
+    increment, budgets = rng.normal(0, 4, (8, 8)), np.array([0.5, 0, 0.1, 1, 1e-9, 0.2, 0, 1])
+    increment[0, :4] = np.nan, np.inf, -np.inf, -1e9
+    looked = np.array([True, True, False, True, True, True, True, True])
+    grown, log_e = wealth.copy(), np.zeros(8)
+    module.grow(grown, log_e, looked, increment, budgets)
+    many = advance(wealth, increment, budgets)
+    np.testing.assert_allclose(grown[looked], many[looked], rtol=1e-12)
+    np.testing.assert_allclose(log_e[looked], log_e_value(many)[looked], rtol=1e-12)
+    assert (grown[2] == wealth[2]).all()
+    assert log_e[2] == 0
+
+
 MUTATIONS = [
     ("np.logaddexp(log_wealth, new) + increment", "np.logaddexp(log_wealth, new) - increment"),
     ("np.logaddexp(log_wealth, new) + increment", "np.logaddexp(log_wealth + increment, new)"),
@@ -63,6 +79,29 @@ def test_the_wealth_is_the_sum_of_all_money_times_what_the_looks_since_made_of_i
 def test_a_broken_process_fails_its_claim(fragment: str, instead: str) -> None:
     with np.errstate(all="ignore"), pytest.raises(AssertionError):
         claim_process(mutant(process, fragment, instead))
+
+
+def test_the_tests_of_one_run_grow_as_those_of_many_runs_do() -> None:
+    claim_growth(process)
+
+
+@pytest.mark.parametrize(
+    ("fragment", "instead"),
+    [
+        ("if not looked[test]:", "if False:"),
+        ("max(budgets[test], _LEAST)", "budgets[0]"),
+        ("new) + increments[test, bet]", "new) - increments[test, bet]"),
+        ("np.logaddexp(wealth[test, bet], new)", "wealth[test, bet]"),
+        ("if after < np.inf:", "if after <= np.inf:"),
+        ("if after < np.inf:", "if True:"),
+        ("max(after, NOTHING)", "after"),
+        ("- top) / bets", "- top)"),
+        ("log_e[test] = top + np.log(mean)", "log_e[test] = np.log(mean)"),
+    ],
+)
+def test_a_broken_growth_fails_its_claim(fragment: str, instead: str) -> None:
+    with np.errstate(all="ignore"), pytest.raises(AssertionError):
+        claim_growth(mutant(process, fragment, instead))
 
 
 LOOKS: dict[str, Floats] = {

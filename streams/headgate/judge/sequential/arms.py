@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from msgspec import Struct
 from msgspec.structs import replace
 
-from headgate.judge.sequential.samples import Sampled, Take
-from headgate.judge.sequential.state import Evidence, Sample
+from headgate.judge.sequential.samples import Take
+from headgate.judge.sequential.state import Evidence
 from headgate.measure.cells import NOTHING, Cell
 from headgate.measure.metrics import CallerFaults
 from headgate.measure.windows import Row
@@ -31,21 +31,13 @@ class Observed:
 
 
 class Fresh:
-    """Fresh cells of one arm. What triggers of one metric count of them is worked out once."""
+    """Fresh cells of one arm, and what each source counts of them, by its number of `takes`."""
 
-    __slots__ = ("_samples", "cells", "faults")
+    __slots__ = ("cells", "samples")
 
-    def __init__(self, cells: list[Cell], faults: CallerFaults) -> None:
+    def __init__(self, cells: list[Cell], takes: tuple[Take, ...], faults: CallerFaults) -> None:
         self.cells = cells
-        self.faults = faults
-        self._samples: dict[Take, Sample] = {}
-
-    def sample(self, sampled: Sampled) -> Sample:
-        """What a metric counts."""
-        found = self._samples.get(sampled.take)
-        if found is None:
-            found = self._samples[sampled.take] = sampled.take(self.cells, self.faults)
-        return found
+        self.samples = [take(cells, faults) for take in takes]
 
 
 class Arms(Struct, frozen=True):
@@ -57,7 +49,7 @@ class Arms(Struct, frozen=True):
     pairs: dict[int, tuple[Fresh, Fresh]]
 
 
-def arms_of(evidence: Evidence, seen: Observed) -> Arms:
+def arms_of(evidence: Evidence, seen: Observed, takes: tuple[Take, ...]) -> Arms:
     """Sort the cells of a tick: a relative look joins arms of one revision only.
 
     Outcomes without a revision belong to the split in force once every router obeys it and what
@@ -74,14 +66,12 @@ def arms_of(evidence: Evidence, seen: Observed) -> Arms:
         split, counts = (revision, cell) if revision else _placed(evidence, seen, cell)
         if split in known:
             pairs.setdefault(split, ([], []))[version == seen.stable].append(counts)
-    mine = Fresh(candidate, seen.faults)
-    return Arms(mine, {revision: _pair(mine, *pair) for revision, pair in pairs.items()})
-
-
-def _pair(candidate: Fresh, mine: list[Cell], stable: list[Cell]) -> tuple[Fresh, Fresh]:
-    """Both arms of a revision; the candidate's usually have all of its cells."""
-    same = mine == candidate.cells  # of the same objects no field is compared
-    return candidate if same else Fresh(mine, candidate.faults), Fresh(stable, candidate.faults)
+    all_mine, arms = Fresh(candidate, takes, seen.faults), {}
+    for revision, (mine, stable) in pairs.items():
+        same = mine == candidate  # it usually has all of them; of the same objects no field is read
+        one = all_mine if same else Fresh(mine, takes, seen.faults)
+        arms[revision] = one, Fresh(stable, takes, seen.faults)
+    return Arms(all_mine, arms)
 
 
 def _placed(evidence: Evidence, seen: Observed, cell: Cell) -> tuple[int, Cell]:

@@ -18,13 +18,14 @@ from headgate.judge.sequential.bets import (
     BETS,
     BREACH,
     GOOD,
+    Flags,
     Floats,
     rate_stakes,
     ratio_stakes,
 )
 from headgate.judge.sequential.plan import Plan, plan_of
-from headgate.judge.sequential.samples import Family
-from headgate.judge.sequential.sources import Source, sources_of
+from headgate.judge.sequential.samples import Family, Take
+from headgate.judge.sequential.sources import Source, sources_of, takes_of
 
 if TYPE_CHECKING:
     from headgate.judge.policy import Policy, Trigger
@@ -73,12 +74,14 @@ class Bank:
     limited: tuple[Source, ...]
     compared: tuple[Source, ...]
     source_of: tuple[Source, ...]
+    takes: tuple[Take, ...]
     alone: Breach
     beside: Breach
     on_hit: Floats
     on_other: Floats
     excess: Floats
-    ratios: tuple[float, ...]
+    ratios: Floats
+    prove_good: Flags
 
     def __len__(self) -> int:
         return len(self.triggers)
@@ -102,12 +105,14 @@ def bank_of(policy: Policy) -> Bank:
         limited=tuple(source for source in sources if source.limited),
         compared=tuple(source for source in sources if source.relative is not None),
         source_of=tuple(source_by_row[row] for row in range(len(triggers))),
+        takes=takes_of(plans),
         alone=_breach(plans, beside=False),
         beside=_breach(plans, beside=True),
         on_hit=on_hit.copy(),
         on_other=on_other.copy(),
         excess=excess.copy(),
-        ratios=tuple(_ratio(plan, kind) for plan in plans for kind in Kind),
+        ratios=np.array([_ratio(plan, kind) for plan in plans for kind in Kind]),
+        prove_good=np.tile([kind >= Kind.GOOD_ABSOLUTE for kind in Kind], len(triggers)),
     )
 
 

@@ -19,6 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Whole = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 Counts = npt.ArrayLike
 Number = float | Floats
 
@@ -131,10 +133,10 @@ def rating_against_limit(values: Counts, counts: Counts, limit: float, side: int
     return worth(rating_gain(limit, side).of(values), counts)
 
 
-def rating_gain(limit: float, side: int) -> Gain:
-    """What a rating wins against a limit: at worst the whole stake is lost."""
+def rating_gain(limit: float, side: int, scale: float = 1.0) -> Gain:
+    """What a rating wins against a limit: at worst the whole stake is lost. See `rating_gains`."""
     reach = (HIGHEST_RATING - limit) if side == BREACH else (limit - LOWEST_RATING)
-    return Gain(1.0, LOWEST_RATING, HIGHEST_RATING, limit, -side / reach)
+    return Gain(scale, LOWEST_RATING, HIGHEST_RATING, limit, -side / reach)
 
 
 def rating_against_stable(
@@ -156,12 +158,15 @@ def rating_against_stable(
     return worth(below.of(values), counts) + worth(above.of(stable_values), stable_counts)
 
 
-def rating_gains(reference: Number, margin: float, balance: Number) -> Pair:
-    """What a rating of either arm wins; `balance` is how many of stable's come to one."""
+def rating_gains(reference: Number, margin: float, balance: Number, scale: float = 1.0) -> Pair:
+    """What a rating of either arm wins; `balance` is how many of stable's come to one. Values times
+    `scale` are ratings; outside the scale of ratings they count as its ends, so that no bet is
+    ruined and none wins more than it could.
+    """
     x = reference
-    largest = np.minimum(1 / (HIGHEST_RATING - x + margin), balance / (x - LOWEST_RATING))
-    below = Gain(1.0, LOWEST_RATING, HIGHEST_RATING, x - margin, -largest)
-    return below, Gain(1.0, LOWEST_RATING, HIGHEST_RATING, x, largest / balance)
+    largest = _lesser(1 / (HIGHEST_RATING - x + margin), balance / (x - LOWEST_RATING))
+    below = Gain(scale, LOWEST_RATING, HIGHEST_RATING, x - margin, -largest)
+    return below, Gain(scale, LOWEST_RATING, HIGHEST_RATING, x, largest / balance)
 
 
 def mean_against_limit(values: Counts, counts: Counts, limit: Counts) -> Floats:
@@ -198,9 +203,16 @@ def mean_against_stable(
 
 def mean_gains(reference: Number, ratio: float, balance: Number) -> Pair:
     """What a value of either arm wins; `balance` is how many of stable's come to one."""
-    stake = np.minimum(1.0, balance / (CAP - 1))
+    stake = _lesser(1.0, balance / (CAP - 1))
     above = Gain(1 / (reference * ratio), 0.0, CAP, 1.0, stake)
     return above, Gain(1 / reference, 0.0, CAP, 1.0, -stake / balance)
+
+
+def _lesser(one: Number, other: Number) -> Number:
+    """Of two numbers as Python sees them, since numpy takes ten times as long."""
+    if isinstance(one, float) and isinstance(other, float):
+        return min(one, other)
+    return np.minimum(one, other)
 
 
 def _balance(counts: Counts, stable_counts: Counts) -> Floats:

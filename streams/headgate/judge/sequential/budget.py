@@ -11,7 +11,8 @@ from math import floor, log2
 
 import numpy as np
 
-from headgate.judge.sequential.bets import Counts, Floats
+from headgate.judge.sequential.bets import Counts, Flags, Floats, Whole
+from headgate.measure.compiled import compiled
 
 FIRST = 0.5  # for a version that is bad from the start
 LATER = 0.25  # over the planned requests; then a half of it over twice as many, and so on
@@ -26,11 +27,6 @@ def phase_budget(planned: int, before: Counts, now: Counts, first: Counts) -> Fl
     shares = np.asarray(before, np.float64) / planned, np.asarray(now, np.float64) / planned
     since, until = (_spent_many(share) for share in shares)
     return np.where(first, FIRST, until - since)
-
-
-def later_budget(planned: int, before: int, now: int) -> float:
-    """The same for one test after its first look."""
-    return _spent(now / planned) - _spent(before / planned)
 
 
 def _spent(share: float) -> float:
@@ -55,3 +51,22 @@ def production_budget(requests_in_30_days: float, before: Counts, now: Counts) -
 def proof_budget(first: Counts) -> Floats:
     """Proving good is a single bet per phase: everything at the first look, nothing later."""
     return np.where(np.asarray(first), 1.0, 0.0)
+
+
+@compiled("f8[::1](i8[::1], b1[::1], i8, i8, b1)", _spent)
+def budgets(spent: Whole, prove_good: Flags, requests: int, planned: int, forever: bool) -> Floats:
+    """What each test of one run may spend, by its number: of a phase, or `forever`, or to
+    `prove_good`. `spent` is up to which requests it has spent its budget, -1 before its first look.
+    """
+    found = np.zeros(len(spent))
+    for test in range(len(spent)):
+        before = spent[test]
+        if prove_good[test]:
+            found[test] = 1.0 if before < 0 else 0.0
+        elif forever:
+            found[test] = (requests - max(before, 0)) / max(planned, 1)
+        elif before < 0:
+            found[test] = FIRST
+        else:
+            found[test] = _spent(requests / planned) - _spent(before / planned)
+    return found

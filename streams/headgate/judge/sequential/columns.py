@@ -45,11 +45,12 @@ def _unbegun(triggers: int) -> Columns:
     )
 
 
-def breach_log_e(bank: Bank, log_e: Floats, *, beside: bool) -> Floats:
+@lru_cache(maxsize=64)
+def breach_log_e(bank: Bank, columns: Columns, beside: bool) -> Floats:
     """ln E of a breach by trigger: beside a live stable arm the lesser of both tests, else the one
     there is; nothing where there is none.
     """
-    tests = bank.beside if beside else bank.alone
+    log_e, tests = columns.log_e, bank.beside if beside else bank.alone
     lesser: Floats = np.minimum(log_e.take(tests.first), log_e.take(tests.second))
     if tests.untested:
         lesser[tests.untested] = NOTHING

@@ -81,8 +81,9 @@ def combine(policy: Policy, evidence: Evidence) -> Combined:
     """
     bank, rule = bank_of(policy), _rule(policy)
     columns = columns_of(bank, evidence)
-    breach = breach_log_e(bank, columns.log_e, beside=is_beside(evidence))
-    if breach.max(initial=-HIGHEST) < rule.least:  # a weighted mean is never over the largest
+    breach = breach_log_e(bank, columns, is_beside(evidence))
+    largest = max(breach.tolist(), default=-HIGHEST)  # a weighted mean is never over it
+    if largest < rule.least:
         return Combined(policy, bank, columns, breach, rule.needed, frozenset())
     proven = {bank.names[row] for row in (breach >= rule.log_needed).nonzero()[0].tolist()}
     combined = Combined(policy, bank, columns, breach, rule.needed, frozenset(proven))

@@ -39,15 +39,13 @@ class Moment(Struct, frozen=True):
 
 
 class Gatherer(Struct, frozen=True):
-    """Puts what came into the table. `counted` is what each trigger counted, by row and in the
-    order of `Counted`.
-    """
+    """Puts what came into the table, and into `came` what each trigger counted of it."""
 
     table: LookTable
     evidence: Evidence
     moment: Moment
     arms: Arms
-    counted: list[list[int]]
+    came: list[int]
 
     def gather(self, bank: Bank) -> dict[int, Looks]:
         """All samples; the looks that stay open, by revision. Of traffic that just started only
@@ -55,7 +53,7 @@ class Gatherer(Struct, frozen=True):
         """
         for source in bank.limited:
             if source.is_rate or not self.moment.warming:
-                mine = self.arms.candidate.sample(source.sampled)
+                mine = self.arms.candidate.samples[source.take]
                 if mine.n:
                     self._against_limits(source, mine)
         left, known, pairs = {}, self.evidence.looks, self.arms.pairs
@@ -81,7 +79,7 @@ class Gatherer(Struct, frozen=True):
                 self.table.value((row,), Kind.ABSOLUTE, Valued(mine, breach))
                 if good and not warming:
                     self.table.value((row,), Kind.GOOD_ABSOLUTE, Valued(mine, good[0]))
-            self.counted[row][:4] = self.moment.since_ms, seen.n, seen.hits, seen.total
+            self.came.extend((row, seen.n, seen.hits, seen.total, 0, 0, 0))
 
     def _beside_stable(
         self,
@@ -96,7 +94,7 @@ class Gatherer(Struct, frozen=True):
         for source in sources:
             look, mine, stable = known.get(source.key), NO_SAMPLE, NO_SAMPLE
             if pair is not None and (source.is_rate or not unripe):
-                mine, stable = pair[0].sample(source.sampled), pair[1].sample(source.sampled)
+                mine, stable = pair[0].samples[source.take], pair[1].samples[source.take]
             if mine.n or stable.n:
                 look = self._joined(source, look, mine, stable)
             if look is None:
@@ -129,18 +127,11 @@ class Gatherer(Struct, frozen=True):
 
     def _count(self, source: Source, mine: Sample, stable: Sample) -> None:
         """The candidate's samples count where they are tested against a limit, else here."""
-        since_ms = self.moment.since_ms
+        n, hits, total = stable.n, stable.hits, stable.total
         for row in source.unlimited:
-            counted = self.counted[row]
-            counted[1] += mine.n
-            counted[2] += mine.hits
-            counted[3] += mine.total
-        for row in source.rows:
-            counted = self.counted[row]
-            counted[0] = since_ms
-            counted[4] += stable.n
-            counted[5] += stable.hits
-            counted[6] += stable.total
+            self.came.extend((row, mine.n, mine.hits, mine.total, n, hits, total))
+        for row, _, _ in source.limited:
+            self.came.extend((row, 0, 0, 0, n, hits, total))
 
     def _close(self, source: Source, look: OpenLook, *, current: bool) -> None:
         """A closed look of hits. While traffic warms up, requests in flight count as good, and it

@@ -1,84 +1,59 @@
-"""Hitting: what the hits of a look are worth, absolute ones and those beside stable in one set of
-calls: both are the sum of what a bet wins on a hit and on another outcome.
+"""Hitting: what the hits of a look are worth, absolute ones and those beside stable: both are the
+sum of what a bet wins on a hit and on another outcome.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import NamedTuple
-
 import numpy as np
-import numpy.typing as npt
 
-from headgate.judge.sequential.bank import KINDS, Bank, Kind
-from headgate.judge.sequential.bets import Floats, on_any_hit, won
+from headgate.judge.sequential.bank import Bank
+from headgate.judge.sequential.bets import Flags, Floats
+from headgate.measure.compiled import compiled
 
-Shape = tuple[tuple[int, ...], Kind, bool]
-"""Of a look: the rows of its triggers, absolute or relative, and whether it may prove good."""
-
-Hits = tuple[float, float, float, float, float, float]
-"""Of the candidate: hits, hits with those that rounding may have missed, samples, and samples with
-what is in flight; of stable: hits and samples (0 and 1 where it has no part).
-"""
-_HITS, _REACHING, _SAMPLES, _SENT, _STABLE_HITS, _STABLE_SAMPLES = range(6)
-_FIGURES = 6
+# Of one look for one trigger: the numbers of its tests for a breach and for *proven good*, the
+# latter -1 where it proves none; of the candidate hits, hits with those that rounding may have
+# missed, samples, and at least how many were sent; hits and samples of stable, none in an absolute
+# look; the design effects of both arms, each of which divides its arm's figures.
+FIGURES = 10
+_BREACH, _GOOD, _HITS, _REACHING, _SAMPLES, _SENT = range(6)
+_STABLE_HITS, _STABLE_SAMPLES, _EFFECT, _STABLE_EFFECT = range(6, FIGURES)
 
 
-def hit_worths(
-    bank: Bank, shapes: tuple[Shape, ...], hits: list[Hits], effects: list[tuple[float, float]]
-) -> tuple[tuple[int, ...], Floats]:
-    """The tests of some looks, and what these are worth to them, shape (tests, 8).
+def add_hits(worth: Floats, looked: Flags, figures: list[float], bank: Bank) -> None:
+    """Add what looks are worth to the eight bets of their tests, and mark these as looked at; by a
+    test's number, shapes (tests, 8) and (tests,). `figures` are those of one look after another.
 
-    `effects` are the design effects of both arms by look and row: each arm's figures are divided by
-    its own.
+    See `bets.rate_against_limit` and `bets.ratio_of_rates`.
     """
-    layout = _layout_of(bank, shapes)
-    figures = np.array(hits).take(layout.figures) / np.array(effects).take(layout.effects)
-    mine, samples, stable, stable_samples = figures
-    others = layout.of_samples * samples + layout.of_hits * mine + stable
-    allowed = layout.ratios * samples
-    lost = on_any_hit(allowed / (allowed + stable_samples), layout.excess)
-    return layout.tests, won(mine, others, layout.on_hit, layout.on_other + lost)
+    looks = np.fromiter(figures, np.float64, len(figures)).reshape(-1, FIGURES)
+    _add(worth, looked, looks, bank.on_hit, bank.on_other, bank.excess, bank.ratios)
 
 
-class _Layout(NamedTuple):
-    """Where each test finds its figures and effects (4, tests), how its other outcomes come of
-    samples and hits, and its rows of the bank.
-    """
-
-    tests: tuple[int, ...]
-    figures: npt.NDArray[np.intp]
-    effects: npt.NDArray[np.intp]
-    of_samples: Floats
-    of_hits: Floats
-    ratios: Floats
-    on_hit: Floats
-    on_other: Floats
-    excess: Floats
-
-
-@lru_cache(maxsize=4096)  # the same few triggers look together again and again
-def _layout_of(bank: Bank, shapes: tuple[Shape, ...]) -> _Layout:
-    tests, figures, effects, row_number = list[int](), [], [], 0
-    for look, (rows, kind, proves_good) in enumerate(shapes):
-        for row in rows:
-            for good in (False, True) if proves_good else (False,):
-                tests.append(row * KINDS + kind + (Kind.GOOD_ABSOLUTE if good else 0))
-                mine = (_REACHING, _SAMPLES) if good else (_HITS, _SENT)
-                which = (*mine, _STABLE_HITS, _STABLE_SAMPLES)
-                figures.append([look * _FIGURES + figure for figure in which])
-                effects.append([row_number * 2 + arm for arm in (0, 0, 1, 1)])
-            row_number += 1
-    places = np.array(tests, np.intp)
-    relative = places % 2 == Kind.RELATIVE
-    return _Layout(
-        tests=tuple(tests),
-        figures=np.array(figures, np.intp).T.copy(),
-        effects=np.array(effects, np.intp).T.copy(),
-        of_samples=np.where(relative, 0.0, 1.0),
-        of_hits=np.where(relative, 1.0, -1.0),
-        ratios=np.where(relative, np.array(bank.ratios)[places], 0.0),
-        on_hit=bank.on_hit[places],
-        on_other=bank.on_other[places],
-        excess=bank.excess[places],
-    )
+@compiled("(f8[:,::1], b1[::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1])")
+def _add(  # noqa: PLR0917 - machine code is called by position
+    worth: Floats,
+    looked: Flags,
+    looks: Floats,
+    on_hit: Floats,
+    on_other: Floats,
+    excess: Floats,
+    ratios: Floats,
+) -> None:
+    for look in looks:
+        mine, other = look[_EFFECT], look[_STABLE_EFFECT]
+        stable_hits, stable_samples = look[_STABLE_HITS] / other, look[_STABLE_SAMPLES] / other
+        sent, reaching = max(look[_SAMPLES], look[_SENT]), max(look[_HITS], look[_REACHING])
+        for number, hits, samples in (
+            (look[_BREACH], look[_HITS] / mine, sent / mine),
+            (look[_GOOD], reaching / mine, look[_SAMPLES] / mine),
+        ):
+            if number < 0:
+                continue
+            test, others, expected = int(number), samples - hits, 0.0
+            if stable_samples > 0:
+                allowed = ratios[test] * samples
+                others, expected = hits + stable_hits, allowed / (allowed + stable_samples)
+            for bet in range(worth.shape[1]):
+                on_another = on_other[test, bet] - np.log1p(excess[test, bet] * expected)
+                worth[test, bet] += hits * on_hit[test, bet] + others * on_another
+            looked[test] = True

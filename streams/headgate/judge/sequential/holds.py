@@ -29,14 +29,12 @@ def with_holds(policy: Policy, evidence: Evidence, look: Look) -> Evidence:
     """Begin a hold where stable is over the limit too; end none: see `over`."""
     if look.stable is None:
         return evidence
-    log_e, proven = (
-        columns_of(bank_of(policy), evidence).log_e,
-        log(1 / policy.proof.false_rollback),
-    )
+    log_e = columns_of(bank_of(policy), evidence).log_e.tolist()
     begun = {
         trigger.name: look.now_ms
         for trigger, test in _needing_both(policy)
-        if log_e.item(test + Kind.ABSOLUTE) >= proven > log_e.item(test + Kind.RELATIVE)
+        if log_e[test] >= 0  # what is proven is far above
+        and is_hold(policy, log_e[test : test + KINDS])
         and trigger.name not in evidence.holding
         and _is_beyond(trigger, look, BEGINS_MS) is True
     }

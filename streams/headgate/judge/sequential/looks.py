@@ -47,7 +47,7 @@ def limit_gains(source: Source, limit: float) -> tuple[Gain, ...]:
     unit = source.sampled.per_unit
     if source.sampled.family is Family.MEAN:
         return (bets.mean_gain(limit * unit),)
-    return tuple(_in_stars(bets.rating_gain(limit, side), unit) for side in (BREACH, GOOD))
+    return tuple(bets.rating_gain(limit, side, 1 / unit) for side in (BREACH, GOOD))
 
 
 def beside_stable(source: Source, look: OpenLook) -> tuple[Valued, Valued]:
@@ -58,16 +58,9 @@ def beside_stable(source: Source, look: OpenLook) -> tuple[Valued, Valued]:
         above, below = bets.mean_gains(look.reference, tolerated, balance)
         return Valued(mine, above), Valued(stable, below, upper=True)
     unit = source.sampled.per_unit
-    mean = min(max(look.reference / unit, 1.001), 4.999)
-    below, above = bets.rating_gains(mean, tolerated, balance)
-    return Valued(mine, _in_stars(below, unit)), Valued(stable, _in_stars(above, unit))
-
-
-def _in_stars(gain: Gain, unit: int) -> Gain:
-    """The gain of ratings on the wire: outside the scale they count as its ends, so that no bet is
-    ruined and none wins more than it could.
-    """
-    return gain._replace(scale=1 / unit)
+    about = min(max(look.reference / unit, 1.001), 4.999)
+    below, above = bets.rating_gains(about, tolerated, balance, 1 / unit)
+    return Valued(mine, below), Valued(stable, above)
 
 
 def added(look: OpenLook, mine: Sample, stable: Sample) -> OpenLook:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from headgate.judge.policy import Policy
 from headgate.judge.sequential.arms import Observed, arms_of, label_delay_ms
 from headgate.judge.sequential.bank import Bank, bank_of
-from headgate.judge.sequential.columns import breach_log_e, columns_of, uncounted
+from headgate.judge.sequential.columns import breach_log_e, columns_of
 from headgate.judge.sequential.gathering import Gatherer, Moment
 from headgate.judge.sequential.looks import LOOK_MS
 from headgate.judge.sequential.remembering import count, with_points
@@ -22,15 +22,14 @@ def observe(policy: Policy, evidence: Evidence, seen: Observed) -> Evidence:
         evidence = _begun_anew(bank, evidence, seen)
     if not seen.fresh and not _is_due(evidence, seen.now_ms):
         return evidence
-    arms, table = arms_of(evidence, seen), LookTable(bank)
-    counted = [uncounted() for _ in bank.triggers]
-    gatherer = Gatherer(table, evidence, _moment(evidence, seen.now_ms), arms, counted)
-    looks = gatherer.gather(bank)
+    arms, table = arms_of(evidence, seen, bank.takes), LookTable(bank)
+    moment, came = _moment(evidence, seen.now_ms), list[int]()
+    looks = Gatherer(table, evidence, moment, arms, came).gather(bank)
     requests = evidence.requests + sum([cell.requests for cell in arms.candidate.cells])
     columns = columns_of(bank, evidence).copy()
     table.apply(columns, requests, evidence.planned, forever=evidence.forever)
-    breach = breach_log_e(bank, columns.log_e, beside=is_beside(evidence))
-    count(columns, counted, breach, seen.now_ms)
+    breach = breach_log_e(bank, columns, is_beside(evidence))
+    count(columns, came, breach, moment.since_ms)
     stable = [cell.requests for (version, _), cell in seen.fresh.items() if version == seen.stable]
     paths = evidence.paths or ((),) * len(bank)
     return replace(
@@ -39,7 +38,7 @@ def observe(policy: Policy, evidence: Evidence, seen: Observed) -> Evidence:
         stable_requests=evidence.stable_requests + sum(stable),
         observed_ms=seen.now_ms,
         columns=columns,
-        paths=with_points(paths, counted, breach, seen.now_ms),
+        paths=with_points(paths, came, breach, seen.now_ms),
         looks=looks,
         label_delay_ms=label_delay_ms(evidence, seen),
     )

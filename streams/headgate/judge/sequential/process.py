@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from headgate.judge.sequential.bets import BETS, Floats
+from headgate.judge.sequential.bets import BETS, Flags, Floats
+from headgate.measure.compiled import compiled
 
 # Stands for the logarithm of zero: far below anything that matters, and no infinity in a state.
 NOTHING = -1e3
@@ -34,3 +35,23 @@ def log_e_value(log_wealth: Floats) -> Floats:
     top: Floats = log_wealth.max(-1)
     mean: Floats = top + np.log(np.exp(log_wealth - top[..., None]).sum(-1) / BETS)
     return mean
+
+
+@compiled("(f8[:,::1], f8[::1], b1[::1], f8[:,::1], f8[::1])")
+def grow(wealth: Floats, log_e: Floats, looked: Flags, increments: Floats, budgets: Floats) -> None:
+    """Those tests of one run that are `looked` at, advanced, and their e-values: in place, and for
+    a tenth of what `advance` and `log_e_value` take. Shapes (tests, 8) and (tests,).
+    """
+    bets = wealth.shape[1]
+    for test in range(len(looked)):
+        if not looked[test]:
+            continue
+        new, top, mean = np.log(max(budgets[test], _LEAST)), NOTHING, 0.0
+        for bet in range(bets):
+            after = np.logaddexp(wealth[test, bet], new) + increments[test, bet]
+            if after < np.inf:
+                wealth[test, bet] = max(after, NOTHING)
+            top = max(top, wealth[test, bet])
+        for bet in range(bets):
+            mean += np.exp(wealth[test, bet] - top) / bets
+        log_e[test] = top + np.log(mean)

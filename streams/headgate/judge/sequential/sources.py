@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headgate.judge.sequential.plan import Plan
-from headgate.judge.sequential.samples import Family, Sampled
+from headgate.judge.sequential.samples import Family, Sampled, Take
 
 Limited = tuple[int, str, float]
 
@@ -24,6 +24,7 @@ class Source:
 
     key: str
     sampled: Sampled
+    take: int
     relative: float | None
     look_samples: int
     rows: tuple[int, ...]
@@ -34,6 +35,11 @@ class Source:
     is_rate: bool
     is_quantile: bool
     of_labels: bool
+
+
+def takes_of(plans: Sequence[Plan]) -> tuple[Take, ...]:
+    """What triggers with such plans count, each once."""
+    return tuple(dict.fromkeys(plan.sampled.take for plan in plans))
 
 
 def sources_of(names: Sequence[str], metrics: Sequence[str], plans: Sequence[Plan]) -> list[Source]:
@@ -50,6 +56,7 @@ def _source(key: str, rows: list[int], names: Sequence[str], plans: Sequence[Pla
     return Source(
         key=key,
         sampled=plan.sampled,
+        take=takes_of(plans).index(plan.sampled.take),
         relative=plan.relative,
         look_samples=plan.look_samples,
         rows=tuple(rows),

@@ -13,7 +13,7 @@ from headgate.measure.sketch import EMPTY, Sketch
 _MERGED_FROM = 24
 
 
-class Sample(Struct, frozen=True, omit_defaults=True):
+class Sample(Struct, frozen=True, omit_defaults=True, gc=False):
     """`n` samples; of rates the `hits` (`reaching`: hits that rounding may have missed), of values
     their integer `total` and, where a test needs them, their `sketches`, merged now and then.
     """
@@ -55,7 +55,7 @@ def _few(sketches: tuple[Sketch, ...]) -> tuple[Sketch, ...]:
 NO_SAMPLE = Sample()
 
 
-class OpenLook(Struct, frozen=True, omit_defaults=True):
+class OpenLook(Struct, frozen=True, omit_defaults=True, gc=False):
     """A relative look in progress: both arms under one revision.
 
     `reference` is stable's quantile or mean as it was when the look began, in wire units, and

@@ -1,19 +1,20 @@
-"""Valuing: what the distributions of a look are worth, all of them in one set of calls."""
+"""Valuing: what the values of a look are worth, by the edges of histogram bins."""
 
 from __future__ import annotations
 
 import numpy as np
 from msgspec import Struct
 
-from headgate.judge.sequential.bets import FRACTIONS, Floats, Gain, Number
+from headgate.judge.sequential.bets import FRACTIONS, Flags, Floats, Gain, Number, Whole
 from headgate.judge.sequential.state import Sample
-from headgate.measure.hdr import BUCKETS, IntArray, value_bounds
+from headgate.measure.compiled import COUNTS, compiled
+from headgate.measure.hdr import BUCKETS, value_bounds
 
-# By bucket, the lowest value that it holds, then the highest.
-_EDGES = np.concatenate(value_bounds(np.arange(BUCKETS))).astype(np.float64)
+_LOWEST, _HIGHEST = (edges.astype(np.float64) for edges in value_bounds(np.arange(BUCKETS)))
+_FEW, _MANY, _LARGE = 4, 100, 100.0  # a product of so many factors, each up to it, is a number
 
 
-class Valued(Struct, frozen=True):
+class Valued(Struct, frozen=True, gc=False):
     """Values (in wire units) under one gain, by the edges that never help an alarm: the lowest of
     each bin, or where `upper` the highest. The sample is not empty.
     """
@@ -23,35 +24,57 @@ class Valued(Struct, frozen=True):
     upper: bool = False
 
 
-def value_worths(looks: list[tuple[Valued, ...]]) -> Floats:
-    """What each look of one or two arms is worth to the eight bets (see `bets.worth`): shape
-    (looks, 8).
+def add_values(worth: Floats, looked: Flags, tests: Whole, arms: tuple[Valued, ...]) -> None:
+    """Add what a look of one or two arms is worth to the eight bets of each of its `tests`, and
+    mark these as looked at; by a test's number, shapes (tests, 8) and (tests,).
+
+    See `bets.worth`.
     """
-    indexes, counts, gains, lengths, starts, bins = [], [], list[Number](), [], [], 0
-    for look in looks:
-        starts.append(bins)
-        for one in look:
-            where, times = one.sample.distribution()
-            indexes.append(where)
-            counts.append(times)
-            gains += (BUCKETS if one.upper else 0, *one.gain)
-            lengths.append(len(where))
-            bins += len(where)
-    each = FRACTIONS[:, None] * _gained(indexes, gains, lengths)
-    np.log1p(each, out=each)
-    each *= np.concatenate(counts, dtype=np.float64)
-    total: Floats = np.add.reduceat(each, starts, 1).T
-    return total
+    for one in arms:
+        edges = _HIGHEST if one.upper else _LOWEST
+        for sketch in one.sample.sketches:
+            _add(worth, looked, tests, *sketch.filled, edges, FRACTIONS, *one.gain)
 
 
-def _gained(indexes: list[IntArray], gains: list[Number], lengths: list[int]) -> Floats:
-    """The gain of every bin, all of them in a row."""
-    terms = np.array(gains).reshape(-1, 1 + len(Gain._fields)).T.repeat(lengths, 1)
-    edge, scale, low, high, origin, stake = terms
-    gain: Floats = _EDGES.take(np.concatenate(indexes) + edge.astype(np.intp))
-    gain *= scale
-    np.maximum(gain, low, out=gain)
-    np.minimum(gain, high, out=gain)
-    gain -= origin
-    gain *= stake
-    return gain
+@compiled(
+    f"(f8[:,::1], b1[::1], i8[::1], {COUNTS}, {COUNTS}, f8[::1], f8[::1], f8, f8, f8, f8, f8)"
+)
+def _add(  # noqa: PLR0917 - machine code is called by position
+    worth: Floats,
+    looked: Flags,
+    tests: Whole,
+    bins: Whole,
+    counts: Whole,
+    edges: Floats,
+    fractions: Floats,
+    scale: Number,
+    low: Number,
+    high: Number,
+    origin: Number,
+    stake: Number,
+) -> None:
+    """Where values are few and win little, their factors are multiplied, and one logarithm is
+    taken of many of them: the same sum, with fewer logarithms.
+    """
+    total, product, factors = np.zeros_like(fractions), np.ones_like(fractions), 0
+    for place in range(len(bins)):
+        count, value = counts[place], edges[bins[place]] * scale
+        gain = (np.minimum(np.maximum(value, low), high) - origin) * stake
+        few = count <= _FEW and -1 <= gain < _LARGE
+        factors += count if few else 0
+        for bet in range(len(fractions)):
+            won = fractions[bet] * gain
+            if few:
+                for _ in range(count):
+                    product[bet] *= 1 + won
+            else:
+                total[bet] += count * np.log1p(won)
+        if factors >= _MANY or place == len(bins) - 1:
+            for bet in range(len(fractions)):
+                total[bet] += np.log(product[bet])
+                product[bet] = 1.0
+            factors = 0
+    for test in tests:
+        for bet in range(len(fractions)):
+            worth[test, bet] += total[bet]
+        looked[test] = True
