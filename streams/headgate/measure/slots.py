@@ -7,8 +7,9 @@ each slot.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from math import isnan
+from operator import add
 
 from headgate.wire.ledger import NO_SLOTS, SLOTS, Slots
 
@@ -25,17 +26,24 @@ def slot_of(bucket: float | None) -> int:
     return SLOTS if bucket is None or isnan(bucket) else int(bucket) % SLOTS
 
 
-def add_slots(parts: Sequence[Slots]) -> Slots:
+def add_slots(parts: Iterable[Slots]) -> Slots:
     """The sum; associative and commutative."""
-    filled = [part for part in parts if part is not NO_SLOTS and part != NO_SLOTS]
-    if len(filled) <= 1:
-        return filled[0] if filled else NO_SLOTS
+    total = NO_SLOTS
+    for part in parts:
+        if total is NO_SLOTS or part is NO_SLOTS:
+            total = part if total is NO_SLOTS else total
+        else:
+            total = _both(total, part)
+    return total
+
+
+def _both(one: Slots, other: Slots) -> Slots:
     return Slots(
-        errors=_add(part.errors for part in filled),
-        labelled=_add(part.labelled for part in filled),
-        flagged=_add(part.flagged for part in filled),
-        sums=_add(part.sums for part in filled),
-        counts=_add(part.counts for part in filled),
+        errors=_plus(one.errors, other.errors),
+        labelled=_plus(one.labelled, other.labelled),
+        flagged=_plus(one.flagged, other.flagged),
+        sums=_plus(one.sums, other.sums),
+        counts=_plus(one.counts, other.counts),
     )
 
 
@@ -52,16 +60,14 @@ def subtract_slots(newer: Slots, older: Slots) -> Slots:
     )
 
 
-def _add(tables: Iterable[Table]) -> Table:
-    rows: dict[str, list[Row]] = {}
-    for table in tables:
-        for name, row in table.items():
-            rows.setdefault(name, []).append(row)
-    return {name: _total(rows[name]) for name in sorted(rows)}
-
-
-def _total(rows: list[Row]) -> Row:
-    return rows[0] if len(rows) == 1 else tuple(map(sum, zip(*rows, strict=True)))
+def _plus(one: Table, other: Table) -> Table:
+    """The sum of two tables, whose names are in order."""
+    if not one or not other:
+        return one or other
+    total = {**one, **other}
+    for name in one.keys() & other.keys():
+        total[name] = tuple(map(add, one[name], other[name]))
+    return {name: total[name] for name in sorted(total)}
 
 
 def _subtract(newer: Table, older: Table) -> Table:

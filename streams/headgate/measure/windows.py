@@ -104,7 +104,7 @@ def _with(cells: dict[K, Cell], key: K, delta: Cell) -> dict[K, Cell]:
 def _without_routing(cell: Cell) -> Cell:
     """Without what only the next look needs: buckets, and what is divided by them."""
     if BUCKET not in cell.counts:
-        return cell
+        return cell if cell.slots is NO_SLOTS else replace(cell, slots=NO_SLOTS)
     tables = (cell.sums, cell.counts, cell.sketches)
     sums, counts, sketches = ({k: v for k, v in t.items() if k != BUCKET} for t in tables)
     return replace(cell, sums=sums, counts=counts, sketches=sketches, slots=NO_SLOTS)
