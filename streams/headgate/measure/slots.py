@@ -7,10 +7,10 @@ each slot.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import isnan
-from operator import add
 
+from headgate.measure.summed import Table, plus, whole
 from headgate.wire.ledger import NO_SLOTS, SLOTS, Slots
 
 # Names of `Slots` that are no measure's.
@@ -18,7 +18,6 @@ REQUESTS = "requests"
 LATENCY_BINS = "latency_bins"
 
 Row = tuple[int, ...]
-Table = dict[str, Row]
 
 
 def slot_of(bucket: float | None) -> int:
@@ -39,11 +38,11 @@ def add_slots(parts: Iterable[Slots]) -> Slots:
 
 def _both(one: Slots, other: Slots) -> Slots:
     return Slots(
-        errors=_plus(one.errors, other.errors),
-        labelled=_plus(one.labelled, other.labelled),
-        flagged=_plus(one.flagged, other.flagged),
-        sums=_plus(one.sums, other.sums),
-        counts=_plus(one.counts, other.counts),
+        errors=plus(one.errors, other.errors, _add),
+        labelled=plus(one.labelled, other.labelled, _add),
+        flagged=plus(one.flagged, other.flagged, _add),
+        sums=plus(one.sums, other.sums, _add),
+        counts=plus(one.counts, other.counts, _add),
     )
 
 
@@ -60,17 +59,26 @@ def subtract_slots(newer: Slots, older: Slots) -> Slots:
     )
 
 
-def _plus(one: Table, other: Table) -> Table:
-    """The sum of two tables, whose names are in order."""
-    if not one or not other:
-        return one or other
-    total = {**one, **other}
-    for name in one.keys() & other.keys():
-        total[name] = tuple(map(add, one[name], other[name]))
-    return {name: total[name] for name in sorted(total)}
+def _add(tables: Sequence[Table[Row]]) -> dict[str, Row]:
+    rows: dict[str, list[Row]] = {}
+    for table in tables:
+        for name, row in table.items():
+            rows.setdefault(name, []).append(row)
+    return {name: _total(rows[name]) for name in sorted(rows)}
 
 
-def _subtract(newer: Table, older: Table) -> Table:
+def _total(rows: list[Row]) -> Row:
+    return rows[0] if len(rows) == 1 else tuple(map(sum, zip(*rows, strict=True)))
+
+
+def whole_slots(slots: Slots) -> Slots:
+    """Slots as they are written."""
+    if slots is NO_SLOTS:
+        return slots
+    return Slots(**{name: whole(getattr(slots, name)) for name in Slots.__struct_fields__})
+
+
+def _subtract(newer: Table[Row], older: Table[Row]) -> dict[str, Row]:
     left = {}
     for name in sorted({*newer, *older}):
         before, now = older.get(name), newer.get(name)
