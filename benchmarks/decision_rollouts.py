@@ -134,9 +134,15 @@ class Rollout:
 
     def _told_by_blocks(self, evidence: Evidence) -> Evidence:
         """What the blocks that have closed tell of the looks to come, as the fold asks them."""
-        recent = self.recent
+        recent, open_ms = self.recent, next(reversed(self.blocks), -1)
         return with_block(
-            self.policy, evidence, self.blocks, lambda: merge(recent), stable="v1", faults=FAULTS
+            self.policy,
+            evidence,
+            {start: block for start, block in self.blocks.items() if start < open_ms},
+            lambda: merge(recent),
+            open_ms=open_ms,
+            stable="v1",
+            faults=FAULTS,
         )
 
     def _resplit(self, evidence: Evidence, weight: int) -> Evidence:

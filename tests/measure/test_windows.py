@@ -16,6 +16,7 @@ from headgate.measure.windows import (
     add_snapshot,
     forget_idle,
     newest_pane_ms,
+    open_block_ms,
     put_in_order,
     without_fresh,
 )
@@ -121,6 +122,30 @@ def test_rings_are_in_order_of_time_whatever_came_late() -> None:
     mixed = replace(tables, blocks=dict(reversed(tables.blocks.items())))
     assert list(put_in_order(mixed).blocks) == list(tables.blocks)
     assert put_in_order(tables) is tables
+
+
+heard = st.lists(
+    st.tuples(st.integers(0, 5), st.sampled_from(["v1", "v2"]), st.integers(7, 8)), max_size=30
+)
+
+
+@given(heard)
+def test_a_block_has_closed_once_a_newer_pane_came_and_counts_what_comes_late(
+    outcomes: list[tuple[int, str, int]],
+) -> None:
+    tables, counted = Tables(), dict[int, dict[str, int]]()
+    for source, (pane, version, revision) in enumerate(outcomes):
+        tables = add(tables, pane, 1, 1, source_partition=source, row=(version, revision))
+        block = counted.setdefault(BASE_MS + pane * 10_000, {})
+        block[version] = block.get(version, 0) + 1
+        counted = {start_ms: counted[start_ms] for start_ms in sorted(counted)}
+    assert open_block_ms(tables) == next(reversed(counted), -1)
+    counted.pop(open_block_ms(tables), None)
+    found = {
+        start_ms: {version: cell.outcomes for version, cell in block.items()}
+        for start_ms, block in tables.blocks.items()
+    }
+    assert found == counted and list(found) == list(counted)
 
 
 def test_a_version_that_nobody_named_is_forgotten_after_an_hour() -> None:

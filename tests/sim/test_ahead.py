@@ -18,7 +18,7 @@ START = {"type": "start_rollout", "stable": "v1", "candidate": "v2", "weight": 5
 def ahead(seed: int = 1, **parts: Any) -> Ahead:
     content = {"name": "test", "lasts": "2d", "rate": 50, "requests": [START], **parts}
     world = World(Script.model_validate(content))
-    return Ahead(np.random.default_rng(seed), world, LOOK_MS)
+    return Ahead(np.random.default_rng(seed), world, LOOK_MS, np.random.default_rng(seed))
 
 
 def test_requests_follow_the_rate_of_the_hour_and_each_router_s_share() -> None:

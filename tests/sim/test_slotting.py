@@ -21,7 +21,8 @@ BEHAVIOUR = Behaviour(error_rate=0.1, hallucination_rate=0.1)
 def _cell(requests: int = 20_000) -> Cell:
     rng = np.random.default_rng(1)
     (served,) = draw(rng, BEHAVIOUR, np.array([requests]))
-    return slotted(rng, served.at_once())
+    (cell,) = slotted(rng, [served.at_once()])
+    return cell
 
 
 def test_slots_add_up_to_what_their_cell_counts() -> None:

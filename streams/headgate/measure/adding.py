@@ -1,22 +1,24 @@
 """Adding what cells count: tables by name, whose names are in order in every sum of two or more.
 
-Most sums are of two, and most of those have the same names.
+Most sums are of two. What is read of most cells is summed at once, the rest when somebody asks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 
+from headgate.measure import summed
 from headgate.measure.measures import MAX_SAFETY_IDS
 from headgate.measure.sketch import Sketch
+from headgate.measure.summed import Table
 
 
-def add(tables: list[dict[str, int]]) -> dict[str, int]:
+def add(tables: Sequence[Table[int]]) -> dict[str, int]:
     """The sum of tables."""
     filled = [table for table in tables if table]
     if len(filled) <= 1:
-        return filled[0] if filled else {}
+        return summed.whole(filled[0]) if filled else {}
     total: dict[str, int] = {}
     for table in filled:
         for name, count in table.items():
@@ -36,23 +38,13 @@ def plus(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
     return add([one, other])
 
 
-def plus_sketches(one: dict[str, Sketch], other: dict[str, Sketch]) -> dict[str, Sketch]:
-    """The sum of two tables of distributions."""
-    if one.keys() == other.keys():
-        return {name: one[name].plus(other[name]) for name in _in_order(tuple(one))}
-    both = {**one, **other}
-    if len(both) == len(one) + len(other):
-        return {name: both[name] for name in _in_order(tuple(both))}
-    return add_sketches([one, other], None)
-
-
 @lru_cache(maxsize=1024)
 def _in_order(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
 def add_sketches(
-    tables: list[dict[str, Sketch]], distributions: Collection[str] | None
+    tables: Sequence[Table[Sketch]], distributions: Collection[str] | None = None
 ) -> dict[str, Sketch]:
     """The distributions' sums, or those of some measures alone."""
     if distributions is not None and not distributions:

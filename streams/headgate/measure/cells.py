@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from msgspec import Struct
 
-from headgate.measure.adding import add, add_sketches, plus, plus_sketches, some_ids
+from headgate.measure import summed
+from headgate.measure.adding import add, add_sketches, plus, some_ids
 from headgate.measure.sketch import EMPTY, Sketch
-from headgate.measure.slots import add_slots, subtract_slots
+from headgate.measure.slots import add_slots, subtract_slots, whole_slots
 from headgate.wire.ledger import NO_SLOTS, Slots, Snapshot
 
 
@@ -25,9 +26,9 @@ class Cell(Struct, frozen=True, kw_only=True, omit_defaults=True):
     errors: dict[str, int] = {}
     labelled: dict[str, int] = {}
     flagged: dict[str, int] = {}
-    sums: dict[str, int] = {}
-    counts: dict[str, int] = {}
-    sketches: dict[str, Sketch] = {}
+    sums: Mapping[str, int] = {}
+    counts: Mapping[str, int] = {}
+    sketches: Mapping[str, Sketch] = {}
     safety_request_ids: tuple[str, ...] = ()
     slots: Slots = NO_SLOTS
 
@@ -51,7 +52,9 @@ class Counted(Snapshot, frozen=True, kw_only=True):
         """The snapshot as ingest would publish it."""
         named = {name: getattr(self, name) for name in Snapshot.__struct_fields__}
         counts = {name: getattr(self.cell, name) for name in Cell.__struct_fields__}
+        counts |= {name: summed.whole(counts[name]) for name in ("sums", "counts")}
         counts["sketches"] = {name: one.encode() for name, one in self.cell.sketches.items()}
+        counts["slots"] = whole_slots(self.cell.slots)
         return Snapshot(**{**named, **counts})
 
 
@@ -79,10 +82,8 @@ def merge(cells: Iterable[Cell], *, distributions: Collection[str] | None = None
     Sketches cost most of it: with `distributions` the sum has those of these measures alone.
     """
     cells = [cell for cell in cells if cell.outcomes]
-    if not cells:
-        return NOTHING
-    if len(cells) == 1:
-        return cells[0]
+    if len(cells) <= 1:
+        return cells[0] if cells else NOTHING
     if len(cells) == 2 and not distributions:
         return _both(*cells, distributions=distributions is None)
     return Cell(
@@ -107,9 +108,9 @@ def _both(one: Cell, other: Cell, *, distributions: bool) -> Cell:
         errors=plus(one.errors, other.errors),
         labelled=plus(one.labelled, other.labelled),
         flagged=plus(one.flagged, other.flagged),
-        sums=plus(one.sums, other.sums),
-        counts=plus(one.counts, other.counts),
-        sketches=plus_sketches(one.sketches, other.sketches) if distributions else {},
+        sums=summed.plus(one.sums, other.sums, add),
+        counts=summed.plus(one.counts, other.counts, add),
+        sketches=summed.plus(one.sketches, other.sketches, add_sketches) if distributions else {},
         safety_request_ids=some_ids([one.safety_request_ids, other.safety_request_ids]),
         slots=add_slots([one.slots, other.slots]),
     )
@@ -141,15 +142,19 @@ def _less(newer: int, older: int, name: str) -> int:
     return newer - older
 
 
-def _subtract(newer: dict[str, int], older: dict[str, int], name: str) -> dict[str, int]:
-    left = {
-        key: _less(newer.get(key, 0), older.get(key, 0), f"{name}.{key}")
-        for key in sorted({*newer, *older})
-    }
+def _subtract(newer: Mapping[str, int], older: Mapping[str, int], name: str) -> dict[str, int]:
+    if newer == older:
+        return {}
+    left = {key: newer.get(key, 0) - older.get(key, 0) for key in sorted({*newer, *older})}
+    if min(left.values()) < 0:
+        for key in left:
+            _less(newer.get(key, 0), older.get(key, 0), f"{name}.{key}")
     return {key: count for key, count in left.items() if count}
 
 
-def _subtract_sketches(newer: dict[str, Sketch], older: dict[str, Sketch]) -> dict[str, Sketch]:
+def _subtract_sketches(
+    newer: Mapping[str, Sketch], older: Mapping[str, Sketch]
+) -> dict[str, Sketch]:
     left = {
         name: newer.get(name, EMPTY).minus(older.get(name, EMPTY))
         for name in sorted({*newer, *older})

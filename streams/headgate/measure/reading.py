@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection
-from functools import lru_cache
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -18,7 +17,7 @@ from headgate.measure.windows import FINE_SPAN_MS, MINUTE_MS, Ring, Row, Tables
 from headgate.vocabulary import PANE_MS
 
 _RARE = 50
-_KEPT = 128
+_KEPT, _KEPT_READS = 128, 64
 
 Pane = dict[Row, Cell]
 
@@ -40,10 +39,17 @@ def read_window(
     are read to the pane, longer ones to the minute. A read of unchanged tables costs nothing.
     Without `distributions` what is read has no sketches.
     """
-    _, grain_ms = _ring(tables, window_ms)
+    ring, grain_ms = _ring(tables, window_ms)
     first_ms = max(now_ms - window_ms, from_ms) // grain_ms * grain_ms
     asked = _Asked(version, since_revision, distributions)
-    return _read(tables, window_ms > FINE_SPAN_MS, first_ms, asked)
+    known = _read.get((id(ring), first_ms, asked))
+    if known is not None:
+        return known[1]
+    cell = _read_panes(ring, first_ms, asked)
+    _read[id(ring), first_ms, asked] = ring, cell
+    while len(_read) > _KEPT_READS:
+        _read.popitem(last=False)
+    return cell
 
 
 class _Asked(NamedTuple):
@@ -68,13 +74,20 @@ class _Asked(NamedTuple):
         return merge(cells, distributions=None if self.distributions else ())
 
 
-@lru_cache(maxsize=64)  # each keeps the whole tables that it was read from
-def _read(tables: Tables, coarse: bool, first_ms: int, asked: _Asked) -> Cell:
-    ring = tables.coarse if coarse else tables.fine
-    panes = [pane for start_ms, pane in ring.items() if start_ms >= first_ms]
+# By the ring's identity: the ring itself, which keeps it alive, and what was read of it.
+_read: OrderedDict[tuple[int, int, _Asked], tuple[Ring, Cell]] = OrderedDict()
+
+
+def _read_panes(ring: Ring, first_ms: int, asked: _Asked) -> Cell:
+    panes = list(ring.values())
+    for start_ms in ring:
+        if start_ms >= first_ms:
+            break
+        del panes[0]
     if len(panes) <= 2:
         return asked.sum([asked.of(pane) for pane in panes])
-    return asked.sum([_sum_of_older(panes[:-1], asked), asked.of(panes[-1])])
+    newest = asked.of(panes.pop())
+    return asked.sum([_sum_of_older(panes, asked), newest])
 
 
 # By the last pane's identity: the panes themselves, which keeps them alive, and their sum.

@@ -12,7 +12,6 @@ import numpy as np
 
 from headgate.measure.compiled import COUNTS, compiled
 from headgate.measure.hdr import (
-    BUCKETS,
     IntArray,
     bucket_index_of,
     bucket_of_limit,
@@ -103,13 +102,15 @@ class Sketch:
         """What this sketch counts beyond `older`; raises `ValueError` if a count fell."""
         if not older.total:
             return self
-        dense = np.zeros(BUCKETS, np.int64)
-        dense[self.indexes] = self.counts
-        dense[older.indexes] -= older.counts
-        if (dense < 0).any():
+        indexes, counts = self.indexes, self.counts.copy()
+        places = indexes.searchsorted(older.indexes)
+        if places[-1] == len(indexes) or (indexes[places] != older.indexes).any():
             raise ValueError("a sketch's count went backwards")
-        indexes = dense.nonzero()[0]
-        return Sketch(indexes, dense[indexes], self.total - older.total)
+        counts[places] -= older.counts
+        if (counts < 0).any():
+            raise ValueError("a sketch's count went backwards")
+        left = counts.nonzero()[0]
+        return Sketch(indexes[left], counts[left], self.total - older.total)
 
     def encode(self) -> str:
         """HDR's V2 compressed base64 form."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import isnan
 
+from headgate.measure.summed import Table, plus, whole
 from headgate.wire.ledger import NO_SLOTS, SLOTS, Slots
 
 # Names of `Slots` that are no measure's.
@@ -17,7 +18,6 @@ REQUESTS = "requests"
 LATENCY_BINS = "latency_bins"
 
 Row = tuple[int, ...]
-Table = dict[str, Row]
 
 
 def slot_of(bucket: float | None) -> int:
@@ -25,17 +25,24 @@ def slot_of(bucket: float | None) -> int:
     return SLOTS if bucket is None or isnan(bucket) else int(bucket) % SLOTS
 
 
-def add_slots(parts: Sequence[Slots]) -> Slots:
+def add_slots(parts: Iterable[Slots]) -> Slots:
     """The sum; associative and commutative."""
-    filled = [part for part in parts if part is not NO_SLOTS and part != NO_SLOTS]
-    if len(filled) <= 1:
-        return filled[0] if filled else NO_SLOTS
+    total = NO_SLOTS
+    for part in parts:
+        if total is NO_SLOTS or part is NO_SLOTS:
+            total = part if total is NO_SLOTS else total
+        else:
+            total = _both(total, part)
+    return total
+
+
+def _both(one: Slots, other: Slots) -> Slots:
     return Slots(
-        errors=_add(part.errors for part in filled),
-        labelled=_add(part.labelled for part in filled),
-        flagged=_add(part.flagged for part in filled),
-        sums=_add(part.sums for part in filled),
-        counts=_add(part.counts for part in filled),
+        errors=plus(one.errors, other.errors, _add),
+        labelled=plus(one.labelled, other.labelled, _add),
+        flagged=plus(one.flagged, other.flagged, _add),
+        sums=plus(one.sums, other.sums, _add),
+        counts=plus(one.counts, other.counts, _add),
     )
 
 
@@ -52,7 +59,7 @@ def subtract_slots(newer: Slots, older: Slots) -> Slots:
     )
 
 
-def _add(tables: Iterable[Table]) -> Table:
+def _add(tables: Sequence[Table[Row]]) -> dict[str, Row]:
     rows: dict[str, list[Row]] = {}
     for table in tables:
         for name, row in table.items():
@@ -64,7 +71,14 @@ def _total(rows: list[Row]) -> Row:
     return rows[0] if len(rows) == 1 else tuple(map(sum, zip(*rows, strict=True)))
 
 
-def _subtract(newer: Table, older: Table) -> Table:
+def whole_slots(slots: Slots) -> Slots:
+    """Slots as they are written."""
+    if slots is NO_SLOTS:
+        return slots
+    return Slots(**{name: whole(getattr(slots, name)) for name in Slots.__struct_fields__})
+
+
+def _subtract(newer: Table[Row], older: Table[Row]) -> dict[str, Row]:
     left = {}
     for name in sorted({*newer, *older}):
         before, now = older.get(name), newer.get(name)

@@ -6,9 +6,7 @@ is heard of. Nothing is ever closed, so late snapshots count. `reading` reads th
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import takewhile
-from operator import gt
 from typing import TypeVar
 
 from msgspec import Struct
@@ -39,9 +37,9 @@ class SourcePane(Struct, frozen=True, kw_only=True):
 class Tables(Struct, frozen=True, kw_only=True, eq=False):
     """All that is counted for one model.
 
-    `blocks` keeps, for an hour, the counts of each pane by version without distributions: what
-    bursts are estimated from. `fresh` is what has come since the last look took it. Rings are in
-    order of time.
+    `blocks` keeps, for an hour, the counts by version, without distributions, of each pane before
+    the newest: what bursts are estimated from. `fresh` is what has come since the last look took
+    it. Rings are in order of time.
     """
 
     fine: Ring = {}
@@ -79,32 +77,60 @@ def add_snapshot(
         return tables
     delta = difference(cell, seen)
     source = replace(source, rows={**source.rows, row: (last_offset, cell)})
-    tables = replace(tables, sources={**tables.sources, source_partition: source})
-    return _add_delta(tables, row, pane_start_ms, delta) if delta.outcomes else tables
+    sources = {**tables.sources, source_partition: source}
+    if not delta.outcomes:
+        return replace(tables, sources=sources)
+    return _add_delta(tables, sources, row, pane_start_ms, delta)
 
 
-def _add_delta(tables: Tables, row: Row, pane_start_ms: int, delta: Cell) -> Tables:
+def _add_delta(
+    tables: Tables, sources: dict[int, SourcePane], row: Row, pane_start_ms: int, delta: Cell
+) -> Tables:
     minute_ms = pane_start_ms - pane_start_ms % MINUTE_MS
     version, kept = row[0], _without_routing(delta)
-    return replace(
-        tables,
+    return Tables(
+        sources=sources,
         fine=_add_to_ring(tables.fine, pane_start_ms, row, kept, FINE_SPAN_MS),
         coarse=_add_to_ring(tables.coarse, minute_ms, row, kept, COARSE_SPAN_MS),
         totals=_with(tables.totals, version, kept),
-        blocks=_add_to_ring(tables.blocks, pane_start_ms, version, _light(delta), COARSE_SPAN_MS),
+        blocks=_blocks(tables, pane_start_ms, version, delta),
         fresh=_with(tables.fresh, row, delta),
     )
 
 
+def _blocks(tables: Tables, start_ms: int, version: str, delta: Cell) -> dict[int, dict[str, Cell]]:
+    """The blocks that have closed: the newest pane closes when a newer one comes."""
+    open_ms = open_block_ms(tables)
+    if start_ms == open_ms or open_ms < 0:
+        return tables.blocks
+    if start_ms < open_ms:
+        return _add_to_ring(tables.blocks, start_ms, version, _light(delta), COARSE_SPAN_MS)
+    oldest_ms, closed = start_ms - COARSE_SPAN_MS, dict[str, Cell]()
+    for (name, _), cell in tables.fine[open_ms].items():
+        closed = _with(closed, name, _light(cell))
+    blocks = tables.blocks.copy()
+    blocks[open_ms] = closed
+    for outdated_ms in list(takewhile(oldest_ms.__gt__, blocks)):
+        del blocks[outdated_ms]
+    return blocks
+
+
+def open_block_ms(tables: Tables) -> int:
+    """The start of the newest pane, which is no closed block yet; -1 before the first."""
+    return next(reversed(tables.fine), -1)
+
+
 def _with(cells: dict[K, Cell], key: K, delta: Cell) -> dict[K, Cell]:
     known = cells.get(key)
-    return {**cells, key: delta if known is None else merge([known, delta])}
+    added = cells.copy()
+    added[key] = delta if known is None else merge((known, delta))
+    return added
 
 
 def _without_routing(cell: Cell) -> Cell:
     """Without what only the next look needs: buckets, and what is divided by them."""
     if BUCKET not in cell.counts:
-        return cell
+        return cell if cell.slots is NO_SLOTS else replace(cell, slots=NO_SLOTS)
     tables = (cell.sums, cell.counts, cell.sketches)
     sums, counts, sketches = ({k: v for k, v in t.items() if k != BUCKET} for t in tables)
     return replace(cell, sums=sums, counts=counts, sketches=sketches, slots=NO_SLOTS)
@@ -141,7 +167,9 @@ def _add_to_ring(
     added[start_ms] = {row: delta}
     if start_ms < newest_ms:  # it came late
         added = _in_order(added)
-    for outdated_ms in list(takewhile(partial(gt, oldest_ms), ring)):
+    for outdated_ms in ring:
+        if outdated_ms >= oldest_ms:
+            break
         del added[outdated_ms]
     return added
 

@@ -21,10 +21,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.measure.sketch import Sketch
+from headgate.measure.summed import Summed
 from headgate.measure.windows import put_in_order
 from headgate.release.state import ModelState, PartitionState
 
-TAG = "headgate-checkpoint-3"
+TAG = "headgate-checkpoint-4"
 PART_BYTES = 500_000
 KEEP_MARKERS = 2
 _PARTITION = ""  # the partition's own state lies beside its models under the empty name
@@ -70,6 +71,8 @@ def _to_wire(value: object) -> object:
     if isinstance(value, np.ndarray):
         little = value.astype(value.dtype.newbyteorder("<"))
         return [little.dtype.str, little.shape, little.tobytes()]
+    if isinstance(value, Summed):
+        return value.whole()
     raise TypeError(f"{type(value).__name__} cannot be kept in a checkpoint")
 
 

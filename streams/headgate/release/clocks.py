@@ -46,6 +46,8 @@ def watch_clocks(
     """Alert while a writer's clock and the broker's disagree; resolve after a quiet minute."""
     kind = AlertKind.CLOCKS_DISAGREE
     apart_ms = abs(at.timestamp_ms - clock_ms) if clock_ms is not None else 0
+    if apart_ms <= TOLERANCE_MS and not state.alerts:
+        return state
     if apart_ms <= TOLERANCE_MS:
         if partition_alerts.is_quiet(state, kind, QUIET_MS):
             return partition_alerts.resolve(turn, state, kind, "Over: the clocks agree again.")

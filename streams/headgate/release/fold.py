@@ -64,7 +64,7 @@ def step(
     """The state after `entry` and what is to be written; an entry seen before changes nothing."""
     if at.offset < state.next_offset:
         return state, []
-    clock_ms = entry.clock_ms if isinstance(entry, Tick | Progress) else None
+    clock_ms = entry.clock_ms if isinstance(entry, (Tick, Progress)) else None
     state = advance(state, at, clock_ms)
     turn = Turn(ledger_partition=state.ledger_partition, offset=at.offset, now_ms=state.time_ms)
     state = watch_clocks(turn, state, at, clock_ms)

@@ -33,7 +33,8 @@ def hear(turn: Turn, state: ModelState, ack: Ack) -> ModelState:
     told = told_before(before, ack)
     state = count_choices(state, before, told, ack, turn.now_ms)
     refused = distrust.newly_refused(before, ack)
-    routers = {name: known for name, known in state.routers.items() if name != ack.router_id}
+    routers = state.routers.copy()
+    routers.pop(ack.router_id, None)
     if ack.state == "live":
         routers[ack.router_id] = RouterState(
             revision=ack.revision,

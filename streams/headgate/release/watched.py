@@ -34,5 +34,7 @@ def weight_beside(state: ModelState, watched: Watched) -> int:
     """The basis points of the live arm that a version is compared with; 0 where there is none."""
     if watched.beside == watched.version:
         return 0
-    weights = state.command.weights if state.command else ()
-    return sum(row.weight for row in weights if row.version == watched.beside)
+    for row in state.command.weights if state.command else ():
+        if row.version == watched.beside:
+            return row.weight
+    return 0

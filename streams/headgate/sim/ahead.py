@@ -15,7 +15,7 @@ import numpy as np
 
 from headgate.measure.windows import Row
 from headgate.sim.arms import Behaviour
-from headgate.sim.drawing import Served, draw
+from headgate.sim.drawing import Served, dealt, draw
 from headgate.sim.world import World
 
 MOST = 64  # looks
@@ -35,6 +35,7 @@ class _Going(NamedTuple):
 
     behaviour: Behaviour
     seconds: tuple[float, ...]  # of the version's traffic that each router served
+    compared: bool  # with another arm: only that asks which user's a request was
 
 
 @dataclass(slots=True)
@@ -50,16 +51,25 @@ class _Stock:
 class Ahead:
     """Draws what is sent to each version under each revision, and what becomes of it."""
 
-    def __init__(self, rng: np.random.Generator, world: World, look_ms: int) -> None:
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        world: World,
+        look_ms: int,
+        slotting: np.random.Generator,
+    ) -> None:
         self._rng, self._world, self._look_ms = rng, world, look_ms
+        self._slotting = slotting
         self._stocks: dict[Row, _Stock] = {}
 
-    def take(self, row: Row, at_ms: int, seconds: Sequence[float]) -> Sent:
+    def take(
+        self, row: Row, at_ms: int, seconds: Sequence[float], *, compared: bool = False
+    ) -> Sent:
         """The look at `at_ms`; `seconds` is how much of the model's traffic of the version each
         router served. Requests are Poisson, each its own; they behave as when they were sent.
         """
         behaviour = self._world.behaviour(row[0], at_ms - self._look_ms)
-        going = _Going(behaviour, tuple(seconds))
+        going = _Going(behaviour, tuple(seconds), compared)
         stock = self._stocks.get(row)
         if stock is None or stock.next_ms != at_ms or stock.going != going:
             stock = self._stocks[row] = self._drawn(going, at_ms, 1)
@@ -75,5 +85,7 @@ class Ahead:
         rates = [self._world.rate(at_ms + look * self._look_ms) for look in range(looks)]
         requests = self._rng.poisson(np.outer(rates, going.seconds))
         served = draw(self._rng, going.behaviour, requests.sum(-1))
+        if going.compared:
+            served = dealt(self._slotting, served)
         sent = map(Sent, map(tuple, requests.tolist()), served)
         return _Stock(going, at_ms, sent, looks)

@@ -17,6 +17,7 @@ from headgate.measure.measures import MAX_SAFETY_IDS
 from headgate.measure.sketch import Sketch
 from headgate.sim.arms import RATING_SPREAD, TOKENS_SPREAD, Behaviour
 from headgate.sim.shapes import log_normal, sketches_of, star_shares, token_sums
+from headgate.sim.slotting import both, slotted
 
 _STARS = np.array([10, 20, 30, 40, 50])  # in tenths, each a bucket of its own
 
@@ -31,8 +32,8 @@ class Served:
 
     def at_once(self) -> Cell:
         """Both, where labels come with the outcome that they are about."""
-        both = together(self.outcomes, self.labels)
-        return replace(both, outcomes=self.outcomes.outcomes) if self.labels.outcomes else both
+        cell = together(self.outcomes, self.labels)
+        return replace(cell, outcomes=self.outcomes.outcomes) if self.labels.outcomes else cell
 
 
 def together(outcomes: Cell, labels: Cell) -> Cell:
@@ -48,6 +49,7 @@ def together(outcomes: Cell, labels: Cell) -> Cell:
         counts={**outcomes.counts, **labels.counts},
         sketches={**outcomes.sketches, **labels.sketches},
         safety_request_ids=labels.safety_request_ids,
+        slots=both(outcomes.slots, labels.slots),
     )
 
 
@@ -64,6 +66,14 @@ def draw(rng: np.random.Generator, behaviour: Behaviour, looks: IntArray) -> lis
         Served(_outcomes(behaviour, requests, failures, measures), label, failures)
         for requests, failures, measures, label in counted
     ]
+
+
+def dealt(rng: np.random.Generator, looks: list[Served]) -> list[Served]:
+    """The looks with slots, so that users' requests can be compared."""
+    outcomes = slotted(rng, [served.outcomes for served in looks])
+    labels = slotted(rng, [served.labels for served in looks])
+    failed = [served.failed for served in looks]
+    return list(map(Served, outcomes, labels, failed))
 
 
 def _some(rng: np.random.Generator, counts: IntArray, share: float) -> IntArray:

@@ -27,7 +27,6 @@ from headgate.sim.drawing import together
 from headgate.sim.panes import OpenPane
 from headgate.sim.routers import Routers, SimulatedRouter
 from headgate.sim.script import MODEL, OPERATOR, Script
-from headgate.sim.slotting import slotted
 from headgate.sim.telling import Telling, Told, turns
 from headgate.sim.users import Users
 from headgate.sim.world import World
@@ -63,9 +62,10 @@ class Simulation:
         self.now_ms = self._start_ms - script.before
         self.state = PartitionState(ledger_partition=0)
         users, serving, routing, slotting = np.random.SeedSequence(seed).spawn(4)
-        self._slotting = np.random.default_rng(slotting)
         self._delays = np.random.default_rng(routing)
-        self._ahead = Ahead(np.random.default_rng(serving), self.world, look_ms)
+        self._ahead = Ahead(
+            np.random.default_rng(serving), self.world, look_ms, np.random.default_rng(slotting)
+        )
         self.users = Users(script.users.count, script.users.spread, int(users.generate_state(1)[0]))
         self.routers = Routers(MODEL, script.routers.count, self.now_ms)
         self.pane = OpenPane(MODEL)
@@ -222,10 +222,7 @@ class Simulation:
                     self._serve_arm(table, arm, share, loads, heard)
         for row, labels in self._labels.pop(self.now_ms, {}).items():
             heard[row] = together(heard.get(row, NOTHING), labels)
-        if self.model is None or of_rollout(self.model) is None:
-            # Nobody compares arms, and only that asks which user's a request was.
-            return heard
-        return {row: slotted(self._slotting, cell) for row, cell in heard.items()}
+        return heard
 
     def _serve_arm(
         self,
@@ -237,7 +234,9 @@ class Simulation:
     ) -> None:
         """What was sent to one arm of a split; labels are heard when they come."""
         row, at_ms = (table.versions[arm], table.revision), self.now_ms - self._start_ms
-        requests, served = self._ahead.take(row, at_ms, [seconds * share for _, seconds in loads])
+        compared = self.model is not None and of_rollout(self.model) is not None
+        seconds = [seconds * share for _, seconds in loads]
+        requests, served = self._ahead.take(row, at_ms, seconds, compared=compared)
         for (router, _), count in zip(loads, requests, strict=True):
             router.chosen[row[1], row[0]] += count
         later_ms = self.script.labels_after // self._look_ms * self._look_ms

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
@@ -23,11 +24,11 @@ class Slots(Struct, frozen=True, kw_only=True, omit_defaults=True):
     their latencies' HDR buckets, a logarithmic scale. A name is there if any slot is not 0.
     """
 
-    errors: dict[str, PerSlot] = {}
-    labelled: dict[str, PerSlot] = {}
-    flagged: dict[str, PerSlot] = {}
-    sums: dict[str, PerSlot] = {}
-    counts: dict[str, PerSlot] = {}
+    errors: Mapping[str, PerSlot] = {}
+    labelled: Mapping[str, PerSlot] = {}
+    flagged: Mapping[str, PerSlot] = {}
+    sums: Mapping[str, PerSlot] = {}
+    counts: Mapping[str, PerSlot] = {}
 
 
 NO_SLOTS = Slots()

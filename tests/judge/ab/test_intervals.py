@@ -199,7 +199,11 @@ MUTATIONS = [
     ("quantiles", "log(one[0] / other[1])", "log(one[0] / other[0])"),
     ("quantiles", "log(one[1] / other[0])", "log(one[1] / other[1])"),
     ("quantiles", "if high < sketch.total else np.inf", ""),
-    ("crossing", "np.where(below, middle, near)", "np.where(below, near, middle)"),
+    (
+        "crossing",
+        "np.where(is_below, place + step, place)",
+        "np.where(is_below, place, place + step)",
+    ),
     ("crossing", "_HALVINGS = 32", "_HALVINGS = 8"),
     ("crossing", "return far", "return near"),
 ]

@@ -47,9 +47,9 @@ def claim_effect(module: Any) -> None:
 MUTATIONS = [
     ("> _NO_MORE", "> 1"),
     ("on_hit / effect", "on_hit / effect**1.5"),
-    ("factor = samples * ", "factor = "),
+    ("exponents *= samples", "exponents *= 1"),
     ("spread = (1 - rho) / rho", "spread = 1 / rho**2"),
-    ("p * np.exp(on_hit / effect)", "p"),
+    ("p * np.exp(on_hit / effect)", "p * np.exp(0 * on_hit / effect)"),
 ]
 
 

@@ -24,7 +24,7 @@ from headgate.measure.cells import Cell
 from headgate.measure.metrics import CallerFaults
 from headgate.vocabulary import BASIS_POINTS, PANE_MS
 
-Blocks = dict[int, Block]  # by its start in ms, in order
+Blocks = dict[int, Block]  # closed ones by their start in ms, in order
 ENOUGH = 50
 OWN_AGE_MS = 300_000
 ESTIMATED_BY = 60  # blocks: with an hour of them, what they tell is estimated every minute
@@ -34,7 +34,7 @@ _LEAST_LIMIT, _HIGHEST_LIMIT = 1e-4, 0.5
 
 
 class Closed(NamedTuple):
-    """Closed blocks: those that tell how bursty outcomes are, and the last ones, how many come."""
+    """Those blocks that tell how bursty outcomes are, and the last ones, how many come."""
 
     telling: list[Block]
     last: list[Block]
@@ -46,17 +46,17 @@ def with_block(
     blocks: Blocks,
     recent: Callable[[], Cell],
     *,
+    open_ms: int,
     stable: str,
     faults: CallerFaults,
 ) -> Evidence:
-    """The evidence with what the blocks that have closed tell; it holds for the looks to come.
+    """The evidence with what the blocks tell that closed before `open_ms`, for the looks to come.
 
     An hour of blocks tells much the same after one more, so that the more there are the more may
     close between two estimates; one that is unlike the others is heeded at once.
 
     `recent` reads stable's last requests, about 2,000 of them where there are so many.
     """
-    open_ms = next(reversed(blocks), -1)
     if open_ms <= evidence.block_ms or not evidence.splits:
         return evidence
     closed = _closed(evidence, blocks, open_ms)
@@ -78,13 +78,14 @@ def with_block(
 
 
 def _closed(evidence: Evidence, blocks: Blocks, open_ms: int) -> Closed:
-    """The blocks of the phase that have closed by now: all but the newest."""
-    starts, counted = list(blocks), list(blocks.values())
-    first, end = bisect_left(starts, evidence.blocks_from_ms), len(starts) - 1
-    told = end if evidence.splits[-1].stable else _end_of_own(evidence, starts, first, open_ms)
-    return Closed(
-        counted[max(first, told - BLOCKS) : told], counted[max(first, end - _EXPECTED_OF) : end]
-    )
+    """The blocks of the phase."""
+    counted, first, end = list(blocks.values()), 0, len(blocks)
+    if next(iter(blocks), 0) < evidence.blocks_from_ms:
+        first = bisect_left(list(blocks), evidence.blocks_from_ms)
+    stable = evidence.splits[-1].stable
+    told = end if stable else _end_of_own(evidence, list(blocks), first, open_ms)
+    begin, last = max(first, told - BLOCKS), counted[max(first, end - _EXPECTED_OF) : end]
+    return Closed(counted if not begin and told == end else counted[begin:told], last)
 
 
 def _end_of_own(evidence: Evidence, starts: list[int], first: int, open_ms: int) -> int:
@@ -94,7 +95,7 @@ def _end_of_own(evidence: Evidence, starts: list[int], first: int, open_ms: int)
     A version that turns bad would seem bursty, and hide itself. Until there are enough older ones,
     what was known at the beginning holds.
     """
-    end = len(starts) - 1
+    end = len(starts)
     older = bisect_left(starts, open_ms - OWN_AGE_MS, min(first, end), end)
     if older - first >= _EXPECTED_OF:
         return older

@@ -127,10 +127,14 @@ def _expected(null: _Null, grid: int, bets: Bets, effects: Floats) -> Floats:
     effect = effects[..., None]
     on_hit, on_miss = (stakes[bets, None] for stakes in rate_stakes(limit, side))
     p, q, log_weights = _beta_grid(limit, rho, grid)
-    factor = samples * np.log(p * np.exp(on_hit / effect) + q * np.exp(on_miss / effect))
-    exponents = log_weights + factor
+    factor = p * np.exp(on_hit / effect)
+    factor += q * np.exp(on_miss / effect)
+    exponents = np.log(factor, out=factor)  # in place: these are large
+    exponents *= samples
+    exponents += log_weights
     top = np.maximum.reduce(exponents, -1)
-    expected: Floats = top + np.log(np.add.reduce(np.exp(exponents - top[..., None]), -1))
+    exponents -= top[..., None]
+    expected: Floats = top + np.log(np.add.reduce(np.exp(exponents, out=exponents), -1))
     return expected
 
 

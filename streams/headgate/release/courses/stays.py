@@ -96,8 +96,8 @@ def _unknown(policy: Policy, evidence: Evidence, judged: Assessments) -> list[st
     return [
         trigger.name
         for trigger in policy.triggers
-        if trigger.name in judged
-        and judged[trigger.name].verdict is Verdict.UNKNOWN
+        if (seen := judged.get(trigger.name)) is not None
+        and seen.verdict is Verdict.UNKNOWN
         and is_required(policy, trigger, evidence)
     ]
 
