@@ -153,6 +153,16 @@ def test_contradicting_rules_and_missing_parents_are_told(tmp_path: Path) -> Non
     assert "contradicts rule 0, which says the opposite of p1 with e1" in told[1]
 
 
+def test_a_parent_named_in_another_way_is_told_its_name(tmp_path: Path) -> None:
+    (told,) = _told(
+        tmp_path,
+        "models:\n"
+        "  - {name: m, version: v1.0.0, base_model: gpt-4o}\n"
+        "  - {name: m, version: v1.0.1, base_model: gpt-4o, notes: n, parent_version: 1.0.0}\n",
+    )
+    assert "1.0.0 and v1.0.0 are the same version. Name it v1.0.0." in told
+
+
 @pytest.mark.parametrize("text", ["- 1\n", "a: [\n", "models: &a [*a]\n", "7\n", "models: {}\n"])
 def test_what_is_no_registry_is_told_and_never_a_crash(tmp_path: Path, text: str) -> None:
     assert _told(tmp_path, text)

@@ -44,6 +44,7 @@ def play(folder: Path, *flags: str) -> dict[str, object]:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "throw-away keys are set" in done.stderr
     summary: dict[str, object] = json.loads(done.stdout)  # what is told goes to stderr
     return summary
 

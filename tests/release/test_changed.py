@@ -100,6 +100,7 @@ def test_an_automatic_rollback_and_a_deferral_tell_both_sides() -> None:
     assert answer.after[deadline] - answer.before[deadline] == 300_000
     bench.serve(30, v1=Traffic(), v2=Traffic(error_rate=0.5))
     decision = _last(bench, "decision")
+    assert decision.operator == "headgate"
     assert decision.before["weights"] == {"v2": 5000, "v1": 5000}
     assert decision.after["weights"] == {"v1": 10_000}
     assert decision.after["versions.v2"] == {"status": "staging", "rolled_back": True}

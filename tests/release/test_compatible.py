@@ -72,7 +72,7 @@ def test_a_candidate_that_does_not_fit_is_refused_with_the_rule_and_alternatives
     answer = bench.request(StartRollout, stable="v1", candidate="v2", weight=500)
     assert answer.event == "refused"
     assert "v2 requires embedding e2, not e1" in answer.sentence
-    assert answer.remedy == "Nearest that fit: v3, v1."
+    assert answer.remedy == "Nearest that fit: v3."
     assert bench.model.rollout is None
     answer = bench.request(StartRollout, stable="v1", candidate="v3", weight=500)
     assert answer.event == "accepted"
@@ -114,7 +114,7 @@ def test_a_candidate_that_fits_no_more_gets_no_more_traffic_and_may_lose_some() 
         answer = bench.request(kind, **fields)
         assert answer.event == "refused"
         assert "v2 requires embedding e1, not e2" in answer.sentence
-        assert answer.remedy == "Nearest that fit: v1."
+        assert answer.remedy == "Nothing registered fits that could start in its place."
     assert bench.request(SetWeight, weight=100).event == "accepted"
     know(bench, embedding="e1")
     assert bench.request(Promote).event == "accepted"

@@ -24,6 +24,7 @@ from headgate.wire.rollout_requests import Promote, StartRollout
 from support.ledger import LedgerBench, Traffic
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+LAST_DAY = 52 * 7 + 3
 
 # Day of the year on which a version came to a status. A version is promoted every 9 days up to v30,
 # then every 6 days, with a pause of 54 days after v20, so that v19 waits as the previous version.
@@ -103,6 +104,29 @@ def test_fifty_two_weeks_with_forty_versions_give_the_timeline_of_the_table() ->
     for version, days in TABLE.items():
         mine = {name: day for name, day in found[version].items() if name != "candidate"}
         assert mine == days, version
+
+
+def test_every_version_of_the_year_goes_by_the_rule_behind_the_table() -> None:
+    found, promoted = _days(_a_year()), {"v1": 0, **_promotion_days()}
+    for number in range(1, 41):
+        days = _by_the_rule(number, promoted)
+        mine = {name: day for name, day in found[f"v{number}"].items() if name != "candidate"}
+        assert mine == {name: day for name, day in days.items() if day <= LAST_DAY}, number
+
+
+def _by_the_rule(number: int, promoted: dict[str, int]) -> dict[str, int]:
+    """Weeks 1, 4 and 10 after it was replaced; two serve at most; `previous` waits for a week after
+    the next promotion; 90 days lie between archive and order.
+    """
+    days = {"production": promoted[f"v{number}"]}
+    replaced, passed_on = (promoted.get(f"v{number + more}") for more in (1, 2))
+    if replaced is not None:
+        days["deprecated"] = replaced + 7 if passed_on is None else min(replaced + 7, passed_on)
+    if replaced is not None and passed_on is not None:
+        days["archived"] = max(replaced + 28, passed_on + 7)
+        days["removed"] = max(replaced + 70, days["archived"] + 42)
+        days["ordered"] = max(days["removed"], days["archived"] + 90)
+    return days
 
 
 def test_a_model_with_fifty_versions_keeps_less_than_64_kb() -> None:

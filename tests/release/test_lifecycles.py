@@ -120,8 +120,10 @@ def test_a_version_is_archived_after_four_weeks_with_a_retire_command_and_an_ord
     command = bench.commands[-1]
     assert (command.action, command.from_version) == (Action.RETIRE, "v1")
     assert [row.version for row in command.weights] == ["v3"]
+    assert command.retired == ("v1",)
     (order,) = _events(bench, "archive_artifact")
     assert order.details["artifacts"] == [{"uri": "s3://a/v1"}]
+    assert order.operator == "headgate"
     entry = [row for row in bench.messages(VersionEntry) if row.version == "v1"][-1]
     assert (entry.status, entry.ordered) == (Status.ARCHIVED, "archive_artifact")
 
@@ -143,6 +145,19 @@ def test_a_step_is_announced_a_week_and_a_day_ahead_to_the_stakeholders() -> Non
     assert "search-team" in told[0].sentence
     assert told[0].numbers["stakeholders"] == ["search-team"]
     assert "lifecycle postpone support v1" in " ".join(told[0].commands)
+
+
+def test_a_shortened_deprecation_still_comes_a_week_after_it_was_announced() -> None:
+    bench = _two()
+    _days(bench, 3)
+    asked = bench.request(SetLifecycle, settings=LifecycleSettings(deprecate_ms=DAY_MS))
+    assert asked.event == "accepted", asked.sentence
+    _days(bench, 3.9)
+    assert _status(bench) is Status.PRODUCTION
+    _days(bench, 0.2)
+    assert _status(bench) is Status.DEPRECATED
+    states = [row.state for row in _notices(bench, "deprecate")]
+    assert states == [AlertState.FIRING, AlertState.FIRING, AlertState.RESOLVED]
 
 
 def test_the_previous_version_waits_until_the_next_promotion_passes_the_alias_on() -> None:
@@ -190,7 +205,9 @@ def test_what_is_archived_comes_back_by_redeployment_only() -> None:
     start = {"stable": "v3", "candidate": "v1", "weight": 500}
     assert bench.request(StartRollout, **start).event == "refused"
     assert bench.request(Redeploy, version="v1").event == "accepted"
+    assert bench.commands[-1].retired == ("v1",)
     assert bench.request(StartRollout, **start).event == "accepted"
+    assert bench.commands[-1].retired == ()
 
 
 def test_artifacts_are_ordered_deleted_90_days_after_archiving_and_once() -> None:

@@ -231,7 +231,16 @@ def test_what_was_measured_comes_before_what_was_declared_as_a_baseline() -> Non
     assert recorded_of(bench.model, "v1") == ()
 
 
-def test_a_token_alert_names_what_differs_in_prompt_and_parameters() -> None:
+@pytest.mark.parametrize(
+    ("trigger", "few", "many"),
+    [
+        ("tokens", Traffic(tokens=500, cost_usd=0.001), Traffic(tokens=2000, cost_usd=0.001)),
+        ("cost", Traffic(tokens=500, cost_usd=0.001), Traffic(tokens=500, cost_usd=0.004)),
+    ],
+)
+def test_a_token_or_cost_alert_names_what_differs_in_prompt_and_parameters(
+    trigger: str, few: Traffic, many: Traffic
+) -> None:
     bench = LedgerBench()
     bench.adopt(version="v1.0.0")
     fitting = PromptTemplate(compatible_models=("gpt-4o",))
@@ -246,9 +255,8 @@ def test_a_token_alert_names_what_differs_in_prompt_and_parameters() -> None:
         parameters=Parameters(max_tokens=1024),
     )
     bench.request(StartRollout, stable="v1.0.0", candidate="v1.0.1", weight=5000)
-    few, many = Traffic(tokens=500, cost_usd=0.001), Traffic(tokens=2000, cost_usd=0.001)
     bench.serve(120, **{"v1.0.0": few, "v1.0.1": many})
-    fired = [alert for alert in bench.alerts if alert.trigger == "tokens"]
+    fired = [alert for alert in bench.alerts if alert.trigger == trigger]
     assert fired
     assert (
         "Registered differences in prompt and parameters (v1.0.0 -> v1.0.1): "

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from headgate.sdk.board import SplitBoard, UnknownModelError
 from headgate.sdk.split import InvalidSplitError
@@ -74,6 +75,14 @@ def test_a_pin_is_served_but_claims_no_revision(command):
     assert (pinned.version, pinned.revision) == ("v1", 0)
     assert pinned.bucket == plain.bucket
     assert board.choose("agent", "k", pin="") == plain
+
+
+def test_a_pin_to_a_retired_version_follows_the_split_and_counts_there(command):
+    board = SplitBoard("r1")
+    board.apply(replace(command(5, ("v3", 10_000)), retired=("v1",)))
+    assert board.choose("agent", "k", pin="v1") == board.choose("agent", "k")
+    assert board.choose("agent", "k", pin="v2").version == "v2"
+    assert _counts(board) == {("v3", 5): 2, ("v2", 0): 1}
 
 
 def test_a_pin_is_served_for_a_model_that_nobody_announced():

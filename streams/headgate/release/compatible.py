@@ -17,10 +17,11 @@ from headgate.release.refusals import RefusedError
 from headgate.release.rollouts import policy_of
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
+from headgate.release.versions import GONE
 from headgate.vocabulary import AlertKind, Severity, Status
 from headgate.wire.request import FitRequest
 
-_GONE = frozenset({Status.ARCHIVED, Status.REMOVED})
+_YOUNG = frozenset({Status.DEVELOPMENT, Status.STAGING, Status.CANDIDATE})  # these can start
 
 
 class Target(Struct, frozen=True, kw_only=True):
@@ -103,7 +104,11 @@ def _unfit_in_traffic(state: ModelState) -> dict[str, str]:
 
 def _refuse(answer: Answer) -> NoReturn:
     near = ", ".join(str(row) for row in answer.alternatives)
-    remedy = f"Nearest that fit: {near}." if near else "Nothing registered fits in its place."
+    remedy = (
+        f"Nearest that fit: {near}."
+        if near
+        else "Nothing registered fits that could start in its place."
+    )
     if answer.verdict is Fit.UNKNOWN:
         remedy += (
             f" Or register what {answer.name} fits, or allow it in the policy: "
@@ -185,7 +190,7 @@ def _against(
 ) -> str:
     """Why the usual target cannot take all traffic, as a sentence; '' where it can."""
     record = state.versions.get(answer.name)
-    if record is not None and record.status in _GONE:
+    if record is not None and record.status in GONE:
         return f"it is {record.status}."
     if record is not None and record.rolled_back and not by_hand:
         return "it was rolled back from before."
@@ -196,9 +201,8 @@ def _against(
 
 
 def _answer(state: ModelState, version: str, settings: CompatibilitySettings) -> Answer:
-    unusable = {
-        name for name, row in state.versions.items() if row.status in _GONE or row.rolled_back
-    }
+    rows = state.versions.items()
+    unusable = {name for name, row in rows if row.status not in _YOUNG or row.rolled_back}
     return check(
         state.catalogue,
         version,

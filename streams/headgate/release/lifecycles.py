@@ -94,11 +94,7 @@ def _is_recovering(state: ModelState) -> bool:
 
 
 def _retire(turn: Turn, state: ModelState, step: PlannedStep) -> ModelState:
-    """Take a version out of the split and say so, for whoever runs its hosts to stop them.
-
-    Routers still give out pins to it: one that starts later reads a newer split, which does not
-    name what was retired before. Such a pin fails at the hosts.
-    """
+    """Take a version out of the split and say so, for whoever runs its hosts to stop them."""
     held = weight_of(state, step.version) > 0
     weights = state.command.weights if state.command and not held else whole(state.production)
     change = Change(

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from headgate.release.state import ModelState, Recovery
 from headgate.release.turn import Turn
+from headgate.release.versions import retired_of
 from headgate.vocabulary import BASIS_POINTS, Action, Topic, short_digest
 from headgate.wire.control import Because, Command, Weight
 
@@ -79,6 +80,7 @@ def give_split(
         to_version=change.to_version,
         operator=change.operator,
         reasons=change.reasons,
+        retired=retired_of(state),
     )
     turn.publish(Topic.CONTROL, state.model, command, command.decision_id)
     return replace(

@@ -10,6 +10,9 @@ from headgate.release.turn import Turn
 from headgate.vocabulary import HEADGATE, Status, Topic
 from headgate.wire.registry import VersionEntry, entry_key
 
+GONE = frozenset({Status.ARCHIVED, Status.REMOVED})
+MAX_RETIRED = 100
+
 
 def set_status(
     turn: Turn, state: ModelState, version: str, to: Status, *, by: str = "", why: str = ""
@@ -88,6 +91,13 @@ def kept_in_tables(model: ModelState) -> frozenset[str]:
     """The versions whose totals are kept, heard of or not: a removed one serves nobody again."""
     rows = model.versions.items()
     return frozenset(name for name, row in rows if row.status is not Status.REMOVED)
+
+
+def retired_of(state: ModelState) -> tuple[str, ...]:
+    """The versions whose hosts may have stopped, by name: the last `MAX_RETIRED` of them."""
+    gone = [row for row in state.versions.values() if row.status in GONE]
+    newest = sorted(gone, key=lambda row: (row.since_ms, row.version))[-MAX_RETIRED:]
+    return tuple(sorted(row.version for row in newest))
 
 
 def aliases(state: ModelState) -> dict[str, tuple[str, ...]]:

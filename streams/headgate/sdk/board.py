@@ -73,9 +73,12 @@ class SplitBoard:
             self._install(compile_fallback(model, split))
 
     def choose(self, model: str, key: str, pin: str | None = None) -> Choice:
-        """The version for a key. Raises `UnknownModelError`."""
+        """The version for a key, or the pinned one if it is not retired.
+
+        Raises `UnknownModelError`.
+        """
         live = self._live.get(model)
-        if pin or live is None:
+        if live is None or (pin and pin not in live.table.retired):
             return self._unusual(model, key, pin, live)
         table = live.table
         bucket = table.bucket(key)

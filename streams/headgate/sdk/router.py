@@ -105,8 +105,8 @@ class Router:
         """The version that serves a request of `key` (a user or session id; keys stick).
 
         A `pin` is served whatever the split says, as revision 0: it did not follow the split, so
-        it is compared with no other arm. That holds for an archived version too: where its hosts
-        are gone, the request fails there. Raises `UnknownModelError` for a model without a
+        it is compared with no other arm. Only one to a retired version, whose hosts may be gone,
+        follows the split. Raises `UnknownModelError` for a model without a
         command, fallback or pin.
         """
         return self._choose(model, key, pin)

@@ -8,7 +8,7 @@ weight only moves keys into it. `schemas/vectors/router_hash.json` pins the numb
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import accumulate
 
 import mmh3
@@ -44,7 +44,16 @@ class Choice(Struct, frozen=True, gc=False):
 class SplitTable:
     """One model's split at one revision; never changes."""
 
-    __slots__ = ("_prefix", "bounds", "decision_id", "model", "revision", "versions", "weights")
+    __slots__ = (
+        "_prefix",
+        "bounds",
+        "decision_id",
+        "model",
+        "retired",
+        "revision",
+        "versions",
+        "weights",
+    )
 
     def __init__(
         self,
@@ -54,6 +63,7 @@ class SplitTable:
         weights: Sequence[tuple[str, int]],
         *,
         decision_id: str = "",
+        retired: Collection[str] = (),
     ) -> None:
         """`weights`: version and basis points, candidates first. Raises `InvalidSplitError`."""
         check_weights(model, weights)
@@ -61,6 +71,7 @@ class SplitTable:
         self.revision = revision
         self.decision_id = decision_id
         self.weights = tuple(weights)
+        self.retired = frozenset(retired)
         self.versions = tuple(version for version, _ in weights)
         self.bounds = tuple(accumulate(weight for _, weight in weights))
         self._prefix = f"{salt}:{model}:".encode("utf-8", "surrogatepass")
@@ -109,6 +120,7 @@ def compile_command(command: Command) -> SplitTable:
         command.salt,
         [(arm.version, arm.weight) for arm in command.weights],
         decision_id=command.decision_id,
+        retired=command.retired,
     )
 
 

@@ -29,7 +29,8 @@ class Command(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A whole split, not a change.
 
     `weights` are in order (candidates first, stable last) and sum to 10,000; arms take buckets
-    in that order. Routers ignore a `revision` that is not above their own.
+    in that order. Routers ignore a `revision` that is not above their own. Pins to a `retired`
+    version, whose hosts may have stopped, follow the split.
     """
 
     model: Name
@@ -45,3 +46,4 @@ class Command(Struct, frozen=True, kw_only=True, omit_defaults=True):
     to_version: str = ""
     operator: str = ""
     reasons: tuple[Because, ...] = ()
+    retired: tuple[Name, ...] = ()
