@@ -118,7 +118,7 @@ def test_what_somebody_asked_for_whose_key_is_gone_is_not_carried_out(
 ) -> None:
     asked = BOB.ask(bench, Promote)
     set_keys(bench, ANN, DAN)
-    assert "bob has no key any more" in _approve(bench, asked).sentence
+    assert "bob has no operator key any more" in _approve(bench, asked).sentence
     assert bench.model.production == "v1"
 
 

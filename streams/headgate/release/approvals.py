@@ -123,7 +123,7 @@ def _approve(turn: Turn, keys: Keys, state: ModelState, request: Approve) -> Mod
         said = f"What runs now is not what {asked.operator} asked for: that was {waiting.about}."
         raise RefusedError(said, "Ask anew for what runs now.")
     if keys and not may_person(keys, asked.operator, asked):
-        said = f"{asked.operator} has no key any more that is {needed_role(asked)}'s."
+        said = f"{asked.operator} has no {needed_role(asked)} key any more."
         raise RefusedError(said, "Ask for it yourself, and let somebody else approve.")
     return _carry_out(turn, state, waiting, request)
 

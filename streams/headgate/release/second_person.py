@@ -96,7 +96,7 @@ def _approve(turn: Turn, state: PartitionState, request: Approve) -> PartitionSt
     if request.operator == asked.operator:
         raise RefusedError(f"{asked.operator} asked for it and can't approve it too.", LOOK)
     if not may_person(state.keys, asked.operator, asked):
-        said = f"{asked.operator} has no key any more that is {needed_role(asked)}'s."
+        said = f"{asked.operator} has no {needed_role(asked)} key any more."
         raise RefusedError(said, "Ask for it yourself, and let somebody else approve.")
     if isinstance(asked, ApplyKeys) and waiting.about != digest_of_keys(state.keys):
         said = f"The keys are not those any more that {asked.operator} knew of."
