@@ -73,6 +73,13 @@ def test_the_settings_of_the_proof_are_told_as_promises(run: Run) -> None:
     assert "2 safety violations of different requests within 10 min act" in words
 
 
+def test_a_policy_of_thresholds_promises_nothing_that_only_a_proof_keeps(run: Run) -> None:
+    words = run("policy", "check", str(shipped_policy("threshold"))).stdout
+    for proven in ("proven good on it", "evidence stays sound", "Counts of the candidate's"):
+        assert proven not in words
+    assert "By threshold, without a proof: error_rate, latency_p95" in words
+
+
 def test_a_bad_policy_is_refused_with_all_its_mistakes(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text(ERRORS.replace("0.05", "1.5").replace("error_rate", "luck") + "speed: 1\n")

@@ -104,6 +104,21 @@ def test_a_broken_policy_says_where_and_which_rule(
     assert any(where.startswith(path) and rule in what for where, what in caught.value.problems)
 
 
+@pytest.mark.parametrize(
+    ("content", "rule"),
+    [
+        ({"proof": {"planned_requests": 10**30}}, "64-bit"),
+        ({1: "a key that is no text"}, "key must be str"),
+        ({"description": b"no text"}, "not JSON serializable"),
+    ],
+)
+def test_what_no_json_can_hold_is_refused_as_a_mistake_of_the_policy(
+    content: dict[Any, Any], rule: str
+) -> None:
+    with pytest.raises(PolicyError, match=rule):
+        parse_policy(policy_content() | content)
+
+
 def test_all_problems_are_told_at_once() -> None:
     content = _broken(metric="speed", act_within="soon")
     content["triggers"][1]["min_samples"] = 0

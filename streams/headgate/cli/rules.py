@@ -123,12 +123,13 @@ def proof_lines(policy: Policy) -> list[str]:
             f"A healthy version is rolled back in at most {proof.false_rollback:.2%} of phases by "
             "all sequential triggers together, however often and however long one looks."
         )
-    lines += [
-        f"A version on a limit is proven good on it in at most {proof.false_promotion:.2%} of "
-        f"phases; a warning is false in at most {proof.false_warning:.2%}, each by itself.",
-        f"A phase is planned for {proof.planned_requests:,} candidate requests; beyond them the "
-        "evidence stays sound and finds a little later what turns bad late.",
-    ]
+    if evidence_needed(policy):
+        lines += [
+            f"A version on a limit is proven good on it in at most {proof.false_promotion:.2%} of "
+            f"phases; a warning is false in at most {proof.false_warning:.2%}, each by itself.",
+            f"A phase is planned for {proof.planned_requests:,} candidate requests; beyond them "
+            "the evidence stays sound and finds a little later what turns bad late.",
+        ]
     if proof.safety_checks and any(t.metric == "safety_violations" for t in policy.triggers):
         lines.append(
             f"Promotion needs {proof.safety_checks:,} checked answers without a violation "
@@ -158,7 +159,9 @@ def needed_words(case: Needed, horizon: int) -> str:
 
 
 def supposed_lines(policy: Policy, found: tuple[Forecast, ...], weight: int) -> list[str]:
-    """What the forecast supposes."""
+    """What the forecast supposes, and what needs none."""
+    if not found:
+        return _no_proof(policy)
     lines = [
         f"Counts of the candidate's requests (labels for what comes with labels) at {share(weight)}"
         " of the traffic: median / 95th percentile.",

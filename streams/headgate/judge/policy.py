@@ -206,6 +206,8 @@ def parse_policy(content: dict[str, Any]) -> Policy:
     """The policy in `content`; raises `PolicyError` with every problem at once."""
     try:
         return _parse(canonical(content))
+    except orjson.JSONEncodeError as error:  # whole numbers beyond 64 bits, keys that are no text
+        raise PolicyError([("$", f"it cannot be sent as JSON: {error}")]) from error
     except ValidationError as error:
         rows = error.errors()
         own = [row for row in rows if _is_own(row, rows)]

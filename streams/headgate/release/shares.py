@@ -6,10 +6,17 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from headgate.judge.sequential.shares import Shares, is_off, observe_share
+from headgate.judge.sequential.shares import (
+    TEST_TOLERANCE,
+    TOLERANCE,
+    Shares,
+    is_off,
+    observe_share,
+)
 from headgate.measure.cells import NOTHING, Cell
 from headgate.measure.windows import Row
 from headgate.release import incidents
+from headgate.release.courses.course import Experiment
 from headgate.release.state import ModelState, Watched
 from headgate.release.turn import Turn
 from headgate.release.watched import keep
@@ -45,11 +52,18 @@ def follow(
         weight=split.candidate / BASIS_POINTS,
         block_ms=turn.now_ms // PANE_MS * PANE_MS,
         planned=evidence.planned,
+        tolerance=_tolerance(state),
     )
     watched = replace(watched, shares=known)
     state = keep(state, watched)
     weight = split.candidate / BASIS_POINTS
     return _opened(turn, state, watched, known, weight) if is_off(known) else state
+
+
+def _tolerance(state: ModelState) -> float:
+    """How far beside its weight a share may lie, as a part of it."""
+    course = state.rollout.course if state.rollout is not None else None
+    return TEST_TOLERANCE if isinstance(course, Experiment) else TOLERANCE
 
 
 def _opened(

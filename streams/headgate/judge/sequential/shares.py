@@ -17,7 +17,7 @@ from headgate.judge.sequential.budget import phase_budget
 from headgate.judge.sequential.bursts import BLOCKS, design_effect
 from headgate.judge.sequential.process import advance, empty, log_e_value
 
-TOLERANCE = 0.3
+TOLERANCE, TEST_TOLERANCE = 0.3, 0.1  # beside the weight; an A/B test is misled by less
 ALPHA = 0.001
 BLOCKS_BEFORE = 12  # two minutes tell how bursty a share is
 _HIGHEST = 0.999
@@ -38,15 +38,22 @@ class Shares(Struct, frozen=True, omit_defaults=True):
 
 
 def observe_share(
-    known: Shares, requests: int, mine: int, *, weight: float, block_ms: int, planned: int
+    known: Shares,
+    requests: int,
+    mine: int,
+    *,
+    weight: float,
+    block_ms: int,
+    planned: int,
+    tolerance: float = TOLERANCE,
 ) -> Shares:
-    """The tests after `requests` of both arms, `mine` of them the candidate's, which has `weight`.
+    """The tests after `requests` of all arms, `mine` of them the candidate's, which has `weight`.
 
-    Null hypotheses: the share is at most 1.3 times the weight, and at least 0.7 times.
+    Null hypotheses: the share is at most 1 + `tolerance` times the weight, and at least 1 less it.
     """
     if not requests or not 0 < weight < 1:
         return known
-    limits = (min((1 + TOLERANCE) * weight, _HIGHEST), (1 - TOLERANCE) * weight)
+    limits = (min((1 + tolerance) * weight, _HIGHEST), (1 - tolerance) * weight)
     wealth, sides = (known.over, known.under), (BREACH, GOOD)
     if len(known.blocks) > BLOCKS_BEFORE:
         now = known.requests + requests
