@@ -87,6 +87,8 @@ def cell(rng: np.random.Generator, served: Served) -> Cell:
 
 Serve = Callable[[np.random.Generator, int], tuple[Served, Served]]  # of a tick: candidate, stable
 
+PANES_KEPT = 30
+
 
 @dataclass
 class Rollout:
@@ -108,6 +110,7 @@ class Rollout:
     def __post_init__(self) -> None:
         self.rng = np.random.Generator(np.random.PCG64(self.seed))
         self.blocks: dict[int, dict[str, Cell]] = {}
+        self.panes: dict[int, list[Cell]] = {}  # of stable, with their distributions
         self.now_ms = START_MS
         self.evidence = self._begun()
 
@@ -140,6 +143,7 @@ class Rollout:
             evidence,
             {start: block for start, block in self.blocks.items() if start < open_ms},
             lambda: merge(recent),
+            lambda from_ms: [row for row in self.panes.items() if from_ms <= row[0] < open_ms],
             open_ms=open_ms,
             stable="v1",
             faults=FAULTS,
@@ -160,6 +164,9 @@ class Rollout:
         start = self.now_ms // BLOCK_MS * BLOCK_MS
         block = self.blocks.setdefault(start, {})
         light = replace_light(counts)
+        if version == "v1":
+            self.panes.setdefault(start, []).append(counts)
+            self.panes.pop(start - PANES_KEPT * BLOCK_MS, None)
         block[version] = merge([block[version], light]) if version in block else light
 
     def run(self) -> int | None:

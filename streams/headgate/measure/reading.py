@@ -13,7 +13,14 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from headgate.measure.cells import Cell, difference, merge
-from headgate.measure.windows import FINE_SPAN_MS, MINUTE_MS, Ring, Row, Tables
+from headgate.measure.windows import (
+    FINE_SPAN_MS,
+    MINUTE_MS,
+    Ring,
+    Row,
+    Tables,
+    open_block_ms,
+)
 from headgate.vocabulary import PANE_MS
 
 _RARE = 50
@@ -128,6 +135,18 @@ def covered_ms(tables: Tables, version: str, *, now_ms: int, window_ms: int) -> 
         if start_ms >= first_ms and any(name == version for name, _ in cells)
     ]
     return now_ms - min(heard) if heard else 0
+
+
+def closed_panes(tables: Tables, version: str, from_ms: int) -> list[tuple[int, list[Cell]]]:
+    """The panes of `version` from `from_ms` on that have closed, with their starts; of the last
+    five minutes at the most.
+    """
+    open_ms = open_block_ms(tables)
+    return [
+        (start_ms, [cell for (name, _), cell in rows.items() if name == version])
+        for start_ms, rows in tables.fine.items()
+        if from_ms <= start_ms < open_ms
+    ]
 
 
 def recent_requests(

@@ -15,7 +15,7 @@ from headgate.judge.sequential.budget import MIN_PLANNED
 from headgate.judge.sequential.holds import over, with_holds
 from headgate.judge.sequential.observing import observe
 from headgate.judge.sequential.state import Evidence, unproven
-from headgate.measure.reading import recent_requests
+from headgate.measure.reading import closed_panes, recent_requests
 from headgate.measure.windows import open_block_ms
 from headgate.release.rates import requests_per_s
 from headgate.release.resplits import resplit_one
@@ -82,6 +82,7 @@ def _with_blocks(
             REFERENCE_REQUESTS,
             REFERENCE_QUANTILES,
         ),
+        partial(closed_panes, state.tables, measure),
         open_ms=open_block_ms(state.tables),
         stable=measure,
         faults=policy.caller_faults.rules(),

@@ -20,6 +20,7 @@ from headgate.judge.sequential.columns import columns_of
 from headgate.judge.sequential.counting import Block, Counts, count_blocks
 from headgate.judge.sequential.samples import SAMPLED, Family, Sampled, Take
 from headgate.judge.sequential.state import Evidence
+from headgate.judge.sequential.tails import Pane, tail_effects, with_tails
 from headgate.measure.cells import Cell
 from headgate.measure.metrics import CallerFaults
 from headgate.vocabulary import BASIS_POINTS, PANE_MS
@@ -45,6 +46,7 @@ def with_block(
     evidence: Evidence,
     blocks: Blocks,
     recent: Callable[[], Cell],
+    panes: Callable[[int], Sequence[Pane]],
     *,
     open_ms: int,
     stable: str,
@@ -55,22 +57,31 @@ def with_block(
     An hour of blocks tells much the same after one more, so that the more there are the more may
     close between two estimates; one that is unlike the others is heeded at once.
 
-    `recent` reads stable's last requests, about 2,000 of them where there are so many.
+    `recent` reads stable's last requests, about 2,000 of them where there are so many, `panes` its
+    closed panes from a moment on, of the last minutes.
     """
     if open_ms <= evidence.block_ms or not evidence.splits:
         return evidence
+    is_first = evidence.block_ms < 0
+    if is_first:
+        evidence = with_references(policy, evidence, recent())
+    evidence = with_tails(policy, evidence, stable, panes(evidence.block_ms - PANE_MS), faults)
     closed = _closed(evidence, blocks, open_ms)
     counts = count_blocks(closed.telling, _takes(policy), stable, faults)
+    tails = _told_tails(evidence, open_ms)
     waited = (open_ms - evidence.estimated_ms) // PANE_MS
     soon = waited * ESTIMATED_BY < len(closed.telling)
-    if evidence.block_ms >= 0 and soon and not is_odd(counts):
+    if not is_first and soon and not is_odd(counts) and not is_odd(tails):
         return replace(evidence, block_ms=open_ms)
     effects = evidence.effects
     if evidence.splits[-1].stable or closed.telling or not effects:
         found = _effects(policy, evidence, closed, counts, faults)
-        effects = {**found, **_leaning(policy, evidence)}
+        found |= tail_effects(policy, evidence, tails, _requests(closed.last))
+        effects = {**effects, **found, **_leaning(policy, evidence)}
+    if not is_first:
+        evidence = with_references(policy, evidence, recent())
     return replace(
-        with_references(policy, evidence, recent()),
+        evidence,
         effects=effects,
         block_ms=open_ms,
         estimated_ms=open_ms,
@@ -100,6 +111,15 @@ def _end_of_own(evidence: Evidence, starts: list[int], first: int, open_ms: int)
     if older - first >= _EXPECTED_OF:
         return older
     return first if evidence.effects else end
+
+
+def _told_tails(evidence: Evidence, open_ms: int) -> Counts:
+    """The tails of the blocks of the phase, as `_closed` has them."""
+    starts = evidence.tails.starts_ms.tolist()
+    first, end = bisect_left(starts, evidence.blocks_from_ms), len(starts)
+    if not evidence.splits[-1].stable:
+        end = _end_of_own(evidence, starts, first, open_ms)
+    return evidence.tails.counts[..., first:end]
 
 
 def _leaning(policy: Policy, evidence: Evidence) -> dict[str, tuple[float, float]]:
@@ -192,4 +212,10 @@ def _takes(policy: Policy) -> tuple[Take, ...]:
 def _expected(last: Sequence[Block], take: Take, faults: CallerFaults) -> float:
     """How many samples of all versions a block of the last minute had."""
     total = sum(take([*block.values()], faults).n for block in last)
+    return total / len(last) if last else 0.0
+
+
+def _requests(last: Sequence[Block]) -> float:
+    """How many requests of all versions a block of the last minute had."""
+    total = sum([cell.requests for block in last for cell in block.values()])
     return total / len(last) if last else 0.0
