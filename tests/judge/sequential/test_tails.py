@@ -157,6 +157,10 @@ def test_a_version_that_turns_slow_among_its_spells_is_found() -> None:
         assert _first_proof(seed, spells=spells) is not None
 
 
+def test_without_any_block_none_is_odd() -> None:
+    assert not blocks.is_odd(_alone().tails.counts)
+
+
 def test_tails_count_what_is_slower_than_each_trigger_tolerates() -> None:
     names = [(tail.name, tail.limit) for tail in tails_of(HELD)]
     assert ("latency_p95", 1_500_000.0) in names

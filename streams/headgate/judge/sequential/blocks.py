@@ -139,6 +139,8 @@ def _leaning(policy: Policy, evidence: Evidence) -> dict[str, tuple[float, float
 
 def is_odd(counts: Counts) -> bool:
     """Whether the newest block is unlike those before it: bursts are heeded at once."""
+    if not counts.shape[-1]:
+        return False
     newest, totals = counts[..., -1].tolist(), np.add.reduce(counts, -1).tolist()
     for n, s, total, hits in zip(*newest, *totals, strict=True):
         rate = hits / max(total, 1)
