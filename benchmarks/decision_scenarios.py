@@ -103,6 +103,29 @@ def _bursts(
     return build
 
 
+class SlowSpells:
+    """Arms that are alike, each with blocks of its own that are slower or faster by a log-normal
+    factor.
+    """
+
+    def __init__(self, sigma: float, requests: tuple[int, int]) -> None:
+        self.sigma, self.requests = sigma, requests
+        self.block: int | None = None
+        self.factors = [1.0, 1.0]
+
+    def __call__(self, rng: np.random.Generator, tick: int) -> tuple[Served, Served]:
+        block = tick * TICK_MS // BLOCK_MS
+        if block != self.block:
+            self.block = block
+            self.factors = np.exp(self.sigma * rng.normal(size=2)).tolist()
+        mine, other = zip(self.requests, self.factors, strict=True)
+        return Served(mine[0], slower=mine[1]), Served(other[0], slower=other[1])
+
+
+def _slow_spells(seed: int) -> Rollout:
+    return Rollout(seed, SlowSpells(0.3, (50, 450)), 600, weight=1_000)
+
+
 class Cutover:
     """Traffic that starts at tick 0: successes of a median of 8 s, failures at once."""
 
@@ -153,6 +176,7 @@ def scenarios() -> list[Scenario]:
             320,
             0.02,
         ),
+        Scenario("identical arms, each with slow spells (sigma .3)", _slow_spells, 150, 0.02),
         Scenario("cutover, slow successes, 1 % errors", _cutover(0.01), 600, 0.005),
         Scenario("cutover, slow successes, 3 % errors", _cutover(0.03), 600, 0.005),
         Scenario("cutover to 50 % errors", _cutover(0.5), 100),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from decision_rollouts import FAULTS, Rollout, Served, default_policy
+from decision_scenarios import SlowSpells
 from headgate.judge.policy import Policy
 from headgate.judge.recorded import alone
 from headgate.judge.sequential import blocks
@@ -105,20 +106,8 @@ def _told(
     )
 
 
-def _own_spells(spread: float) -> Any:
-    """Both arms are alike, and each has slow and fast blocks of its own."""
-
-    def serve(rng: np.random.Generator, tick: int) -> tuple[Served, Served]:
-        if tick % TICKS_A_BLOCK == 0 or not factors:
-            factors[:] = np.exp(spread * rng.normal(size=2)).tolist()
-        return Served(50, slower=factors[0]), Served(450, slower=factors[1])
-
-    factors: list[float] = []
-    return serve
-
-
 def _rolled_back(seeds: range) -> int:
-    runs = [Rollout(seed, _own_spells(0.3), 600, weight=1_000) for seed in seeds]
+    runs = [Rollout(seed, SlowSpells(0.3, (50, 450)), 600, weight=1_000) for seed in seeds]
     return sum(run.run() is not None for run in runs)
 
 
@@ -139,7 +128,7 @@ def test_a_version_twice_as_slow_is_found_beside_slow_spells() -> None:
         return Served(served.requests, slower=(served.slower or 1.0) * times)
 
     for seed in range(3):
-        alike = _own_spells(0.1)
+        alike = SlowSpells(0.1, (20, 180))
         assert Rollout(seed, serve, 600, weight=1_000).run() is not None
 
 
