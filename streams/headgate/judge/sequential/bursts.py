@@ -2,6 +2,9 @@
 
 The design effect D >= 1 of an arm divides its counts. It is estimated from stable's closed blocks
 (10 s of pane time) alone and before the look, so that dividing by it keeps every bound.
+
+Sources: Kish, "Survey Sampling" (1 + (n - 1) rho); Kleinman, "Proportions with extraneous
+variance" (its moments).
 """
 
 from __future__ import annotations
