@@ -114,6 +114,18 @@ def test_the_scale_down_of_blue_belongs_to_the_rollout_that_replaced_it() -> Non
     assert row.events[-1].event == "scale_down"
 
 
+def test_every_kind_is_told_by_the_name_that_people_give_it() -> None:
+    started = (
+        ("by hand", lambda bench: bench.start(500)),
+        ("blue-green", start_blue_green),
+        ("A/B test", lambda bench: start_ab(bench, ("v2", 5_000), ("v1", 5_000))),
+    )
+    for name, start in started:
+        bench = adopted()
+        start(bench)
+        assert f"v2, {name} beside v1: running" in text_of(bench)
+
+
 def test_each_rollout_is_told_by_itself_and_the_last_one_runs() -> None:
     bench = adopted()
     start_canary(bench)

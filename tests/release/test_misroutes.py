@@ -74,6 +74,17 @@ def test_three_arms_take_their_buckets_in_the_order_of_the_split() -> None:
     assert misrouted({("v1", 7): _buckets(100, 2_500, 6_000)}, splits) == 2
 
 
+def test_what_an_arm_that_was_dropped_still_answers_is_no_misroute() -> None:
+    left = _splits(
+        Split(7, 0, candidate=3_000, stable=5_000, first=2_000),
+        Split(8, 0, candidate=3_000, stable=7_000),
+        version="v3",
+    )
+    assert misrouted({("v2", 7): _buckets(0, 1_980)}, left) == 0
+    assert misrouted({("v3", 7): _buckets(100, 2_500)}, left) == 1
+    assert misrouted({("v2", 8): _buckets(0, 1_980)}, left) == 2
+
+
 def test_a_misroute_alerts_once_and_resolves_after_five_quiet_minutes() -> None:
     bench = LedgerBench()
     bench.adopt()

@@ -14,7 +14,7 @@ from headgate.wire.alerts import Alert
 from headgate.wire.status import ModelStatus, RolloutStatus, TriggerStatus, VersionStatus
 
 OLD_MS = 30_000
-_MORE_TRAFFIC = frozenset({"advance", "skip", "set-weight", "promote"})
+_MORE_TRAFFIC = frozenset({"advance", "cutover", "skip", "set-weight", "promote"})
 
 
 def runs_now(status: ModelStatus) -> str:

@@ -25,6 +25,7 @@ from headgate.wire.codec import BadValueError
 from headgate.wire.messages import AUDIT
 
 _MARKS = {"refused": "refused: ", "waiting": "waits: "}
+_KINDS = {"blue_green": "blue-green", "ab": "A/B test", "manual": "by hand"}
 
 
 def register(_: typer.Typer) -> None:
@@ -76,7 +77,7 @@ def history_lines(model: str, found: list[RolloutHistory], at_ms: int) -> list[s
 
 
 def _heading(row: RolloutHistory, at_ms: int) -> str:
-    kind = row.kind.replace("_", "-") or "rollout"
+    kind = _KINDS.get(row.kind, row.kind or "rollout")
     lasted = say_duration(max((row.ended_ms or at_ms) - row.started_ms, 0))
     if row.outcome == RUNNING:
         ended = f"running for {lasted}"

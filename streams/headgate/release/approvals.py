@@ -36,6 +36,7 @@ from headgate.wire.rollout_requests import (
 
 MAX_WAITING = 8
 EARLY_PROMOTION = Approvals(actions=("promote",))
+ASK_ANEW = "Ask anew for what runs now."
 OF_WHAT_RUNS = (SplitRequest, Pause, Resume, Rollback, EndHold)  # none of them names a rollout
 
 
@@ -119,9 +120,8 @@ def _approve(turn: Turn, keys: Keys, state: ModelState, request: Approve) -> Mod
         raise RefusedError(said, look)
     if request.operator == asked.operator:
         raise RefusedError(f"{asked.operator} asked for it and can't approve it too.", look)
-    if isinstance(asked, OF_WHAT_RUNS) and waiting.about != _running(state):
-        said = f"What runs now is not what {asked.operator} asked for: that was {waiting.about}."
-        raise RefusedError(said, "Ask anew for what runs now.")
+    if _is_over(state, waiting):
+        raise RefusedError(_over(waiting), ASK_ANEW)
     if keys and not may_person(keys, asked.operator, asked):
         said = f"{asked.operator} has no {needed_role(asked)} key any more."
         raise RefusedError(said, "Ask for it yourself, and let somebody else approve.")
@@ -151,14 +151,27 @@ def _carry_out(turn: Turn, state: ModelState, waiting: Waiting, request: Approve
     return state
 
 
+def _is_over(state: ModelState, waiting: Waiting) -> bool:
+    """Whether what a request is about runs no more."""
+    return isinstance(waiting.request, OF_WHAT_RUNS) and waiting.about != _running(state)
+
+
+def _over(waiting: Waiting) -> str:
+    asked = waiting.request.operator
+    return f"What runs now is not what {asked} asked for: that was {waiting.about}."
+
+
 def expire(turn: Turn, state: ModelState) -> ModelState:
-    """Refuse what nobody approved in time."""
-    late = [row for row in state.waiting.values() if turn.now_ms > row.until_ms]
-    for row in late:
-        sentence = f"Nobody approved the request of {row.request.operator} in time."
-        who = who_asks(row.request)
-        turn.audit(state.model, "refused", sentence, remedy="Send it again.", **who)
-    if not late:
-        return state
-    kept = {name: row for name, row in state.waiting.items() if row not in late}
-    return replace(state, waiting=kept)
+    """Refuse what nobody approved in time, and what nobody can approve any more."""
+    kept = {}
+    for name, row in state.waiting.items():
+        if turn.now_ms > row.until_ms:
+            sentence = f"Nobody approved the request of {row.request.operator} in time."
+            remedy = "Send it again."
+        elif _is_over(state, row):
+            sentence, remedy = _over(row), ASK_ANEW
+        else:
+            kept[name] = row
+            continue
+        turn.audit(state.model, "refused", sentence, remedy=remedy, **who_asks(row.request))
+    return state if len(kept) == len(state.waiting) else replace(state, waiting=kept)

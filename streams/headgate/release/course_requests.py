@@ -91,15 +91,24 @@ def _on_course(
     check_revision(state, request)
     course = rollout.course
     if course is None or policy is None or type(course) not in WAYS:
-        raise RefusedError(
-            f"A {rollout.kind} rollout has no steps.",
-            f"headgate rollout set-weight {state.model} BASIS_POINTS, or promote",
-        )
+        raise _no_steps(state.model, course)
     check_may_go_on(state, policy, turn.now_ms)
     check_candidate(state, rollout.candidate)
     if isinstance(course, BlueGreen) and course.stay is None:
         blue_green.check_may_cut_over(state, policy, course, turn.now_ms)
     return rollout, policy, course
+
+
+def _no_steps(model: str, course: Course | Experiment | None) -> RefusedError:
+    if isinstance(course, Experiment):
+        return RefusedError(
+            "An A/B test has no steps: its shares are fixed until it is stopped.",
+            f"headgate ab report {model}, then headgate ab stop {model}",
+        )
+    return RefusedError(
+        "A rollout by hand has no steps.",
+        f"headgate rollout set-weight {model} BASIS_POINTS, or promote",
+    )
 
 
 def _go_on(

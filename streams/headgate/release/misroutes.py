@@ -26,12 +26,15 @@ Arms = Mapping[str, tuple[int, int]]  # version -> its buckets in a split: from,
 
 def misrouted(fresh: Mapping[Row, Cell], splits: Mapping[int, Arms]) -> int:
     """How many of the fresh outcomes another version should have served, at the least: buckets are
-    counted by whole bins of their distribution. `splits` has the arms of each revision.
+    counted by whole bins of their distribution. `splits` has the arms of each revision. Where
+    one is not known whole, because an arm was dropped meanwhile, only the arms left are judged.
     """
     total = 0
     for (version, revision), cell in fresh.items():
         arms, buckets = splits.get(revision), cell.sketches.get(BUCKET)
         if arms is None or buckets is None:
+            continue
+        if version not in arms and not _is_whole(arms):
             continue
         first, end = arms.get(version, (0, 0))
         if first == end:
@@ -39,6 +42,10 @@ def misrouted(fresh: Mapping[Row, Cell], splits: Mapping[int, Arms]) -> int:
         else:
             total += buckets.count_below(first) + buckets.count_above(end - 1)
     return total
+
+
+def _is_whole(arms: Arms) -> bool:
+    return sum(end - first for first, end in arms.values()) == BASIS_POINTS
 
 
 def arms_by_revision(watched: Iterable[Watched]) -> dict[int, dict[str, tuple[int, int]]]:

@@ -19,7 +19,9 @@ def idle_commands(state: ModelState, policy: Policy | None, now_ms: int) -> tupl
     if not state.production:
         return (f"headgate adopt {model} VERSION",)
     way = "--blue-green" if _is_closed(policy, now_ms) else "--canary"
-    back = (f"headgate rollout rollback {model}",) if state.previous else ()
+    known = state.versions.get(state.previous)
+    may_go_back = state.previous and not (known is not None and known.rolled_back)
+    back = (f"headgate rollout rollback {model}",) if may_go_back else ()
     return (f"headgate rollout start {model} {way} --candidate VERSION", *back)
 
 
@@ -65,6 +67,23 @@ def _ways_on(
     advance = f"headgate rollout advance {model}"
     skip = f"headgate rollout skip {model} --reason '...'"
     if isinstance(course, BlueGreen) and course.stay is None:
-        blue = blue_unready(state, policy.blue_green, rollout.stable, course.blue_ready, now_ms)
-        return () if blue or unpassed(policy.blue_green, course, now_ms) else (advance,)
+        return _before_cutover(state, policy, rollout, course, now_ms)
     return (advance, skip) if proof is None or proof.proven else (skip,)
+
+
+def _before_cutover(
+    state: ModelState, policy: Policy, rollout: Rollout, course: BlueGreen, now_ms: int
+) -> tuple[str, ...]:
+    """The checks that are still to be run, of green and then of blue; after them the cutover."""
+    settings, blue = policy.blue_green, rollout.stable
+    if missing := unpassed(settings, course, now_ms):
+        return (_check(state, rollout.candidate, *missing),)
+    if blue_unready(state, settings, blue, course.blue_ready, now_ms):
+        return (_check(state, blue, settings.ready_check),)
+    return (f"headgate rollout cutover {shlex.quote(state.model)}",)
+
+
+def _check(state: ModelState, version: str, *checks: str) -> str:
+    only = " ".join(f"--only {name}" for name in checks)
+    of = f"--model {shlex.quote(state.model)} --version {shlex.quote(version)}"
+    return f"headgate check run FILE {of} {only} --report"

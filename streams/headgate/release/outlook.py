@@ -185,7 +185,7 @@ def _before_cutover(
 ) -> Coming:
     missing = unpassed(policy.blue_green, course, now_ms)
     if missing:
-        return Coming(f"The cutover, once these are mended: {', '.join(missing)}.")
+        return Coming(f"The cutover, once these are mended: {', '.join(missing.values())}.")
     why = blue_unready(state, policy.blue_green, rollout.stable, course.blue_ready, now_ms)
     if why:
         return Coming(f"The cutover, once blue is ready: {why}.")

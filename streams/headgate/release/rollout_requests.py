@@ -121,7 +121,8 @@ def set_weight(turn: Turn, state: ModelState, request: SetWeight) -> tuple[Model
     if isinstance(rollout.course, BlueGreen):
         raise RefusedError(
             "A blue-green rollout has no shares: green takes nothing or everything.",
-            f"headgate rollout advance {state.model}",
+            f"headgate rollout {'cutover' if rollout.course.stay is None else 'advance'} "
+            f"{state.model}",
         )
     if isinstance(rollout.course, Experiment):
         raise RefusedError(
@@ -153,7 +154,7 @@ def promote(turn: Turn, state: ModelState, request: Promote) -> tuple[ModelState
     if isinstance(rollout.course, BlueGreen) and rollout.course.stay is None:
         raise RefusedError(
             f"{rollout.candidate} has not taken over yet.",
-            f"headgate rollout advance {state.model}",
+            f"headgate rollout cutover {state.model}",
         )
     if isinstance(rollout.course, Experiment):
         raise RefusedError(

@@ -8,7 +8,7 @@ from headgate.release.courses.comparing import of_rollout
 from headgate.vocabulary import AbVerdict, AlertKind, AlertState, Mode, Status, Topic
 from headgate.wire.messages import AUDIT
 from headgate.wire.reports import TestReport
-from headgate.wire.rollout_requests import Promote, Rollback, SetMode, SetWeight, StopTest
+from headgate.wire.rollout_requests import Advance, Promote, Rollback, SetMode, SetWeight, StopTest
 from support.courses import RATING, adopted, start_ab, start_canary, weights
 from support.ledger import LedgerBench, Traffic
 
@@ -69,6 +69,25 @@ def test_an_arm_that_fails_is_taken_out_and_the_others_go_on() -> None:
     bench.serve(60, v1=RATED, v3=FAILING)
     assert weights(bench)[-1] == {"v1": 10_000}
     assert bench.model.rollout is None
+
+
+def test_what_an_arm_that_was_taken_out_still_answers_voids_nothing() -> None:
+    bench = _tested(("v2", 3_000), ("v3", 3_000), ("v1", 4_000))
+    before = bench.commands[-1].revision
+    bench.serve(60, v1=RATED, v2=FAILING, v3=RATED)
+    assert weights(bench)[-1] == {"v3": 3_000, "v1": 7_000}
+    late = replace(FAILING, requests=4, buckets=(0, 2_900), revision=before)
+    bench.serve(5, v1=RATED, v2=late, v3=RATED)
+    told = {alert.kind for alert in bench.alerts}
+    assert not told & {AlertKind.MISROUTED, AlertKind.TEST_VOID}
+    assert not _report(bench).void
+
+
+def test_a_step_of_a_test_is_refused_with_what_ends_one() -> None:
+    refused = _tested().request(Advance)
+    assert refused.event == "refused"
+    assert "An A/B test has no steps" in refused.sentence
+    assert refused.remedy == "headgate ab report support, then headgate ab stop support"
 
 
 def test_without_a_difference_nobody_wins_and_stable_serves_again() -> None:

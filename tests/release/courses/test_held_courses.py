@@ -198,6 +198,19 @@ def test_an_approval_is_for_the_rollout_that_it_was_asked_for_and_no_later_one()
     assert bench.model.production == "v1"
 
 
+def test_what_waits_for_approval_waits_no_longer_than_the_rollout_that_it_is_about() -> None:
+    bench = adopted()
+    start_canary(bench)
+    assert bench.request(Promote).event == "waiting"
+    bench.request(Rollback)
+    bench.serve(1, v1=GOOD)
+    assert not bench.model.waiting
+    told = bench.audit[-1]
+    assert (told.event, told.request_type) == ("refused", "promote")
+    assert "not what ann asked for" in told.sentence
+    assert told.remedy == "Ask anew for what runs now."
+
+
 def test_a_candidate_that_fits_no_more_gets_nothing_more_from_anybody() -> None:
     for begin in (start_canary, start_blue_green):
         bench = adopted(blue_green={"cutover": "auto", "checks": []})

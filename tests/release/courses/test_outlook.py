@@ -6,7 +6,16 @@ from headgate.release.status import model_status
 from headgate.vocabulary import AlertKind, AlertState
 from headgate.wire.codec import encode
 from headgate.wire.messages import AUDIT
-from headgate.wire.rollout_requests import Advance, ApplyPolicy, Pause, ReportCheck, Skip, StopTest
+from headgate.wire.rollout_requests import (
+    Advance,
+    ApplyPolicy,
+    Pause,
+    Promote,
+    ReportCheck,
+    Rollback,
+    Skip,
+    StopTest,
+)
 from support.course_calendar import FROZEN
 from support.courses import (
     BAD,
@@ -62,14 +71,21 @@ def test_a_test_that_may_not_be_won_now_can_still_be_stopped() -> None:
     assert bench.request(StopTest).event == "accepted"
 
 
-def test_the_cutover_is_offered_once_every_check_has_passed() -> None:
+def test_the_cutover_is_offered_once_every_check_has_passed_and_until_then_the_checks() -> None:
     bench = adopted()
     start_blue_green(bench)
-    assert "advance" not in _can(bench)
-    assert "promote" not in _can(bench)
-    for name in ("answers", "schema"):
-        bench.request(ReportCheck, version="v2", check=name, passed=True)
-    assert "headgate rollout advance support" in _can(bench)
+    checks = "headgate check run FILE --model support --version v2 "
+    assert f"{checks}--only answers --only schema --report" in _can(bench)
+    bench.request(ReportCheck, version="v2", check="answers", passed=True)
+    assert f"{checks}--only schema --report" in _can(bench)
+    assert not [word for word in ("cutover", "advance", "promote") if word in _can(bench)]
+    bench.request(ReportCheck, version="v2", check="schema", passed=True)
+    assert _can(bench).endswith("headgate rollout cutover support")
+    bench.request(ReportCheck, version="v1", check="ready", passed=False)
+    assert _can(bench).endswith(
+        "headgate check run FILE --model support --version v1 --only ready --report"
+    )
+    bench.request(ReportCheck, version="v1", check="ready", passed=True)
     assert bench.request(Advance).event == "accepted"
 
 
@@ -86,6 +102,17 @@ def test_after_a_rollback_a_new_rollout_is_offered() -> None:
     start_canary(bench)
     bench.serve(120, v1=GOOD, v2=BAD)
     assert _can(bench).startswith("headgate rollout start support --canary --candidate VERSION")
+
+
+def test_no_rollback_is_offered_to_a_version_that_was_rolled_back_from() -> None:
+    bench = adopted()
+    bench.start(5_000)
+    bench.request(Promote)
+    assert "rollback" in _can(bench)
+    bench.request(Rollback)
+    assert bench.model.production == "v1"
+    assert "rollback" not in _can(bench)
+    assert bench.request(Rollback).event == "refused"
 
 
 def test_every_audit_record_of_a_blue_green_rollout_can_be_read_back() -> None:

@@ -21,17 +21,17 @@ from headgate.vocabulary import BASIS_POINTS
 from headgate.wire.rollout_requests import ReportCheck, Step
 
 
-def unpassed(settings: BlueGreenSettings, course: BlueGreen, now_ms: int) -> list[str]:
-    """What each check lacks that is not reported as passed, recently enough."""
-    found = []
+def unpassed(settings: BlueGreenSettings, course: BlueGreen, now_ms: int) -> dict[str, str]:
+    """What each check lacks that is not reported as passed, recently enough: a sentence by name."""
+    found = {}
     for name in settings.checks:
         known = course.checks.get(name)
         if known is None:
-            found.append(f"{name} was not reported")
+            found[name] = f"{name} was not reported"
         elif not known.passed:
-            found.append(f"{name} failed" + (f" ({known.detail})" if known.detail else ""))
+            found[name] = f"{name} failed" + (f" ({known.detail})" if known.detail else "")
         elif now_ms - known.at_ms > settings.checks_last:
-            found.append(f"{name} passed {say_duration(now_ms - known.at_ms)} ago")
+            found[name] = f"{name} passed {say_duration(now_ms - known.at_ms)} ago"
     return found
 
 
@@ -98,7 +98,7 @@ def check_may_cut_over(state: ModelState, policy: Policy, course: BlueGreen, now
     missing = unpassed(policy.blue_green, course, now_ms)
     if missing:
         raise RefusedError(
-            f"{rollout.candidate} has not passed its checks: {', '.join(missing)}.",
+            f"{rollout.candidate} has not passed its checks: {', '.join(missing.values())}.",
             f"headgate check report {state.model} {rollout.candidate} CHECK --passed",
         )
     why = blue_unready(state, policy.blue_green, rollout.stable, course.blue_ready, now_ms)
