@@ -121,9 +121,14 @@ def _follow(
     hold = incidents.find(state, AlertKind.OUTAGE_HOLD, trigger.name, watched.version)
     if seen.hold and hold is None:
         state = incidents.open_hold(turn, state, watched, trigger, seen)
-    elif hold is not None and not seen.hold and seen.verdict in {Verdict.OK, Verdict.BREACH}:
+    elif hold is not None and not seen.hold and _is_told(seen):
         state = incidents.resolve(turn, state, hold, f"The hold is over: {seen.sentence}")
     return state
+
+
+def _is_told(seen: Assessment) -> bool:
+    """Whether the evidence says something of what was held."""
+    return seen.cleared or seen.verdict in {Verdict.OK, Verdict.BREACH}
 
 
 def _of_trigger(state: ModelState, watched: Watched, trigger: Trigger) -> tuple[Incident, ...]:

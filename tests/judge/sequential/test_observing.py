@@ -40,6 +40,18 @@ def test_a_tick_without_news_returns_the_same_object() -> None:
     assert phase.look({}, seconds=HOUR) is before
 
 
+def test_what_lies_beyond_its_limit_is_suspect_however_little_that_proves() -> None:
+    phase = Phase()
+    phase.both(cell(50, 3), cell(50, 0))
+    seen = phase.verdicts["error_rate"]
+    assert phase.combined.log_e["error_rate"] < 0
+    assert (seen.verdict, seen.reason) == (Verdict.SUSPECT, Reason.NOT_PROVEN)
+    assert "6.00% (stable: 0.00%) over 50 requests is over the limit 5.00%: not" in seen.sentence
+    assert seen.cleared  # it keeps no incident open
+    phase.both(cell(50, 0), cell(50, 0))
+    assert phase.verdicts["error_rate"].verdict is Verdict.OK
+
+
 def test_a_breach_needs_both_tests_beside_stable() -> None:
     phase = Phase()
     for _ in range(20):

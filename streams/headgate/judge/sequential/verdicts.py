@@ -112,10 +112,12 @@ def _in_full(
         return Assessment(trigger=name, verdict=verdict, reason=reason, sentence=sentence)
     good = log_good(policy, trigger, evidence)
     numbers = _numbers(policy, trigger, evidence, combined, good)
+    if reason is Reason.WITHIN_LIMIT and words.is_beyond(trigger, numbers):
+        reason = Reason.NOT_PROVEN
     held = reason is Reason.NOT_WORSE_THAN_STABLE
     return Assessment(
         trigger=name,
-        verdict=verdict,
+        verdict=_VERDICTS[reason],
         reason=reason,
         sentence=words.sentence(trigger, plan, known, reason, numbers),
         evidence=numbers,

@@ -9,7 +9,7 @@ from headgate.judge.policy import Trigger
 from headgate.judge.recorded import origin_of, subject_of, unrecorded
 from headgate.judge.sequential.columns import TriggerEvidence
 from headgate.judge.sequential.plan import Plan
-from headgate.judge.sequential.samples import Family
+from headgate.judge.sequential.samples import SAMPLED, Family
 from headgate.judge.sequential.state import Counted
 from headgate.measure.metrics import METRICS
 from headgate.vocabulary import Reason
@@ -89,14 +89,27 @@ def _seen(trigger: Trigger, plan: Plan, numbers: dict[str, Any]) -> str:
     return words[0].upper() + words[1:]
 
 
-def _side(trigger: Trigger, numbers: dict[str, Any]) -> str:
+def is_beyond(trigger: Trigger, numbers: dict[str, Any]) -> bool:
+    """Whether what was seen lies beyond the limit, however few they are; of quantiles, whether more
+    are slower than the quantile says.
+    """
     value, allowed = numbers.get("candidate"), numbers.get("limit")
-    falls = trigger.limit.below is not None or trigger.limit.below_stable_by is not None
+    sampled = SAMPLED[trigger.metric]
+    if sampled.family is Family.QUANTILE:
+        allowed = 1 - sampled.share
     if value is None or allowed is None:
+        return False
+    falls = trigger.limit.below is not None or trigger.limit.below_stable_by is not None
+    return bool(value < allowed if falls else value > allowed)
+
+
+def _side(trigger: Trigger, numbers: dict[str, Any]) -> str:
+    falls = trigger.limit.below is not None or trigger.limit.below_stable_by is not None
+    if numbers.get("candidate") is None or numbers.get("limit") is None:
         return "near"
-    if falls:
-        return "under" if value < allowed else "not under"
-    return "over" if value > allowed else "within"
+    if is_beyond(trigger, numbers):
+        return "under" if falls else "over"
+    return "not under" if falls else "within"
 
 
 def _odds(e: float) -> str:
