@@ -48,7 +48,8 @@ class Tail(NamedTuple):
 @lru_cache(maxsize=256)
 def tails_of(policy: Policy) -> tuple[Tail, ...]:
     """The tails that a policy's triggers are about: one a test."""
-    bank, found = bank_of(policy), list[Tail]()
+    bank = bank_of(policy)
+    found: list[Tail] = []
     for trigger, plan in zip(bank.triggers, bank.plans, strict=True):
         if plan.sampled.family is not Family.QUANTILE:
             continue
@@ -108,7 +109,8 @@ def tail_effects(
     `requests_per_block` is what to expect of all versions. Null hypothesis: of an arm's samples as
     many lie beyond the value as its quantile says.
     """
-    tails, effects = tails_of(policy), Effects()
+    tails = tails_of(policy)
+    effects: Effects = {}
     if not tails or not counts.size:
         return effects
     split = evidence.splits[-1]
