@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from rich.console import Console
 
 from headgate.cli.ab_report import BAR_CELLS, interval_bar, markdown, report_view
 from headgate.cli.arms import ArmsError, parse_arms, parse_criteria
-from headgate.vocabulary import AbReason, AbVerdict
+from headgate.cli.failures import ExitCode
+from headgate.config import Settings
+from headgate.vocabulary import AbReason, AbVerdict, Topic
+from headgate.wire.codec import encode
 from headgate.wire.reports import ArmResult, PairResult, TestReport
+from support.commands import Run
+from support.responder import publish
+from support.statuses import MODEL, canary
 
 
 def _pair(low: float | None, high: float | None, **fields: object) -> PairResult:
@@ -116,3 +124,28 @@ def test_criteria_name_metric_direction_and_difference() -> None:
         parse_criteria(["rating_mean", "cost_mean_usd:lower:much", "error_rate:lower:-1%"])
     for said in ("has not three parts", "'much' is no difference", "-1% is not above 0"):
         assert said in str(error.value)
+
+
+def test_when_no_test_runs_the_last_one_is_shown_and_when_it_was(
+    ask: Run, settings: Settings
+) -> None:
+    row = canary(rollout=None, last_report=REPORT)
+    publish(settings, Topic.STATUS, (MODEL, encode(row)))
+    shown = ask("ab", "report", MODEL)
+    assert shown.exit_code == ExitCode.FINE, shown.output
+    assert (
+        f"{MODEL}: none runs. The last one, as it was on 1970-01-01 01:00:01 UTC:" in shown.stdout
+    )
+    assert "v2 wins." in shown.stdout
+    as_json = ask("ab", "report", MODEL, "--json")
+    assert json.loads(as_json.stdout)["verdict"] == "winner"
+    assert "none runs" in as_json.stderr
+
+
+def test_where_there_never_was_a_test_the_answer_says_how_to_start_one(
+    ask: Run, settings: Settings
+) -> None:
+    publish(settings, Topic.STATUS, (MODEL, encode(canary(rollout=None))))
+    shown = ask("ab", "report", MODEL)
+    assert shown.exit_code == ExitCode.NEGATIVE
+    assert f"headgate ab start {MODEL} --arm" in shown.output

@@ -11,6 +11,7 @@ from rich.console import Console
 from headgate.cli.ab_report import markdown, report_view
 from headgate.cli.asking import Fields, asks
 from headgate.cli.failures import ExitCode
+from headgate.cli.moments import second
 from headgate.cli.options import AsJson, ModelName, examples, on_broker, print_json
 from headgate.cli.reading import latest_statuses
 from headgate.cli.starting import Arms, Criteria, Overrides, Stable, ab_request
@@ -19,6 +20,7 @@ from headgate.vocabulary import AbVerdict
 from headgate.wire.reports import TestReport
 from headgate.wire.request import Request
 from headgate.wire.rollout_requests import StopTest
+from headgate.wire.status import ModelStatus
 
 ab_app = typer.Typer(
     no_args_is_help=True, help="Compare versions on live traffic: fixed shares, sticky by user."
@@ -71,11 +73,17 @@ def report(
     settings: Settings,
     as_json: AsJson = False,
 ) -> None:
-    """The test that runs, or the review of a canary's step: arms, intervals, verdicts.
+    """The test that runs, or the review of a canary's step: arms, intervals, verdicts. Where none
+    runs, the last one.
 
-    Exit code 1 while nothing is decided, where it is void, and where no test runs.
+    Exit code 1 while nothing is decided, where it is void, and where there never was one.
     """
-    found = _report(settings, model)
+    status = latest_statuses(settings).get(model)
+    found = _running(status)
+    if found is None and status is not None and status.last_report is not None:
+        found = status.last_report
+        over = f"{model}: none runs. The last one, as it was on {second(found.at_ms)}:"
+        typer.echo(over, err=as_json or as_markdown)
     if as_json:
         print_json(msgspec.to_builtins(found))
     elif found is None:
@@ -89,8 +97,7 @@ def report(
         raise typer.Exit(ExitCode.NEGATIVE)
 
 
-def _report(settings: Settings, model: str) -> TestReport | None:
-    status = latest_statuses(settings).get(model)
+def _running(status: ModelStatus | None) -> TestReport | None:
     rollout = status.rollout if status is not None else None
     return rollout.report if rollout is not None else None
 

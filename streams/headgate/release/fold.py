@@ -19,6 +19,7 @@ from headgate.release import distrust, lifecycles, partition_alerts, recovery, s
 from headgate.release.approvals import answer_or_wait, expire
 from headgate.release.chain import has_chain, seal
 from headgate.release.clocks import Position, advance, watch_clocks
+from headgate.release.courses import comparing
 from headgate.release.everywhere import refuse, refuse_malformed
 from headgate.release.freshness import (
     Blindness,
@@ -105,7 +106,8 @@ def _with_model(turn: Turn, state: PartitionState, model: ModelState) -> Partiti
     """The state with a model's new state, stamped with the entry that changed it."""
     if state.models.get(model.model) is model:
         return state
-    model = lifecycles.woken(state.models.get(model.model), model)
+    before = state.models.get(model.model)
+    model = comparing.with_last(before, lifecycles.woken(before, model))
     model = replace(model, changed_offset=turn.offset, changed_ms=turn.now_ms)
     return replace(state, models={**state.models, model.model: model})
 

@@ -25,6 +25,7 @@ from headgate.wire.audit import ChainHead
 from headgate.wire.control import Command
 from headgate.wire.key_requests import KeyApprovals, OperatorKey
 from headgate.wire.registry import LifecycleSettings
+from headgate.wire.reports import TestReport
 from headgate.wire.requests import AnyRequest
 
 LIVE_ROUTER_MS = 15_000
@@ -162,7 +163,7 @@ class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `changed_offset` is the ledger offset of the last entry that
     changed anything here; `split_since_revision` the first revision with the weights in force.
     `standby` is what a blue-green rollout replaced, and `rolled_back_by` the decision by which a
-    version was last rolled back from.
+    version was last rolled back from. `last_report` is what the comparison that ended last said.
     `notices` are the lifecycle steps that were announced, by `step/version`; before
     `lifecycle_at_ms` none can be due.
     """
@@ -195,6 +196,7 @@ class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     notices: dict[str, Notice] = {}
     lifecycle_at_ms: int = 0
     waiting: dict[str, Waiting] = {}
+    last_report: TestReport | None = None
     audit: ChainHead = ChainHead()
 
 

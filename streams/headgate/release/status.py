@@ -76,6 +76,7 @@ def model_status(state: PartitionState, model: ModelState) -> ModelStatus:
         watch=_watch(model.watched.get(model.production)) if model.rollout is None else None,
         versions=_versions(state, model),
         unjudged=unjudged(model, state.time_ms),
+        last_report=model.last_report,
         triggers=_triggers(model, judged),
         alerts=tuple(
             alert_of(

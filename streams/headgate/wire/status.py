@@ -144,7 +144,7 @@ class ModelStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `lifecycle` are the steps to come by `lifecycle_settings`, of which defaults are left out.
     `unjudged` are deprecated versions that answer callers who pinned them, beyond those that are
-    judged at a time.
+    judged at a time, `last_report` the last reading of the test or review that ended last.
     """
 
     model: Name
@@ -160,6 +160,7 @@ class ModelStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     weights: tuple[Weight, ...] = ()
     rollout: RolloutStatus | None = None
     can: tuple[str, ...] = ()
+    last_report: TestReport | None = None
     watch: WatchStatus | None = None
     versions: tuple[VersionStatus, ...] = ()
     unjudged: tuple[Name, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from headgate.release.courses.comparing import of_rollout
+from headgate.release.status import model_status
 from headgate.vocabulary import AbVerdict, AlertKind, AlertState, Mode, Status, Topic
 from headgate.wire.messages import AUDIT
 from headgate.wire.reports import TestReport
@@ -48,6 +49,16 @@ def test_a_better_version_wins_and_somebody_stops_the_test() -> None:
     assert all(AUDIT.decode(row.value) for row in bench.records if row.topic is Topic.AUDIT)
     assert bench.request(StopTest, winner="v2").event == "accepted"
     assert (bench.model.production, bench.model.previous) == ("v2", "v1")
+
+
+def test_what_a_test_said_last_can_still_be_read_when_it_has_ended() -> None:
+    bench = _tested()
+    bench.serve(120, v1=RATED, v2=BETTER)
+    last = _report(bench)
+    assert model_status(bench.state, bench.model).last_report is None
+    bench.request(StopTest, winner="v2")
+    assert bench.model.rollout is None
+    assert model_status(bench.state, bench.model).last_report == last
 
 
 def test_three_arms_are_compared_pair_by_pair() -> None:

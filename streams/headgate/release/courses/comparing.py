@@ -74,6 +74,17 @@ def with_comparing(state: ModelState, comparing: Comparing) -> ModelState:
     return with_course(state, replace(course, stay=replace(course.stay, review=comparing)))
 
 
+def with_last(before: ModelState | None, after: ModelState) -> ModelState:
+    """The state that keeps the last report of a comparison which has just ended."""
+    ended = of_rollout(before) if before is not None else None
+    if ended is None or ended.report is None:
+        return after
+    now = of_rollout(after)
+    if now is not None and now.began_ms == ended.began_ms:
+        return after
+    return replace(after, last_report=ended.report)
+
+
 def count_fresh(state: ModelState) -> ModelState:
     """The state whose comparison has counted what came since the last look."""
     known = of_rollout(state)
