@@ -11,7 +11,7 @@ from headgate.cli import answers, phrases
 from headgate.cli.detail import Detail
 from headgate.cli.live import LiveScreen, PlainScreen
 from headgate.cli.view import model_view, plain_lines, split_bar
-from headgate.vocabulary import AlertKind, AlertState, Mode, Severity, Verdict
+from headgate.vocabulary import AlertKind, AlertState, Mode, RolloutKind, Severity, Verdict
 from headgate.wire.control import Weight
 from headgate.wire.status import (
     ModelStatus,
@@ -104,6 +104,8 @@ def test_how_sure_names_the_trigger_that_is_nearest_to_a_proof_of_bad() -> None:
 def test_once_nothing_is_lacking_everything_is_proven_good() -> None:
     status = canary(rollout=rollout(lacking=()), triggers=(proven("error_rate", e_good=25.0),))
     assert "everything that promotion needs is proven good" in plain(status)
+    test = replace(status, rollout=rollout(lacking=(), kind=RolloutKind.AB))
+    assert "promotion needs" not in plain(test)  # a test asks who wins
 
 
 def test_evidence_is_drawn_towards_bad_and_towards_good() -> None:

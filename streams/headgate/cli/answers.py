@@ -95,7 +95,8 @@ def how_sure(status: ModelStatus) -> list[str]:
             f"{say_evidence(numbers['e_value'])} of {say_evidence(numbers['e_needed'])} to 1"
         )
     lines += [f"not proven good yet: {row.sentence}" for row in status.rollout.lacking]
-    if not status.rollout.lacking and any("e_good" in r.because.evidence for r in tested):
+    provable = any("e_good" in row.because.evidence for row in tested)
+    if provable and not status.rollout.lacking and status.rollout.kind is not RolloutKind.AB:
         lines.append("everything that promotion needs is proven good")
     return lines
 
