@@ -40,7 +40,7 @@ def test_a_tick_without_news_returns_the_same_object() -> None:
     assert phase.look({}, seconds=HOUR) is before
 
 
-def test_what_lies_beyond_its_limit_is_suspect_however_little_that_proves() -> None:
+def test_what_lies_beyond_a_critical_limit_is_suspect_however_little_that_proves() -> None:
     phase = Phase()
     phase.both(cell(50, 3), cell(50, 0))
     seen = phase.verdicts["error_rate"]
