@@ -142,6 +142,16 @@ def test_a_policy_applied_on_the_way_makes_nobody_silent() -> None:
     assert bench.commands[-1].action is Action.ROLLBACK
 
 
+def test_choices_that_were_answered_before_a_phase_and_told_in_it_are_due_nothing() -> None:
+    bench, routers = _started()
+    routers.serve(60, {"v1": 20, "v2": 20}, v1=GOOD, v2=GOOD)
+    policy = {**policy_content(), "description": "another"}
+    bench.request(ApplyPolicy, policy=policy)
+    routers.serve(60, {"v1": 20}, v1=GOOD)
+    assert bench.state.models["support"].choices["v2"] == routers.sent["v2"]
+    assert bench.commands[-1].action is Action.SET_WEIGHTS
+
+
 def _naive(history: History, now: Point, ripe_ms: int, enough: int) -> Answered | None:
     ripe = [point for point in history if point.at_ms <= ripe_ms]
     for since in reversed(ripe):

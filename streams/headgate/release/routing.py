@@ -49,6 +49,7 @@ def count_choices(
     """Add what one router has chosen since its last ack; one that was started anew counts anew.
 
     What a router chose while its acks got lost was answered meanwhile: it is due no answer now.
+    Nor is what it tells first in a phase: some of it was chosen, and answered, before.
     """
     rollout = state.rollout
     if rollout is None:
@@ -61,14 +62,19 @@ def count_choices(
             told[row.version] = told.get(row.version, 0) + more
     if not told:
         return state
-    late = now_ms - (before.heard_ms if before else rollout.started_ms) > LATE_MS
+    since_ms = before.heard_ms if before else rollout.started_ms
     grown = {name: state.choices.get(name, 0) + more for name, more in told.items()}
     state = replace(state, choices={**state.choices, **grown})
-    return each(state, lambda watched: _chosen_earlier(watched, told)) if late else state
+    return each(state, lambda watched: _placed(watched, told, since_ms, now_ms))
 
 
-def _chosen_earlier(watched: Watched, more: Mapping[str, int]) -> Watched:
-    """The version's history as if these choices had been made before it began."""
+def _placed(watched: Watched, more: Mapping[str, int], since_ms: int, now_ms: int) -> Watched:
+    """The version's history beside these choices, made since then: as if they had been made before
+    it began, where some of them may have been, or where they are told of late.
+    """
+    begun_ms = watched.routing[0].at_ms if watched.routing else 0
+    if since_ms >= begun_ms and now_ms - since_ms <= LATE_MS:
+        return watched
     mine, other = more.get(watched.version, 0), more.get(watched.beside, 0)
     moved = tuple(
         replace(
