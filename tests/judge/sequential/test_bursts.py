@@ -12,9 +12,10 @@ from headgate.judge.sequential.bets import BREACH, Floats
 from headgate.judge.sequential.bursts import (
     BLOCKS,
     FLOOR,
+    MERGES,
     correlation,
     design_effect,
-    merged,
+    round_up,
 )
 from support.mutants import mutant
 
@@ -78,9 +79,40 @@ def test_what_tells_nothing_of_bursts_gives_the_floor(samples: list[int], hits: 
     assert design_effect(samples, hits, 1.0, 0.05, BREACH) >= 1
 
 
-def test_merging_keeps_the_newest_blocks_and_every_count() -> None:
-    assert merged([1, 2, 3, 4, 5], 2).tolist() == [5, 9]
-    assert merged([1], 2).tolist() == []
+def claim_merged(module: Any) -> None:
+    rng = np.random.default_rng(4)
+    for blocks in (0, 1, 2, 3, 4, 7, 9, 33, 359, 360):
+        samples = rng.poisson(3.0, (2, blocks))
+        hits = rng.binomial(samples, rng.beta(0.2, 1.0, (2, blocks)))
+        found = module.correlations(samples, hits)
+        lengths = [by for by in MERGES if by == 1 or blocks // by >= 2]
+        for row, (n, s) in zip(found, zip(samples, hits, strict=True), strict=True):
+            of_merged = [correlation(_merged(n, by), _merged(s, by), FLOOR / by) for by in lengths]
+            assert row == tuple(min(round_up(float(rho)), 1.0) for rho in of_merged)
+
+
+def _merged(counts: Any, by: int) -> Any:
+    """Sums of `by` neighbouring blocks; the oldest odd ones are left out."""
+    return counts[len(counts) % by :].reshape(-1, by).sum(-1)
+
+
+MERGED_MUTATIONS = [
+    ("blocks % length, blocks, length", "0, blocks - length + 1, length"),
+    ("length = 1 << level", "length = 1 + level"),
+    ("moments[0, row, level] += n > 0", "moments[0, row, level] += 1"),
+    ("s * s / max(n, 1.0)", "s * s"),
+    ("blocks // by >= 2", "blocks // by >= 1"),
+]
+
+
+def test_correlations_of_one_run_are_those_of_its_merged_blocks() -> None:
+    claim_merged(bursts)
+
+
+@pytest.mark.parametrize(("fragment", "instead"), MERGED_MUTATIONS)
+def test_broken_merging_fails_its_claim(fragment: str, instead: str) -> None:
+    with np.errstate(all="ignore"), pytest.raises(AssertionError):
+        claim_merged(mutant(bursts, fragment, instead))
 
 
 def test_bursts_longer_than_a_block_count_for_more() -> None:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-import numpy as np
 from msgspec.structs import replace
 
 from headgate.judge.policy import Policy
@@ -22,13 +21,14 @@ from headgate.judge.sequential.samples import SAMPLED, Family, Sampled, Take
 from headgate.judge.sequential.state import Evidence
 from headgate.judge.sequential.tails import Pane, tail_effects, with_tails
 from headgate.measure.cells import Cell
+from headgate.measure.compiled import compiled
 from headgate.measure.metrics import CallerFaults
 from headgate.vocabulary import BASIS_POINTS, PANE_MS
 
 Blocks = dict[int, Block]  # closed ones by their start in ms, in order
 ENOUGH = 50
 OWN_AGE_MS = 300_000
-ESTIMATED_BY = 60  # blocks: with an hour of them, what they tell is estimated every minute
+ESTIMATED_BY = 20  # blocks: with an hour of them, what they tell is estimated every three minutes
 _EXPECTED_OF = 6  # blocks: a minute
 _ODD = 9.0  # variances from its mean
 _LEAST_LIMIT, _HIGHEST_LIMIT = 1e-4, 0.5
@@ -115,10 +115,10 @@ def _end_of_own(evidence: Evidence, starts: list[int], first: int, open_ms: int)
 
 def _told_tails(evidence: Evidence, open_ms: int) -> Counts:
     """The tails of the blocks of the phase, as `_closed` has them."""
-    starts = evidence.tails.starts_ms.tolist()
-    first, end = bisect_left(starts, evidence.blocks_from_ms), len(starts)
+    starts = evidence.tails.starts_ms
+    first, end = int(starts.searchsorted(evidence.blocks_from_ms)), len(starts)
     if not evidence.splits[-1].stable:
-        end = _end_of_own(evidence, starts, first, open_ms)
+        end = _end_of_own(evidence, starts.tolist(), first, open_ms)
     return evidence.tails.counts[..., first:end]
 
 
@@ -139,12 +139,18 @@ def _leaning(policy: Policy, evidence: Evidence) -> dict[str, tuple[float, float
 
 def is_odd(counts: Counts) -> bool:
     """Whether the newest block is unlike those before it: bursts are heeded at once."""
-    if not counts.shape[-1]:
-        return False
-    newest, totals = counts[..., -1].tolist(), np.add.reduce(counts, -1).tolist()
-    for n, s, total, hits in zip(*newest, *totals, strict=True):
-        rate = hits / max(total, 1)
-        if (s - n * rate) ** 2 > _ODD * n * rate * (1 - rate):
+    return bool(counts.shape[-1]) and _is_odd(counts, _ODD)
+
+
+@compiled("b1(Array(i8, 3, 'A', True), f8)")
+def _is_odd(counts: Counts, most: float) -> bool:
+    for row in range(counts.shape[1]):
+        total = hits = 0
+        for block in range(counts.shape[2]):
+            total += counts[0, row, block]
+            hits += counts[1, row, block]
+        n, s, rate = counts[0, row, -1], counts[1, row, -1], hits / max(total, 1)
+        if (s - n * rate) ** 2 > most * n * rate * (1 - rate):
             return True
     return False
 

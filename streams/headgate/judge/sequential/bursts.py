@@ -10,7 +10,6 @@ variance" (its moments).
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import accumulate
 from math import ceil, log
 
 import numpy as np
@@ -18,6 +17,7 @@ import numpy.typing as npt
 
 from headgate.judge.sequential.bets import Floats
 from headgate.judge.sequential.sounding import sound_effect
+from headgate.measure.compiled import compiled
 
 FLOOR = 0.001
 BLOCKS = 360  # an hour of panes
@@ -33,7 +33,7 @@ def correlation(
     Moments of the beta-binomial: sum (s - n p)^2 / (n p (1-p)) exceeds K - 1 by rho sum (n - 1);
     one standard error is added. At least `least`, also where there is too little to tell.
     """
-    found: Floats = _from_moments(*_moments(_counts(samples, hits), [0]), least)[..., 0]
+    found: Floats = _from_moments(*_moments(_counts(samples, hits)), least)
     return found
 
 
@@ -43,20 +43,39 @@ def _counts(samples: npt.ArrayLike, hits: npt.ArrayLike) -> Floats:
     return counts if counts.shape[-1] else np.zeros((*counts.shape[:-1], 1))
 
 
-def _moments(counts: Floats, starts: list[int]) -> tuple[Floats, Floats, Floats]:
+def _moments(counts: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """Of samples and hits, shape (2, ..., blocks): the blocks that have any, their sums, and the
     sum of s^2 / n, which is that of (s - n p)^2 / n and p times the hits.
-
-    Each run of blocks, from one of `starts` to the next, has its own: shape (..., runs).
     """
     n, s = counts
-    used = np.add.reduceat(n > 0, starts, -1, np.float64)
-    squares: Floats = np.add.reduceat(s * s / np.maximum(n, 1), starts, -1)
-    return used, np.add.reduceat(counts, starts, -1), squares
+    squares: Floats = (s * s / np.maximum(n, 1)).sum(-1)
+    return (n > 0).sum(-1, np.float64), n.sum(-1), s.sum(-1), squares
 
 
-def _from_moments(blocks: Floats, sums: Floats, squares: Floats, least: float | Floats) -> Floats:
-    total, hits = sums
+@compiled("(f8[:,:,::1], f8[:,:,::1])")
+def _add_moments(moments: Floats, counts: Floats) -> None:
+    """The same of each row of blocks, and of merged ones, each level twice as long as the one
+    before: shape (4, rows, levels) from (2, rows, blocks). The oldest odd blocks are left out.
+    """
+    _, rows, levels = moments.shape
+    blocks = counts.shape[2]
+    for row in range(rows):
+        for level in range(levels):
+            length = 1 << level
+            for start in range(blocks % length, blocks, length):
+                n = s = 0.0
+                for block in range(start, start + length):
+                    n += counts[0, row, block]
+                    s += counts[1, row, block]
+                moments[0, row, level] += n > 0
+                moments[1, row, level] += n
+                moments[2, row, level] += s
+                moments[3, row, level] += s * s / max(n, 1.0)
+
+
+def _from_moments(
+    blocks: Floats, total: Floats, hits: Floats, squares: Floats, least: float | Floats
+) -> Floats:
     rate = hits / np.maximum(total, 1)
     variance = rate * (1 - rate)
     freedom = np.maximum(blocks - 1, 0)
@@ -66,17 +85,6 @@ def _from_moments(blocks: Floats, sums: Floats, squares: Floats, least: float | 
     excess = (spread - freedom + np.sqrt(2 * freedom)) / np.maximum(pairs, 1)
     found: Floats = np.minimum(np.maximum(np.where(known, excess, least), least), 1.0)
     return found
-
-
-def merged(counts: npt.ArrayLike, by: int) -> Floats:
-    """Sums of `by` neighbouring blocks, the oldest odd ones left out: (..., blocks // by)."""
-    array = np.asarray(counts, np.float64)
-    whole = array.shape[-1] // by
-    first = array.shape[-1] - whole * by
-    total = np.zeros((*array.shape[:-1], whole))
-    for start in range(first, first + by):
-        total += array[..., start::by]
-    return total
 
 
 def design_effect(
@@ -96,12 +104,13 @@ def correlations(samples: npt.ArrayLike, hits: npt.ArrayLike) -> list[tuple[floa
 
     The same bursts weigh on merged blocks with a part of their correlation.
     """
-    levels = [_counts(np.atleast_2d(samples), np.atleast_2d(hits))]
-    while len(levels) < len(MERGES) and levels[-1].shape[-1] >= 4:
-        levels.append(merged(levels[-1], 2))  # each twice as long as the one before
-    starts = [0, *accumulate(level.shape[-1] for level in levels[:-1])]
-    least = FLOOR / np.array(MERGES[: len(levels)])
-    found = _from_moments(*_moments(np.concatenate(levels, -1), starts), least)
+    counts = _counts(np.atleast_2d(samples), np.atleast_2d(hits))
+    blocks = counts.shape[-1]
+    levels = [by for by in MERGES if by == 1 or blocks // by >= 2]
+    moments = np.zeros((4, counts.shape[1], len(levels)))
+    _add_moments(moments, counts)
+    used, total, some, squares = moments
+    found = _from_moments(used, total, some, squares, FLOOR / np.array(levels))
     return [tuple(min(round_up(rho), 1.0) for rho in row) for row in found.tolist()]
 
 
