@@ -109,8 +109,7 @@ def test_arms_leave_the_rest_to_stable_and_say_everything_that_is_wrong() -> Non
         parse_arms(["v2", "=5%", "v3=lots"], "v1")
     for said in ("'v2': has no weight", "'=5%': has no version", "'lots' is no weight"):
         assert said in str(error.value)
-    with pytest.raises(ArmsError, match="leave nothing to v1"):
-        parse_arms(["v2=100%"], "v1")
+    assert [arm.weight for arm in parse_arms(["v2=60%", "v3=60%"], "v1")] == [6_000, 6_000, 0]
 
 
 def test_criteria_name_metric_direction_and_difference() -> None:

@@ -109,6 +109,36 @@ BAD: dict[str, tuple[Bench, tuple[str, ...], str, str]] = {
         "two of them are the same version",
         "Name every version once",
     ),
+    "weights that do not sum": (
+        adopted,
+        (*TEST, "--arm", "v2=60%", "--arm", "v3=60%"),
+        "their weights sum to 12000",
+        "weights that sum to 10000",
+    ),
+    "arms that leave stable nothing": (
+        adopted,
+        (*TEST, "--arm", "v2=100%"),
+        "nothing is left for v1",
+        "weights that sum to 10000",
+    ),
+    "steps that fall": (
+        adopted,
+        (*CANARY, "v2", "--steps", "50%:1w,5%:1w"),
+        "steps must rise; 500 follows 5000",
+        "--steps 5%:1w,50%:1w",
+    ),
+    "a hold of 0": (
+        adopted,
+        (*CANARY, "v2", "--steps", "5%:0s"),
+        "a hold of 0 proves nothing",
+        "--steps 5%:1w,50%:1w",
+    ),
+    "a longest hold below the hold": (
+        adopted,
+        (*CANARY, "v2", "--steps", "5%:1w:max=1d"),
+        "max_hold is shorter than hold",
+        "--steps 5%:1w,50%:1w",
+    ),
     "a check that nobody declared": (
         _green,
         ("check", "report", MODEL, "v2", "nonsense", "--passed"),
@@ -169,13 +199,12 @@ def test_what_cannot_be_is_refused_on_audit_and_in_the_exit_code(
 @pytest.mark.parametrize(
     ("words", "reason", "remedy"),
     [
-        ((*CANARY, "v2", "--steps", "50%:1w,5%:1w"), "steps must rise", "Write each step as"),
-        ((*CANARY, "v2", "--steps", "5%:0s"), "a hold of 0 proves nothing", "at least 1s"),
-        ((*TEST, "--arm", "v2=60%", "--arm", "v3=60%"), "nothing to v1", "Write each arm as"),
+        ((*CANARY, "v2", "--steps", "50%:1w,5%"), "has no hold", "Write each step as"),
+        ((*TEST, "--arm", "v2=60%", "--arm", "v3"), "has no weight", "Write each arm as"),
         (("rollout", "set-weight", MODEL, "10001"), "equal to 10000", "set-weight -h"),
     ],
 )
-def test_what_a_person_can_see_alone_is_told_before_it_is_sent(
+def test_what_cannot_be_read_is_told_before_it_is_sent(
     ask: Run, words: tuple[str, ...], reason: str, remedy: str
 ) -> None:
     result = ask(*words)

@@ -120,7 +120,6 @@ def test_a_test_of_arms_is_started_alike_by_both_of_its_names(
     [
         ((), "--arm"),
         (("--arm", "v2"), "'v2': has no weight"),
-        (("--arm", "v2=100%"), "the arms leave nothing to v1"),
         (("--arm", "v2=50%", "--criterion", "rating_mean:2%"), "has not three parts"),
     ],
 )
@@ -155,7 +154,6 @@ def test_a_weight_alone_starts_a_rollout_by_hand(ask: Run, settings: Settings) -
         (("--canary", "--blue-green"), "exactly one of"),
         (("--canary", "--weight", "500"), "exactly one of"),
         (("--weight", "500", "--steps", "5%:1w"), "--steps is for --canary"),
-        (("--canary", "--steps", "50%:1w,5%:1w"), "steps must rise"),
     ],
 )
 def test_parts_that_do_not_go_together_are_told_before_anything_is_sent(

@@ -18,7 +18,10 @@ class ArmsError(ValueError):
 
 
 def parse_arms(rows: Sequence[str], stable: str) -> tuple[Weight, ...]:
-    """The arms with their shares; stable, last, has what they leave. Raises `ArmsError`."""
+    """The arms with their shares; stable, last, has what they leave. Raises `ArmsError`.
+
+    Whether such arms make a test is for the fold to say, on audit.
+    """
     arms, problems = [], []
     for row in rows:
         version, given, weight = row.rpartition("=")
@@ -28,12 +31,10 @@ def parse_arms(rows: Sequence[str], stable: str) -> tuple[Weight, ...]:
             arms.append(Weight(version=version, weight=parse_weight(weight)))
         except ValueError as error:
             problems.append(f"{row!r}: {error}")
-    left = BASIS_POINTS - sum(arm.weight for arm in arms)
-    if not problems and left <= 0:
-        problems.append(f"the arms leave nothing to {stable}")
     if problems:
         raise ArmsError(f"{'; '.join(problems)}. Write each arm as {ARM}")
-    return (*arms, Weight(version=stable, weight=left))
+    left = BASIS_POINTS - sum(arm.weight for arm in arms)
+    return (*arms, Weight(version=stable, weight=max(left, 0)))
 
 
 def parse_criteria(rows: Sequence[str]) -> tuple[TestCriterion, ...]:

@@ -1,4 +1,7 @@
-"""A canary's steps as a person writes them in a shell: `5%:1w,50%:1w:review`, or `500:1w`."""
+"""A canary's steps as a person writes them in a shell: `5%:1w,50%:1w:review`, or `500:1w`.
+
+Whether steps that can be read make a canary is for the fold to say, on audit.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,10 @@ from decimal import Decimal
 from typing import Any
 
 from headgate.cli.phrases import share
-from headgate.judge.courses import MAX_HOLD_TIMES, step_problem, steps_problem
+from headgate.judge.courses import MAX_HOLD_TIMES
 from headgate.judge.durations import parse_duration_ms, say_duration
 from headgate.vocabulary import BASIS_POINTS
-from headgate.wire.rollout_requests import MAX_STEPS, Step
+from headgate.wire.rollout_requests import MAX_HOLD_MS, MAX_STEPS, Step
 
 SHAPE = "WEIGHT:HOLD[:max=DURATION][:review], such as 5%:1w or 500:1w:review"
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
@@ -18,7 +21,7 @@ _POINTS = re.compile(r"\d{1,5}")
 
 
 class StepsError(ValueError):
-    """Steps that do not hold together; `problems` names each step with its rule."""
+    """Steps that cannot be read; `problems` names each step with its rule."""
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
@@ -38,8 +41,6 @@ def parse_steps(text: str) -> tuple[Step, ...]:
             steps.append(step)
     if len(rows) > MAX_STEPS:
         problems.append(f"{len(rows)} steps are more than {MAX_STEPS}")
-    if not problems and steps_problem(tuple(steps)):
-        problems.append(steps_problem(tuple(steps)))
     if problems:
         raise StepsError(problems)
     return tuple(steps)
@@ -55,10 +56,9 @@ def _step(text: str) -> Step:
     fields: dict[str, Any] = {"max_hold_ms": MAX_HOLD_TIMES * hold_ms}
     for part in parts[2:]:
         fields |= _extra(part)
-    step = Step(weight=parse_weight(parts[0]), hold_ms=hold_ms, **fields)
-    if step_problem(step):
-        raise ValueError(step_problem(step))
-    return step
+    if max(hold_ms, fields["max_hold_ms"] // MAX_HOLD_TIMES) > MAX_HOLD_MS:
+        raise ValueError("a hold lasts at most 26w")
+    return Step(weight=parse_weight(parts[0]), hold_ms=hold_ms, **fields)
 
 
 def parse_weight(text: str) -> int:

@@ -38,8 +38,8 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     weight: Annotated[int, Meta(ge=1, le=BASIS_POINTS)]
-    hold_ms: Annotated[int, Meta(ge=1, le=MAX_HOLD_MS)]
-    max_hold_ms: Annotated[int, Meta(ge=1, le=2 * MAX_HOLD_MS)]
+    hold_ms: Annotated[int, Meta(ge=0, le=MAX_HOLD_MS)]
+    max_hold_ms: Annotated[int, Meta(ge=0, le=2 * MAX_HOLD_MS)]
     review: bool = False
 
 

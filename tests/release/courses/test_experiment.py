@@ -162,7 +162,7 @@ def test_arms_that_do_not_hold_together_are_refused_with_the_reason() -> None:
     for arms, said in (
         ((("v2", 5_000), ("v1", 4_000)), "sum to 9000"),
         ((("v2", 5_000), ("v2", 1_000), ("v1", 4_000)), "the same version"),
-        ((("v2", 10_000), ("v1", 0)), "not above 0"),
+        ((("v2", 10_000), ("v1", 0)), "nothing is left for v1"),
     ):
         answer = start_ab(bench, *arms)
         assert answer.event == "refused"

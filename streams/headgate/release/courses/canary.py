@@ -25,7 +25,7 @@ def steps_of(policy: Policy, request: StartRollout) -> tuple[Step, ...]:
     if problem:
         raise RefusedError(
             f"The steps do not hold together: {problem}.",
-            "Give steps that rise, with a hold each: 500 for 1w, then 5000 for 1w.",
+            "Give steps that rise, with a hold each, such as --steps 5%:1w,50%:1w:review.",
         )
     return steps
 

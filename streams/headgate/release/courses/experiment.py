@@ -37,6 +37,8 @@ def check_arms(request: StartRollout) -> None:
         problem = f"the candidate, {request.candidate}, must be the first of them"
     elif total != BASIS_POINTS:
         problem = f"their weights sum to {total}, not to {BASIS_POINTS}"
+    elif idle := [row.version for row in arms if not row.weight]:
+        problem = f"nothing is left for {', '.join(idle)}"
     if problem:
         said = ", ".join(f"{row.version} {row.weight}" for row in arms) or "none"
         raise RefusedError(
