@@ -144,3 +144,10 @@ def test_a_policy_in_force_is_one_object_and_another_content_another() -> None:
     assert policy_in_force(digest_of(content), content) is known
     assert known == parse_policy(content)
     assert policy_in_force(digest_of(content), other).name == "other"
+
+
+def test_every_part_of_a_policy_is_told_apart_by_identity() -> None:
+    one = parse_policy(policy_content())
+    for part in (one, one.canary, one.proof, one.triggers[0]):
+        assert part != part.model_copy()
+        assert hash(part) == object.__hash__(part)

@@ -30,8 +30,12 @@ class Strict(BaseModel):
     def __eq__(self, other: object) -> bool:
         return self is other
 
-    def __hash__(self) -> int:
-        return object.__hash__(self)
+    __hash__ = object.__hash__
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: object) -> None:
+        """Else Pydantic gives every frozen part a hash of all its fields."""
+        cls.__hash__ = object.__hash__  # type: ignore[assignment, method-assign]
 
 
 class CompatibilitySettings(Strict):

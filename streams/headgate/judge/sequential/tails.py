@@ -81,7 +81,7 @@ def with_tails(
     starts = [start_ms for start_ms, _ in panes]
     rows = [_counted(tails, evidence, cells, faults) for _, cells in panes]
     fresh = np.array(rows, np.int64).reshape(len(panes), 2, -1).transpose(1, 2, 0)
-    kept = int(np.searchsorted(known.starts_ms, starts[0]))
+    kept = int(known.starts_ms.searchsorted(starts[0]))
     first = max(0, kept + len(starts) - BLOCKS)
     if kept:
         fresh = np.concatenate([known.counts[..., first:kept], fresh], -1)
