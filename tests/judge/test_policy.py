@@ -84,7 +84,7 @@ def _broken(**changes: Any) -> dict[str, Any]:
     [
         ({"metric": "speed"}, "triggers.0", "metric 'speed' is unknown"),
         ({"limit": {"above": 1, "below": 2}}, "triggers.0.limit", "exactly one"),
-        ({"limit": {"above": float("inf")}}, "triggers.0.limit", "give exactly one"),
+        ({"limit": {"above": float("nan")}}, "triggers.0.limit", "as a finite number"),
         ({"beside_stable": {}}, "triggers.0.beside_stable", "exactly one"),
         ({"act_within": "soon"}, "triggers.0.act_within", "is no duration"),
         ({"act_within": 15}, "triggers.0.act_within", "with its unit"),

@@ -38,7 +38,7 @@ class Limit(Strict):
         given = [self.above, self.below, self.above_stable_times, self.below_stable_by]
         if sum(value is not None for value in given) != 1:
             names = "above, below, above_stable_times, below_stable_by"
-            raise ValueError(f"give exactly one of {names}")
+            raise ValueError(f"give exactly one of {names}, as a finite number")
         return self
 
     @property
@@ -60,7 +60,7 @@ class BesideStable(Strict):
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         if (self.above_times is None) == (self.below_margin is None):
-            raise ValueError("give exactly one of above_times, below_margin")
+            raise ValueError("give exactly one of above_times, below_margin, as a finite number")
         return self
 
 
