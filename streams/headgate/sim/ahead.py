@@ -7,7 +7,7 @@ nothing that was drawn has a say in whether it is used.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,7 +15,8 @@ import numpy as np
 
 from headgate.measure.windows import Row
 from headgate.sim.arms import Behaviour
-from headgate.sim.drawing import Served, dealt, draw
+from headgate.sim.drawing import Served, draw
+from headgate.sim.flows import Flow
 from headgate.sim.world import World
 
 MOST = 64  # looks
@@ -62,20 +63,19 @@ class Ahead:
         self._slotting = slotting
         self._stocks: dict[Row, _Stock] = {}
 
-    def take(
-        self, row: Row, at_ms: int, seconds: Sequence[float], *, compared: bool = False
-    ) -> Sent:
-        """The look at `at_ms`; `seconds` is how much of the model's traffic of the version each
-        router served. Requests are Poisson, each its own; they behave as when they were sent.
+    def take(self, flow: Flow, at_ms: int, *, compared: bool = False) -> Sent:
+        """What has flown to a version by `at_ms`, since the look before. Requests are Poisson, each
+        its own; they behave as when they were sent.
         """
-        behaviour = self._world.behaviour(row[0], at_ms - self._look_ms)
-        going = _Going(behaviour, tuple(seconds), compared)
-        stock = self._stocks.get(row)
+        behaviour = self._world.behaviour(flow.row[0], at_ms - self._look_ms)
+        going = _Going(behaviour, flow.seconds, compared)
+        stock = self._stocks.get(flow.row)
         if stock is None or stock.next_ms != at_ms or stock.going != going:
-            stock = self._stocks[row] = self._drawn(going, at_ms, 1)
+            stock = self._stocks[flow.row] = self._drawn(going, at_ms, 1)
         sent = next(stock.looks, None)
         if sent is None:
-            stock = self._stocks[row] = self._drawn(going, at_ms, min(2 * stock.drawn, MOST))
+            drawn = min(2 * stock.drawn, MOST)
+            stock = self._stocks[flow.row] = self._drawn(going, at_ms, drawn)
             sent = next(stock.looks)
         stock.next_ms = at_ms + self._look_ms
         return sent
@@ -84,8 +84,7 @@ class Ahead:
         """So many looks from `at_ms` on."""
         rates = [self._world.rate(at_ms + look * self._look_ms) for look in range(looks)]
         requests = self._rng.poisson(np.outer(rates, going.seconds))
-        served = draw(self._rng, going.behaviour, requests.sum(-1))
-        if going.compared:
-            served = dealt(self._slotting, served)
+        slotting = self._slotting if going.compared else None
+        served = draw(self._rng, going.behaviour, requests.sum(-1), slotting)
         sent = map(Sent, map(tuple, requests.tolist()), served)
         return _Stock(going, at_ms, sent, looks)

@@ -33,11 +33,11 @@ class World:
 
     def behaviour(self, version: str, at_ms: int) -> Behaviour:
         """How a version behaves."""
-        progress = tuple(
+        progress = [
             _progress(change, at_ms) if not change.arms or version in change.arms else 0
             for change in self._changes
-        )
-        return self._behaviour(version, progress)
+        ]
+        return self._behaviour(version, tuple(progress))
 
     def faults(self, at_ms: int) -> tuple[Fault, ...]:
         """What is broken."""
