@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
 
 from headgate.measure.windows import Row
 from headgate.sim.arms import Behaviour
@@ -22,7 +23,7 @@ from headgate.sim.world import World
 MOST = 64  # looks
 
 
-class Sent(NamedTuple):
+class Sent(Struct, frozen=True):
     """What was sent to a version at one look: the requests of each router, and what became of
     them.
     """

@@ -5,9 +5,9 @@ ingest keeps.
 from __future__ import annotations
 
 from itertools import repeat
-from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
 
 from headgate.measure.cells import Cell
 from headgate.measure.hdr import IntArray
@@ -22,7 +22,7 @@ from headgate.wire.ledger import NO_SLOTS
 _STARS = np.array([10, 20, 30, 40, 50])  # in tenths, each a bucket of its own
 
 
-class Served(NamedTuple):
+class Served(Struct, frozen=True):
     """What became of requests: `outcomes` is heard at once, `labels` when they come."""
 
     outcomes: Cell

@@ -21,7 +21,7 @@ from headgate.sim.filled import Filled
 from headgate.wire.ledger import NO_SLOTS, SLOTS, Slots
 
 _LATENCY = "latency_us"
-_ROW = Struct(f"{SLOTS}q")
+_ROW, _EMPTY = Struct(f"{SLOTS}q"), (0,) * SLOTS
 
 Dealt = Iterator[tuple[str, str, IntArray]]  # table and name of `Slots`, shape (looks, SLOTS)
 
@@ -115,8 +115,7 @@ def _rows(columns: Columns, looks: int) -> list[dict[str, Row]]:
     """A table per look; a name is there if any slot is not 0."""
     tables: list[dict[str, Row]] = [{} for _ in range(looks)]
     for name, numbers in columns.items():
-        filled: list[bool] = (numbers != 0).any(-1).tolist()
-        for table, row, there in zip(tables, _ROW.iter_unpack(numbers.data), filled, strict=True):
-            if there:
+        for table, row in zip(tables, _ROW.iter_unpack(numbers.data), strict=True):
+            if row != _EMPTY:
                 table[name] = row
     return tables

@@ -232,10 +232,11 @@ class Simulation:
     def _served(self, flow: Flow, *, compared: bool) -> Cell:
         """What is heard at once of what went to one arm of a split; labels may come later."""
         at_ms = self.now_ms - self._start_ms
-        requests, served = self._ahead.take(flow, at_ms, compared=compared)
-        for router, count in zip(flow.routers, requests, strict=True):
+        sent = self._ahead.take(flow, at_ms, compared=compared)
+        for router, count in zip(flow.routers, sent.requests, strict=True):
             router.choose(flow.row, count)
-        self.telling.served(flow.table, flow.arm, sum(requests), served.failed, at_ms)
+        served = sent.served
+        self.telling.served(flow.table, flow.arm, sum(sent.requests), served.failed, at_ms)
         if not self._labels_after_ms:
             return served.at_once()
         self._labels.append((self.now_ms + self._labels_after_ms, flow.row, served.labels))
