@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
@@ -32,12 +31,10 @@ class Sent(Struct, frozen=True):
     served: Served
 
 
-class _Going(NamedTuple):
-    """How things go on: what a row's looks depend on beside the hour of the day."""
-
-    behaviour: Behaviour
-    seconds: tuple[float, ...]  # of the version's traffic that each router served
-    compared: bool  # with another arm: only that asks which user's a request was
+# How things go on, on which a row's looks depend beside the hour of the day: how the version
+# behaves, the seconds of each router, and whether it is compared with another arm (only that asks
+# which user's a request was).
+_Going = tuple[Behaviour, tuple[float, ...], bool]
 
 
 @dataclass(slots=True)
@@ -69,7 +66,7 @@ class Ahead:
         its own; they behave as when they were sent.
         """
         behaviour = self._world.behaviour(flow.row[0], at_ms - self._look_ms)
-        going = _Going(behaviour, flow.seconds, compared)
+        going = behaviour, flow.seconds, compared
         stock = self._stocks.get(flow.row)
         if stock is None or stock.next_ms != at_ms or stock.going != going:
             stock = self._stocks[flow.row] = self._drawn(going, at_ms, 1)
@@ -83,9 +80,10 @@ class Ahead:
 
     def _drawn(self, going: _Going, at_ms: int, looks: int) -> _Stock:
         """So many looks from `at_ms` on."""
+        behaviour, seconds, compared = going
         rates = [self._world.rate(at_ms + look * self._look_ms) for look in range(looks)]
-        requests = self._rng.poisson(np.outer(rates, going.seconds))
-        slotting = self._slotting if going.compared else None
-        served = draw(self._rng, going.behaviour, requests.sum(-1), slotting)
+        requests = self._rng.poisson(np.outer(rates, seconds))
+        slotting = self._slotting if compared else None
+        served = draw(self._rng, behaviour, requests.sum(-1), slotting)
         sent = map(Sent, map(tuple, requests.tolist()), served)
         return _Stock(going, at_ms, sent, looks)

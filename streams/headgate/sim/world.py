@@ -41,7 +41,7 @@ class World:
 
     def faults(self, at_ms: int) -> tuple[Fault, ...]:
         """What is broken."""
-        return tuple(fault for fault in self.script.faults if fault.is_on(at_ms))
+        return tuple([fault for fault in self.script.faults if fault.is_on(at_ms)])
 
     def turns_ms(self, version: str) -> int:
         """When a version first becomes other than it began; the start, if it never does."""
