@@ -71,8 +71,8 @@ def test_of_what_is_swallowed_nothing_is_heard() -> None:
 def test_both_ways_of_drawing_a_shape_agree() -> None:
     shape = log_normal(800_000.0, 0.35)
     rng = np.random.default_rng(2)
-    few = Sketch.merge(shape.sketches(shape.draw(rng, np.full(40, 5_000))))
-    (lots,) = shape.sketches(shape.draw(rng, np.array([200_000])))
+    few = Sketch.merge(shape.filled(shape.draw(rng, np.full(40, 5_000))).sketches([5_000] * 40))
+    (lots,) = shape.filled(shape.draw(rng, np.array([200_000]))).sketches([200_000])
     assert few.total == lots.total == 200_000
     assert few.quantiles([0.1, 0.5, 0.99]) == pytest.approx(
         lots.quantiles([0.1, 0.5, 0.99]), rel=0.02
@@ -82,9 +82,10 @@ def test_both_ways_of_drawing_a_shape_agree() -> None:
 def test_a_price_keeps_the_count_and_scales_the_sum() -> None:
     shape = Shape(np.arange(1, 65_537, dtype=np.float64))
     counts = shape.draw(np.random.default_rng(1), np.array([4_000, 0, 300]))
-    sketches, totals = shape.priced(counts, 3.0)
-    assert [sketch.total for sketch in sketches] == [4_000, 0, 300]
-    assert totals == pytest.approx([3 * total for total in shape.totals(counts)], rel=1e-4)
+    priced = shape.priced(counts, 3.0)
+    sketches = priced.sketches([4_000, 0, 300])
+    assert [sketch.counts.sum() for sketch in sketches] == [4_000, 0, 300]
+    assert priced.sums == pytest.approx(3 * shape.filled(counts).sums, rel=1e-4)
 
 
 def test_looks_that_are_drawn_together_are_each_its_own() -> None:

@@ -10,7 +10,6 @@ from headgate.sim.arms import Behaviour
 from headgate.sim.drawing import draw
 from headgate.sim.script import Script
 from headgate.sim.script_file import find_script
-from headgate.sim.slotting import slotted
 from headgate.sim.virtual import Simulation
 from headgate.wire.ledger import SLOTS
 from support.ledger import policy_content
@@ -20,9 +19,8 @@ BEHAVIOUR = Behaviour(error_rate=0.1, hallucination_rate=0.1)
 
 def _cell(requests: int = 20_000) -> Cell:
     rng = np.random.default_rng(1)
-    (served,) = draw(rng, BEHAVIOUR, np.array([requests]))
-    (cell,) = slotted(rng, [served.at_once()])
-    return cell
+    _, served, _ = draw(rng, BEHAVIOUR, np.array([0, requests, 70]), rng)
+    return served.at_once()
 
 
 def test_slots_add_up_to_what_their_cell_counts() -> None:

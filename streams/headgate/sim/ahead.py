@@ -7,21 +7,22 @@ nothing that was drawn has a say in whether it is used.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
 
 from headgate.measure.windows import Row
 from headgate.sim.arms import Behaviour
-from headgate.sim.drawing import Served, dealt, draw
+from headgate.sim.drawing import Served, draw
+from headgate.sim.flows import Flow
 from headgate.sim.world import World
 
 MOST = 64  # looks
 
 
-class Sent(NamedTuple):
+class Sent(Struct, frozen=True):
     """What was sent to a version at one look: the requests of each router, and what became of
     them.
     """
@@ -30,12 +31,10 @@ class Sent(NamedTuple):
     served: Served
 
 
-class _Going(NamedTuple):
-    """How things go on: what a row's looks depend on beside the hour of the day."""
-
-    behaviour: Behaviour
-    seconds: tuple[float, ...]  # of the version's traffic that each router served
-    compared: bool  # with another arm: only that asks which user's a request was
+# How things go on, on which a row's looks depend beside the hour of the day: how the version
+# behaves, the seconds of each router, and whether it is compared with another arm (only that asks
+# which user's a request was).
+_Going = tuple[Behaviour, tuple[float, ...], bool]
 
 
 @dataclass(slots=True)
@@ -62,30 +61,29 @@ class Ahead:
         self._slotting = slotting
         self._stocks: dict[Row, _Stock] = {}
 
-    def take(
-        self, row: Row, at_ms: int, seconds: Sequence[float], *, compared: bool = False
-    ) -> Sent:
-        """The look at `at_ms`; `seconds` is how much of the model's traffic of the version each
-        router served. Requests are Poisson, each its own; they behave as when they were sent.
+    def take(self, flow: Flow, at_ms: int, *, compared: bool = False) -> Sent:
+        """What has flown to a version by `at_ms`, since the look before. Requests are Poisson, each
+        its own; they behave as when they were sent.
         """
-        behaviour = self._world.behaviour(row[0], at_ms - self._look_ms)
-        going = _Going(behaviour, tuple(seconds), compared)
-        stock = self._stocks.get(row)
+        behaviour = self._world.behaviour(flow.row[0], at_ms - self._look_ms)
+        going = behaviour, flow.seconds, compared
+        stock = self._stocks.get(flow.row)
         if stock is None or stock.next_ms != at_ms or stock.going != going:
-            stock = self._stocks[row] = self._drawn(going, at_ms, 1)
+            stock = self._stocks[flow.row] = self._drawn(going, at_ms, 1)
         sent = next(stock.looks, None)
         if sent is None:
-            stock = self._stocks[row] = self._drawn(going, at_ms, min(2 * stock.drawn, MOST))
+            drawn = min(2 * stock.drawn, MOST)
+            stock = self._stocks[flow.row] = self._drawn(going, at_ms, drawn)
             sent = next(stock.looks)
         stock.next_ms = at_ms + self._look_ms
         return sent
 
     def _drawn(self, going: _Going, at_ms: int, looks: int) -> _Stock:
         """So many looks from `at_ms` on."""
+        behaviour, seconds, compared = going
         rates = [self._world.rate(at_ms + look * self._look_ms) for look in range(looks)]
-        requests = self._rng.poisson(np.outer(rates, going.seconds))
-        served = draw(self._rng, going.behaviour, requests.sum(-1))
-        if going.compared:
-            served = dealt(self._slotting, served)
+        requests = self._rng.poisson(np.outer(rates, seconds))
+        slotting = self._slotting if compared else None
+        served = draw(self._rng, behaviour, requests.sum(-1), slotting)
         sent = map(Sent, map(tuple, requests.tolist()), served)
         return _Stock(going, at_ms, sent, looks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from headgate.measure.cells import NOTHING, Cell, Counted, merge
+from headgate.measure.cells import Cell, Counted, merge
 from headgate.measure.windows import Row
 from headgate.vocabulary import PANE_MS
 from headgate.wire.ledger import PartitionProgress
@@ -31,23 +31,25 @@ class OpenPane:
         if start_ms > self._start_ms:
             self._start_ms, self._first_offset = start_ms, self.next_offset
             self._rows = {}
-        self._rows[row] = merge([self._rows.get(row, NOTHING), cell])
+        known = self._rows.get(row)
+        self._rows[row] = cell if known is None else merge((known, cell))
         self._changed[row] = None
         self.next_offset += cell.outcomes
 
     def snapshots(self) -> Iterator[Counted]:
         """The rows that changed since the last call."""
-        for version, revision in self._changed:
+        for row in self._changed:
+            cell = self._rows[row]
             yield Counted(
                 model=self._model,
-                version=version,
-                revision=revision,
+                version=row[0],
+                revision=row[1],
                 source_partition=SOURCE,
                 pane_start_ms=self._start_ms,
                 first_offset=self._first_offset,
                 last_offset=self.next_offset - 1,
-                outcomes=self._rows[version, revision].outcomes,
-                cell=self._rows[version, revision],
+                outcomes=cell.outcomes,
+                cell=cell,
             )
         self._changed = {}
 

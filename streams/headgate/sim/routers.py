@@ -6,10 +6,11 @@ one by one.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from headgate.measure.windows import Row
 from headgate.sdk.board import SplitBoard
 from headgate.sdk.split import SplitTable
 from headgate.wire.acks import Ack, Choices
@@ -18,94 +19,125 @@ from headgate.wire.control import Command
 MAX_CHOICES = 64
 
 
-@dataclass
+@dataclass(eq=False)
 class SimulatedRouter:
     """One router. `down`: it serves nothing. `cut_off`: it serves what it knew. `muted`: its acks
-    are lost. `load` is what it has served of the model's traffic, in seconds, under each revision.
+    are lost. `chosen` is what it has sent where, the newest split first.
     """
 
-    name: str
+    model: str
     board: SplitBoard
     started_at_ms: int
+    table: SplitTable | None = None
     down: bool = False
     cut_off: bool = False
     muted: bool = False
-    load: defaultdict[int, float] = field(default_factory=lambda: defaultdict(float))
-    chosen: Counter[tuple[int, str]] = field(default_factory=Counter)
+    chosen: dict[Row, Choices] = field(default_factory=dict)
 
-    def table(self, model: str) -> SplitTable | None:
-        """The split in use."""
-        return self.board.table(model)
+    @property
+    def name(self) -> str:
+        """Its id."""
+        return self.board.router_id
 
-    def ack(self, model: str, at_ms: int) -> Ack | None:
+    def obey(self, command: Command) -> bool:
+        """Take a command in; False where it is no news."""
+        if not self.board.apply(command):
+            return False
+        self.table = self.board.table(self.model)
+        return True
+
+    def choose(self, row: Row, requests: int) -> None:
+        """Count requests that it sent to a version under a revision."""
+        known = self.chosen.get(row)
+        count = known.count + requests if known is not None else requests
+        self.chosen[row] = Choices(version=row[0], revision=row[1], count=count)
+        if known is None:
+            newest = sorted(self.chosen, key=lambda row: (row[1], row[0]), reverse=True)
+            self.chosen = {row: self.chosen[row] for row in newest}
+
+    def ack(self, at_ms: int) -> Ack | None:
         """What it says, if anything gets through."""
-        table = self.table(model)
+        table = self.table
         if table is None or self.down or self.cut_off or self.muted:
             return None
-        newest = sorted(self.chosen, reverse=True)[:MAX_CHOICES]
         return Ack(
             router_id=self.name,
-            model=model,
+            model=self.model,
             revision=table.revision,
             decision_id=table.decision_id,
             started_at_ms=self.started_at_ms,
             timestamp_ms=at_ms,
-            choices=tuple(
-                Choices(version=key[1], revision=key[0], count=self.chosen[key]) for key in newest
-            ),
+            choices=tuple(self.chosen.values())[:MAX_CHOICES],
         )
+
+
+# Under each revision so many seconds of the model's traffic of each router.
+Loads = dict[int, dict[SimulatedRouter, float]]
 
 
 class Routers:
     """All routers of a model; those that are up share its traffic evenly."""
 
     def __init__(self, model: str, count: int, now_ms: int) -> None:
-        self.model = model
         self.all = [
-            SimulatedRouter(name, SplitBoard(name, models=[model]), now_ms)
+            SimulatedRouter(model, SplitBoard(name, models=[model]), now_ms)
             for name in (f"router-{number}" for number in range(1, count + 1))
         ]
-        self.newest: Command | None = None
         self.tables: dict[int, SplitTable] = {}
         self._until_ms = now_ms
-
-    def named(self, names: tuple[str, ...]) -> Iterator[SimulatedRouter]:
-        """These routers, or all where none is named."""
-        return (router for router in self.all if not names or router.name in names)
+        self._served = _none_served()
+        self._steady: tuple[int, Loads] | None = None  # of looks of so many ms without a change
 
     def obey(self, router: SimulatedRouter, command: Command, at_ms: int) -> bool:
         """Let a router take a command in; False where it was not heard or is no news."""
         if router.down or router.cut_off:
             return False
         self.serve_until(at_ms)
-        if not router.board.apply(command):
+        if not router.obey(command):
             return False
-        table = router.table(self.model)
-        if table is not None:
-            self.tables[table.revision] = table
+        if router.table is not None:
+            self.tables[router.table.revision] = router.table
         return True
 
     def serve_until(self, at_ms: int) -> None:
-        """Let the routers serve what has come since the last time, each under its own split."""
+        """Let the routers serve what has come since the last time, each under its own split.
+
+        To be called before anything changes about them.
+        """
+        self._serve(at_ms)
+        self._steady = None
+
+    def _serve(self, at_ms: int) -> None:
         up = [router for router in self.all if not router.down]
         for router in up:
-            table = router.table(self.model)
-            if table is not None:
-                router.load[table.revision] += (at_ms - self._until_ms) / 1000 / len(up)
+            if router.table is not None:
+                share = (at_ms - self._until_ms) / 1000 / len(up)
+                self._served[router.table.revision][router] += share
         self._until_ms = at_ms
 
     def in_use(self) -> Iterator[SplitTable]:
         """The split of every router that serves."""
         for router in self.all:
-            table = router.table(self.model)
-            if table is not None and not router.down:
-                yield table
+            if router.table is not None and not router.down:
+                yield router.table
 
-    def take_loads(self) -> dict[int, list[tuple[SimulatedRouter, float]]]:
-        """Under each revision what each router has served since the last call, in seconds."""
-        loads: dict[int, list[tuple[SimulatedRouter, float]]] = {}
-        for router in self.all:
-            for revision, seconds in router.load.items():
-                loads.setdefault(revision, []).append((router, seconds))
-            router.load.clear()
-        return dict(sorted(loads.items()))
+    def take_loads(self, at_ms: int) -> Loads:
+        """What each router has served since the last call; the same object as long as that is the
+        same.
+        """
+        span_ms, changed = at_ms - self._until_ms, bool(self._served)
+        if self._steady is not None and self._steady[0] == span_ms:
+            self._until_ms = at_ms
+            return self._steady[1]
+        self._serve(at_ms)
+        served, self._served = self._served, _none_served()
+        loads = {
+            revision: {router: seconds[router] for router in self.all if router in seconds}
+            for revision, seconds in sorted(served.items())
+        }
+        self._steady = None if changed else (span_ms, loads)
+        return loads
+
+
+def _none_served() -> defaultdict[int, defaultdict[SimulatedRouter, float]]:
+    return defaultdict(lambda: defaultdict(float))

@@ -9,14 +9,13 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from headgate.measure.hdr import IntArray, bucket_index
+from headgate.measure.compiled import compiled
+from headgate.measure.hdr import Floats, IntArray, bucket_index
 from headgate.measure.measures import HDR_HIGHEST
-from headgate.measure.sketch import Sketch
+from headgate.sim.filled import Filled, filled
 
 _STEPS = 1 << 16
 _ONE_BY_ONE = 8_000
-
-Floats = npt.NDArray[np.float64]
 
 
 class Shape:
@@ -37,7 +36,7 @@ class Shape:
         self._places = places.astype(np.int16)
         self._shares = counts / len(whole)
         self.values: IntArray = np.rint(np.bincount(places, whole) / counts).astype(np.int64)
-        self._priced: dict[float, tuple[IntArray, IntArray, IntArray]] = {}
+        self._priced: dict[float, tuple[IntArray, IntArray]] = {}
 
     def draw(self, rng: np.random.Generator, looks: IntArray) -> IntArray:
         """How many values of each look fall in each bucket, shape (looks, buckets); `looks` says
@@ -46,41 +45,34 @@ class Shape:
         if looks.max(initial=0) > _ONE_BY_ONE:
             many: IntArray = rng.multinomial(looks, self._shares)
             return many
-        drawn = self._places.take(rng.integers(0, _STEPS, looks.sum(), np.uint16))
-        shape = len(looks), len(self.indexes)
-        rows = np.repeat(np.arange(shape[0]) * shape[1], looks)
-        return np.bincount(rows + drawn, minlength=shape[0] * shape[1]).reshape(shape)
+        drawn = rng.integers(0, _STEPS, looks.sum(), np.uint16)
+        return _counted(drawn, looks, self._places, len(self.indexes))
 
-    def sketches(self, counts: IntArray) -> list[Sketch]:
-        """The counts of each look as govern keeps them."""
-        return sketches_of(self.indexes, counts)
+    def filled(self, counts: IntArray) -> Filled:
+        """The counted values of each look."""
+        return filled(counts, self.indexes, self.values)
 
-    def priced(self, counts: IntArray, price: float) -> tuple[list[Sketch], list[int]]:
-        """The distribution and the sum of the counted values of each look, each times `price`."""
+    def priced(self, counts: IntArray, price: float) -> Filled:
+        """The counted values of each look, each times `price`."""
         known = self._priced.get(price)
         if known is None:
             worth = np.rint(self.values * price).astype(np.int64)
-            indexes, starts = np.unique(bucket_index(worth), return_index=True)
-            known = self._priced[price] = worth, indexes, starts
-        worth, indexes, starts = known
-        summed = np.add.reduceat(counts, starts, -1)
-        return sketches_of(indexes, summed), (counts @ worth).tolist()
-
-    def totals(self, counts: IntArray) -> list[int]:
-        """What the counted values of each look add up to."""
-        found: list[int] = (counts @ self.values).tolist()
-        return found
+            known = self._priced[price] = bucket_index(worth), worth
+        return filled(counts, *known)
 
 
-def sketches_of(indexes: IntArray, counts: IntArray) -> list[Sketch]:
-    """Counts of the buckets `indexes`, shape (looks, buckets), as a sketch of each look."""
-    places = (counts.ravel() != 0).nonzero()[0]
-    filled, numbers = indexes.take(places % len(indexes)), counts.take(places)
-    ends = np.searchsorted(places, np.arange(1, len(counts) + 1) * len(indexes)).tolist()
-    return [
-        Sketch(filled[start:end], numbers[start:end], total)
-        for start, end, total in zip([0, *ends], ends, counts.sum(-1).tolist(), strict=False)
-    ]
+@compiled("i8[:,::1](u2[::1], i8[::1], i2[::1], i8)")
+def _counted(
+    drawn: npt.NDArray[np.uint16], looks: IntArray, places: npt.NDArray[np.int16], buckets: int
+) -> IntArray:
+    """How many of what was drawn, look by look, fall in each bucket."""
+    counts = np.zeros((len(looks), buckets), np.int64)
+    value = 0
+    for look in range(len(looks)):
+        for _ in range(looks[look]):
+            counts[look, places[drawn[value]]] += 1
+            value += 1
+    return counts
 
 
 @lru_cache(maxsize=256)

@@ -6,29 +6,35 @@ dealt at once, since that costs much the same as one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator
+from struct import Struct
 
 import numpy as np
-from msgspec.structs import replace
+import numpy.typing as npt
 
-from headgate.measure.cells import Cell
-from headgate.measure.hdr import IntArray, value_bounds
+from headgate.measure.compiled import compiled
+from headgate.measure.hdr import Floats, IntArray, value_bounds
 from headgate.measure.slots import LATENCY_BINS, REQUESTS, Row
+from headgate.sim.batch import Batch, Columns
+from headgate.sim.filled import Filled
 from headgate.wire.ledger import NO_SLOTS, SLOTS, Slots
 
 _LATENCY = "latency_us"
-_COMPARED = (_LATENCY, "tokens", "cost_microusd", "rating_tenths")
+_ROW, _EMPTY = Struct(f"{SLOTS}q"), (0,) * SLOTS
 
-Dealt = dict[tuple[str, str], IntArray]  # by table and name of `Slots`: shape (cells, SLOTS)
+Dealt = Iterator[tuple[str, str, IntArray]]  # table and name of `Slots`, shape (looks, SLOTS)
 
 
-def slotted(rng: np.random.Generator, cells: Sequence[Cell]) -> list[Cell]:
-    """The cells with slots that agree with what each counts."""
-    dealt = _counted(rng, cells)
-    for measure in _COMPARED:
-        dealt |= _measured(rng, cells, measure)
-    slots = _told(dealt, len(cells))
-    return [replace(cell, slots=its) for cell, its in zip(cells, slots, strict=True)]
+def slots_of(rng: np.random.Generator, batch: Batch) -> list[Slots]:
+    """Slots of each look that agree with what it counts."""
+    tables: defaultdict[str, dict[str, IntArray]] = defaultdict(dict)
+    for dealt in (_counted(rng, batch), _measured(rng, batch)):
+        for table, name, numbers in dealt:
+            tables[table][name] = numbers
+    looks = len(batch.outcomes)
+    rows = zip(*[_rows(columns, looks) for columns in tables.values()], strict=True)
+    return [Slots(**dict(zip(tables, row, strict=True))) if any(row) else NO_SLOTS for row in rows]
 
 
 def both(one: Slots, other: Slots) -> Slots:
@@ -44,71 +50,72 @@ def both(one: Slots, other: Slots) -> Slots:
     )
 
 
-def _counted(rng: np.random.Generator, cells: Sequence[Cell]) -> Dealt:
+def _counted(rng: np.random.Generator, batch: Batch) -> Dealt:
     """Requests, errors and labels: who failed or was flagged is among those who were counted."""
-    dealt: Dealt = {
-        ("errors", kind): _deal(rng, [cell.errors.get(kind, 0) for cell in cells])
-        for kind in _names(cell.errors for cell in cells)
-    }
-    well = _deal(rng, [cell.requests - sum(cell.errors.values()) for cell in cells])
-    dealt["counts", REQUESTS] = sum(dealt.values(), well)
-    for name in _names(cell.labelled for cell in cells):
-        labelled = [cell.labelled.get(name, 0) for cell in cells]
-        flagged = [cell.flagged.get(name, 0) for cell in cells]
-        good = [count - hits for count, hits in zip(labelled, flagged, strict=True)]
-        dealt["flagged", name] = _deal(rng, flagged)
-        dealt["labelled", name] = dealt["flagged", name] + _deal(rng, good)
-    return dealt
+    errors = {kind: _deal(rng, failed) for kind, failed in batch.errors.items()}
+    for kind, failures in errors.items():
+        yield "errors", kind, failures
+    well = _deal(rng, batch.requests - sum(batch.errors.values()))
+    yield "counts", REQUESTS, sum(errors.values(), well)
+    for name, labelled in batch.labelled.items():
+        flagged = _deal(rng, batch.flagged[name])
+        yield "flagged", name, flagged
+        yield "labelled", name, flagged + _deal(rng, labelled - batch.flagged[name])
 
 
-def _measured(rng: np.random.Generator, cells: Sequence[Cell], measure: str) -> Dealt:
+def _measured(rng: np.random.Generator, batch: Batch) -> Dealt:
     """How many values of a measure each slot has, and what they add up to."""
-    sketches = [cell.sketch(measure) for cell in cells]
-    places = _places(rng, [sketch.total for sketch in sketches])
-    indexes = np.concatenate([sketch.indexes for sketch in sketches])
-    counts = np.concatenate([sketch.counts for sketch in sketches])
-    name = LATENCY_BINS if measure == _LATENCY else measure
-    values = _values(measure, indexes).repeat(counts)
-    return {
-        ("counts", measure): _by_slot(np.bincount(places, minlength=len(cells) * SLOTS)),
-        ("sums", name): _by_slot(np.bincount(places, values, len(cells) * SLOTS)),
-    }
+    for measure, buckets in batch.filled.items():
+        slots, worth = _slots(rng, buckets.counts), _worth(measure, buckets)
+        counts, sums = _added(slots, buckets.counts, worth, buckets.ends)
+        yield "counts", measure, counts
+        name = LATENCY_BINS if measure == _LATENCY else measure
+        yield "sums", name, np.rint(sums).astype(np.int64)
 
 
-def _deal(rng: np.random.Generator, counts: Sequence[int]) -> IntArray:
-    return _by_slot(np.bincount(_places(rng, counts), minlength=len(counts) * SLOTS))
+def _deal(rng: np.random.Generator, counts: IntArray) -> IntArray:
+    """So many things of each look by slot."""
+    ends, worthless = np.arange(1, len(counts) + 1), np.zeros(len(counts))
+    return _added(_slots(rng, counts), counts, worthless, ends)[0]
 
 
-def _places(rng: np.random.Generator, counts: Sequence[int]) -> IntArray:
-    """A slot for each of so many things of every cell; those of a cell begin at its own place."""
-    begins = np.repeat(np.arange(len(counts)) * SLOTS, counts)
-    places: IntArray = begins + rng.integers(SLOTS, size=len(begins), dtype=np.uint8)
-    return places
+def _slots(rng: np.random.Generator, counts: IntArray) -> npt.NDArray[np.uint8]:
+    return rng.integers(SLOTS, size=int(counts.sum()), dtype=np.uint8)
 
 
-def _by_slot(numbers: np.ndarray) -> IntArray:
-    whole: IntArray = np.rint(numbers).astype(np.int64)
-    return whole.reshape(-1, SLOTS)
-
-
-def _values(measure: str, indexes: IntArray) -> np.ndarray:
+def _worth(measure: str, buckets: Filled) -> Floats:
     """What a value in each bucket adds: of latencies the bucket's number."""
     if measure == _LATENCY:
-        return indexes.astype(np.float64)
-    lowest, highest = value_bounds(indexes)
-    middles: np.ndarray = (lowest + highest) / 2
+        return buckets.indexes.astype(np.float64)
+    lowest, highest = value_bounds(buckets.indexes)
+    middles: Floats = (lowest + highest) / 2
     return middles
 
 
-def _names(tables: Iterable[Mapping[str, int]]) -> list[str]:
-    return sorted({name for table in tables for name in table})
+@compiled("Tuple((i8[:,::1], f8[:,::1]))(u1[::1], i8[::1], f8[::1], i8[::1])")
+def _added(
+    slots: npt.NDArray[np.uint8], counts: IntArray, worth: Floats, ends: IntArray
+) -> tuple[IntArray, Floats]:
+    """Values by slot, and what they add up to: `slots` has one for each value, of which each look
+    has `counts` of every worth, up to its end.
+    """
+    numbers, sums = np.zeros((len(ends), SLOTS), np.int64), np.zeros((len(ends), SLOTS))
+    place = value = 0
+    for look in range(len(ends)):
+        while place < ends[look]:
+            for _ in range(counts[place]):
+                numbers[look, slots[value]] += 1
+                sums[look, slots[value]] += worth[place]
+                value += 1
+            place += 1
+    return numbers, sums
 
 
-def _told(dealt: Dealt, cells: int) -> list[Slots]:
-    """What was dealt, cell by cell; a name is there if any slot is not 0."""
-    told: list[dict[str, dict[str, Row]]] = [{} for _ in range(cells)]
-    for (table, name), numbers in dealt.items():
-        for tables, row in zip(told, numbers.tolist(), strict=True):
-            if any(row):
-                tables.setdefault(table, {})[name] = tuple(row)
-    return [Slots(**tables) if tables else NO_SLOTS for tables in told]
+def _rows(columns: Columns, looks: int) -> list[dict[str, Row]]:
+    """A table per look; a name is there if any slot is not 0."""
+    tables: list[dict[str, Row]] = [{} for _ in range(looks)]
+    for name, numbers in columns.items():
+        for table, row in zip(tables, _ROW.iter_unpack(numbers.data), strict=True):
+            if row != _EMPTY:
+                table[name] = row
+    return tables

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections import defaultdict
+from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -15,15 +15,16 @@ from typing import Any
 import numpy as np
 
 from headgate.measure.cells import NOTHING, Cell
+from headgate.measure.compiled import make_ready
 from headgate.measure.windows import Row
 from headgate.release.clocks import Position
 from headgate.release.courses.comparing import of_rollout
 from headgate.release.fold import step
 from headgate.release.state import ModelState, PartitionState
 from headgate.release.turn import Publish
-from headgate.sdk.split import SplitTable
 from headgate.sim.ahead import Ahead
 from headgate.sim.drawing import together
+from headgate.sim.flows import Flow, Flows
 from headgate.sim.panes import OpenPane
 from headgate.sim.routers import Routers, SimulatedRouter
 from headgate.sim.script import MODEL, OPERATOR, Script
@@ -68,6 +69,7 @@ class Simulation:
         )
         self.users = Users(script.users.count, script.users.spread, int(users.generate_state(1)[0]))
         self.routers = Routers(MODEL, script.routers.count, self.now_ms)
+        self._flows = Flows(self.routers, self.users)
         self.pane = OpenPane(MODEL)
         self.telling = Telling(script, self.world, self.users)
         self.looks = 0
@@ -75,7 +77,8 @@ class Simulation:
         self._sources = {Topic.REQUESTS: itertools.count(), Topic.ACKS: itertools.count()}
         self._numbers = itertools.count()
         self._due: list[tuple[int, int, Callable[[], None]]] = []
-        self._labels: dict[int, dict[Row, Cell]] = defaultdict(dict)
+        self._labels_after_ms = script.labels_after // look_ms * look_ms
+        self._labels: deque[tuple[int, Row, Cell]] = deque()  # by when they come
         self._unread: list[tuple[int, dict[Row, Cell]]] = []
         self._acked_ms = 0
 
@@ -85,7 +88,10 @@ class Simulation:
         return self.state.models.get(MODEL)
 
     def run(self, progress: Callable[[float], None] | None = None) -> Told:
-        """To the end of the script, or until nothing more can happen in it."""
+        """To the end of the script, or until nothing more can happen in it. Raises `ImportError`
+        without Numba, for want of which the fold would apply no entry.
+        """
+        _get_ready()
         self._plan()
         end_ms = self._start_ms + self.script.lasts
         begun_ms, span_ms = self.now_ms, end_ms - self.now_ms
@@ -160,7 +166,7 @@ class Simulation:
             self._say(router)
 
     def _say(self, router: SimulatedRouter) -> None:
-        ack = router.ack(MODEL, self.now_ms)
+        ack = router.ack(self.now_ms)
         if ack is not None:
             self._feed(self._admitted(ack))
 
@@ -213,37 +219,28 @@ class Simulation:
 
     def _serve(self) -> dict[Row, Cell]:
         """What the routers sent to each version since the last look, and what became of it."""
-        self.routers.serve_until(self.now_ms)
-        heard: dict[Row, Cell] = {}
-        for revision, loads in self.routers.take_loads().items():
-            table = self.routers.tables[revision]
-            for arm, share in enumerate(self.users.arms(table)):
-                if share:
-                    self._serve_arm(table, arm, share, loads, heard)
-        for row, labels in self._labels.pop(self.now_ms, {}).items():
+        compared = self.model is not None and of_rollout(self.model) is not None
+        heard = {
+            flow.row: self._served(flow, compared=compared)
+            for flow in self._flows.take(self.now_ms)
+        }
+        while self._labels and self._labels[0][0] <= self.now_ms:
+            _, row, labels = self._labels.popleft()
             heard[row] = together(heard.get(row, NOTHING), labels)
         return heard
 
-    def _serve_arm(
-        self,
-        table: SplitTable,
-        arm: int,
-        share: float,
-        loads: list[tuple[SimulatedRouter, float]],
-        heard: dict[Row, Cell],
-    ) -> None:
-        """What was sent to one arm of a split; labels are heard when they come."""
-        row, at_ms = (table.versions[arm], table.revision), self.now_ms - self._start_ms
-        compared = self.model is not None and of_rollout(self.model) is not None
-        seconds = [seconds * share for _, seconds in loads]
-        requests, served = self._ahead.take(row, at_ms, seconds, compared=compared)
-        for (router, _), count in zip(loads, requests, strict=True):
-            router.chosen[row[1], row[0]] += count
-        later_ms = self.script.labels_after // self._look_ms * self._look_ms
-        if later_ms:
-            self._labels[self.now_ms + later_ms][row] = served.labels
-        heard[row] = served.outcomes if later_ms else served.at_once()
-        self.telling.served(table, arm, sum(requests), served.failed, at_ms)
+    def _served(self, flow: Flow, *, compared: bool) -> Cell:
+        """What is heard at once of what went to one arm of a split; labels may come later."""
+        at_ms = self.now_ms - self._start_ms
+        sent = self._ahead.take(flow, at_ms, compared=compared)
+        for router, count in zip(flow.routers, sent.requests, strict=True):
+            router.choose(flow.row, count)
+        served = sent.served
+        self.telling.served(flow.table, flow.arm, sum(sent.requests), served.failed, at_ms)
+        if not self._labels_after_ms:
+            return served.at_once()
+        self._labels.append((self.now_ms + self._labels_after_ms, flow.row, served.labels))
+        return served.outcomes
 
     def _is_over(self) -> bool:
         """No rollout runs, every router obeys, a minute has passed, and nothing turns later."""
@@ -256,3 +253,10 @@ class Simulation:
         if any(self._start_ms + change.at > command.issued_at_ms for change in self.script.changes):
             return False
         return all(table.revision >= command.revision for table in self.routers.in_use())
+
+
+def _get_ready() -> None:
+    try:
+        make_ready()
+    except ImportError as error:
+        raise ImportError("to simulate: pip install 'headgate[worker]'") from error

@@ -33,15 +33,15 @@ class World:
 
     def behaviour(self, version: str, at_ms: int) -> Behaviour:
         """How a version behaves."""
-        progress = tuple(
+        progress = [
             _progress(change, at_ms) if not change.arms or version in change.arms else 0
             for change in self._changes
-        )
-        return self._behaviour(version, progress)
+        ]
+        return self._behaviour(version, tuple(progress))
 
     def faults(self, at_ms: int) -> tuple[Fault, ...]:
         """What is broken."""
-        return tuple(fault for fault in self.script.faults if fault.is_on(at_ms))
+        return tuple([fault for fault in self.script.faults if fault.is_on(at_ms)])
 
     def turns_ms(self, version: str) -> int:
         """When a version first becomes other than it began; the start, if it never does."""
