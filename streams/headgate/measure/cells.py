@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from headgate.measure import summed
 from headgate.measure.adding import add, add_sketches, plus, some_ids
@@ -38,6 +40,10 @@ class Cell(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 NOTHING = Cell()
+
+# How much of cells is wanted. Each has what those before it have; `counts` are of outcomes,
+# requests, errors and labels, with the ids that are kept.
+Depth = Literal["counts", "sums", "distributions"]
 
 
 class Counted(Snapshot, frozen=True, kw_only=True):
@@ -73,6 +79,25 @@ def cell_of(snapshot: Snapshot) -> Cell:
         sketches={name: Sketch.decode(text) for name, text in snapshot.sketches.items()},
         safety_request_ids=snapshot.safety_request_ids,
         slots=snapshot.slots,
+    )
+
+
+def down_to(depth: Depth, cell: Cell) -> Cell:
+    """What is wanted of a cell."""
+    if depth == "counts":
+        return counts_alone(cell)
+    return replace(cell, sketches={}) if depth == "sums" and cell.sketches else cell
+
+
+def counts_alone(cell: Cell) -> Cell:
+    """A cell without what is counted by measure."""
+    return Cell(
+        outcomes=cell.outcomes,
+        requests=cell.requests,
+        errors=cell.errors,
+        labelled=cell.labelled,
+        flagged=cell.flagged,
+        safety_request_ids=cell.safety_request_ids,
     )
 
 

@@ -1,0 +1,100 @@
+"""Rings: panes by their start, in order of time, as far back as they are wanted.
+
+What comes goes into the newest pane, over and over. That lies apart: the closed ones hardly ever
+change, so they need neither be copied nor read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import takewhile
+from typing import Generic, TypeVar
+
+from headgate.measure.cells import Cell, merge
+
+K = TypeVar("K")
+V = TypeVar("V")
+NEVER_MS = -1
+
+
+class Ring(Mapping[int, dict[K, Cell]], Generic[K]):
+    """Panes by their start in ms. `closed` are those before the newest; nothing of it changes."""
+
+    __slots__ = ("closed", "newest", "newest_ms")
+
+    def __init__(
+        self,
+        closed: dict[int, dict[K, Cell]] | None = None,
+        newest_ms: int = NEVER_MS,
+        newest: dict[K, Cell] | None = None,
+    ) -> None:
+        """An empty one, unless told otherwise."""
+        self.closed = closed if closed is not None else {}
+        self.newest_ms = newest_ms
+        self.newest = newest if newest is not None else {}
+
+    @classmethod
+    def of(cls, panes: Mapping[int, dict[K, Cell]]) -> Ring[K]:
+        """The ring of such panes, which are put in order."""
+        closed = in_order(panes)
+        return cls(closed, *closed.popitem()) if closed else cls()
+
+    def plus(self, start_ms: int, key: K, cell: Cell, span_ms: int) -> Ring[K]:
+        """The ring with a cell added; what lies more than `span_ms` before the newest goes."""
+        if start_ms == self.newest_ms:
+            return Ring(self.closed, start_ms, plus(self.newest, key, cell))
+        if start_ms > self.newest_ms:
+            return self._open(start_ms, {key: cell}, span_ms)
+        if start_ms < self.newest_ms - span_ms:
+            return self
+        return Ring(plus_late(self.closed, start_ms, key, cell), self.newest_ms, self.newest)
+
+    def _open(self, start_ms: int, pane: dict[K, Cell], span_ms: int) -> Ring[K]:
+        closed = self.closed.copy()  # in one piece; to unpack it would enter its panes one by one
+        if self.newest_ms != NEVER_MS:
+            closed[self.newest_ms] = self.newest
+        forget_before(closed, start_ms - span_ms)
+        return Ring(closed, start_ms, pane)
+
+    def __getitem__(self, start_ms: int) -> dict[K, Cell]:
+        return self.newest if start_ms == self.newest_ms else self.closed[start_ms]
+
+    def __iter__(self) -> Iterator[int]:
+        yield from self.closed
+        if self.newest_ms != NEVER_MS:
+            yield self.newest_ms
+
+    def __len__(self) -> int:
+        return len(self.closed) + (self.newest_ms != NEVER_MS)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+def plus(cells: dict[K, Cell], key: K, cell: Cell) -> dict[K, Cell]:
+    """The cells with one more added to that of its key."""
+    known = cells.get(key)
+    added = cells.copy()
+    added[key] = cell if known is None else merge((known, cell))
+    return added
+
+
+def plus_late(
+    panes: dict[int, dict[K, Cell]], start_ms: int, key: K, cell: Cell
+) -> dict[int, dict[K, Cell]]:
+    """The panes with a cell added that came late: to one of them, or to one that is new."""
+    known = panes.get(start_ms)
+    added = panes.copy()
+    added[start_ms] = {key: cell} if known is None else plus(known, key, cell)
+    return added if known is not None else in_order(added)
+
+
+def forget_before(panes: dict[int, V], oldest_ms: int) -> None:
+    """Let go of what is older, in place."""
+    for start_ms in list(takewhile(oldest_ms.__gt__, panes)):
+        del panes[start_ms]
+
+
+def in_order(panes: Mapping[int, V]) -> dict[int, V]:
+    """The panes in order of time."""
+    return {start_ms: panes[start_ms] for start_ms in sorted(panes)}
