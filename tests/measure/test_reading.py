@@ -38,9 +38,9 @@ def _by_hand(tables: Tables, window_ms: int, now_ms: int, since: int) -> Cell:
     ring, grain_ms = (tables.coarse, MINUTE_MS) if coarse else (tables.fine, PANE_MS)
     first_ms = (now_ms - window_ms) // grain_ms * grain_ms
     return merge(
-        cell
+        pile.cell
         for start_ms, pane in ring.items()
-        for (version, revision), cell in pane.items()
+        for (version, revision), pile in pane.items()
         if start_ms >= first_ms and version == "v1" and (revision >= since or not revision)
     )
 

@@ -10,8 +10,9 @@ from collections.abc import Collection
 from itertools import takewhile
 from typing import NamedTuple
 
-from headgate.measure.cells import NOTHING, Cell, Depth, difference, down_to, merge
+from headgate.measure.cells import NOTHING, Cell, Depth, difference, merge
 from headgate.measure.kept import Kept
+from headgate.measure.piles import Pile
 from headgate.measure.windows import (
     FINE_SPAN_MS,
     MINUTE_MS,
@@ -23,7 +24,7 @@ from headgate.vocabulary import PANE_MS
 
 _RARE = 50
 
-Pane = dict[Row, Cell]
+Pane = dict[Row, Pile]
 
 
 def read_window(
@@ -61,8 +62,8 @@ class _Asked(NamedTuple):
         """What one pane counts of it."""
         return merge(
             [
-                down_to(self.depth, cell)
-                for (version, revision), cell in pane.items()
+                pile.down_to(self.depth)
+                for (version, revision), pile in pane.items()
                 if version == self.version and (revision >= self.since_revision or not revision)
             ]
         )
@@ -132,10 +133,11 @@ def closed_panes(tables: Tables, version: str, from_ms: int) -> list[tuple[int, 
     five minutes at the most.
     """
     latest = takewhile(lambda pane: pane[0] >= from_ms, reversed(tables.fine.closed.items()))
-    return [
-        (start_ms, [cell for (name, _), cell in rows.items() if name == version])
-        for start_ms, rows in [*latest][::-1]
-    ]
+    return [(start_ms, _cells_of(version, pane)) for start_ms, pane in [*latest][::-1]]
+
+
+def _cells_of(version: str, pane: Pane) -> list[Cell]:
+    return [pile.cell for (name, _), pile in pane.items() if name == version]
 
 
 def recent_requests(
@@ -147,10 +149,10 @@ def recent_requests(
     for ring in (tables.fine, tables.coarse):
         found: list[Cell] = []
         heard = 0
-        for rows in reversed(ring.closed.values()):
-            pane = [cell for (name, _), cell in rows.items() if name == version]
-            heard += sum(cell.requests for cell in pane)
-            found += pane
+        for pane in reversed(ring.closed.values()):
+            cells = _cells_of(version, pane)
+            heard += sum(cell.requests for cell in cells)
+            found += cells
             if heard >= requests:
                 break
         cell = merge(found, distributions=distributions)

@@ -10,23 +10,24 @@ from collections.abc import Iterator, Mapping
 from itertools import takewhile
 from typing import Generic, TypeVar
 
-from headgate.measure.cells import Cell, merge
+from headgate.measure.cells import Cell
+from headgate.measure.piles import Pile
 
 K = TypeVar("K")
 V = TypeVar("V")
 NEVER_MS = -1
 
 
-class Ring(Mapping[int, dict[K, Cell]], Generic[K]):
+class Ring(Mapping[int, dict[K, Pile]], Generic[K]):
     """Panes by their start in ms. `closed` are those before the newest; nothing of it changes."""
 
     __slots__ = ("closed", "newest", "newest_ms")
 
     def __init__(
         self,
-        closed: dict[int, dict[K, Cell]] | None = None,
+        closed: dict[int, dict[K, Pile]] | None = None,
         newest_ms: int = NEVER_MS,
-        newest: dict[K, Cell] | None = None,
+        newest: dict[K, Pile] | None = None,
     ) -> None:
         """An empty one, unless told otherwise."""
         self.closed = closed if closed is not None else {}
@@ -34,7 +35,7 @@ class Ring(Mapping[int, dict[K, Cell]], Generic[K]):
         self.newest = newest if newest is not None else {}
 
     @classmethod
-    def of(cls, panes: Mapping[int, dict[K, Cell]]) -> Ring[K]:
+    def of(cls, panes: Mapping[int, dict[K, Pile]]) -> Ring[K]:
         """The ring of such panes, which are put in order."""
         closed = in_order(panes)
         return cls(closed, *closed.popitem()) if closed else cls()
@@ -42,21 +43,22 @@ class Ring(Mapping[int, dict[K, Cell]], Generic[K]):
     def plus(self, start_ms: int, key: K, cell: Cell, span_ms: int) -> Ring[K]:
         """The ring with a cell added; what lies more than `span_ms` before the newest goes."""
         if start_ms == self.newest_ms:
-            return Ring(self.closed, start_ms, plus(self.newest, key, cell))
+            return Ring(self.closed, start_ms, piled(self.newest, key, cell))
         if start_ms > self.newest_ms:
-            return self._open(start_ms, {key: cell}, span_ms)
+            return self._open(start_ms, {key: Pile(cell)}, span_ms)
         if start_ms < self.newest_ms - span_ms:
             return self
-        return Ring(plus_late(self.closed, start_ms, key, cell), self.newest_ms, self.newest)
+        late = piled(self.closed.get(start_ms, {}), key, cell)
+        return Ring(with_pane(self.closed, start_ms, late), self.newest_ms, self.newest)
 
-    def _open(self, start_ms: int, pane: dict[K, Cell], span_ms: int) -> Ring[K]:
+    def _open(self, start_ms: int, pane: dict[K, Pile], span_ms: int) -> Ring[K]:
         closed = self.closed.copy()  # in one piece; to unpack it would enter its panes one by one
         if self.newest_ms != NEVER_MS:
             closed[self.newest_ms] = self.newest
         forget_before(closed, start_ms - span_ms)
         return Ring(closed, start_ms, pane)
 
-    def __getitem__(self, start_ms: int) -> dict[K, Cell]:
+    def __getitem__(self, start_ms: int) -> dict[K, Pile]:
         return self.newest if start_ms == self.newest_ms else self.closed[start_ms]
 
     def __iter__(self) -> Iterator[int]:
@@ -71,22 +73,19 @@ class Ring(Mapping[int, dict[K, Cell]], Generic[K]):
         return repr(dict(self))
 
 
-def plus(cells: dict[K, Cell], key: K, cell: Cell) -> dict[K, Cell]:
-    """The cells with one more added to that of its key."""
-    known = cells.get(key)
-    added = cells.copy()
-    added[key] = cell if known is None else merge((known, cell))
+def piled(piles: dict[K, Pile], key: K, cell: Cell) -> dict[K, Pile]:
+    """The piles with one more cell on that of its key."""
+    known = piles.get(key)
+    added = piles.copy()
+    added[key] = Pile(cell) if known is None else known.plus(cell)
     return added
 
 
-def plus_late(
-    panes: dict[int, dict[K, Cell]], start_ms: int, key: K, cell: Cell
-) -> dict[int, dict[K, Cell]]:
-    """The panes with a cell added that came late: to one of them, or to one that is new."""
-    known = panes.get(start_ms)
+def with_pane(panes: dict[int, V], start_ms: int, pane: V) -> dict[int, V]:
+    """The panes with one that came late, in place of the one that began then, if there is one."""
     added = panes.copy()
-    added[start_ms] = {key: cell} if known is None else plus(known, key, cell)
-    return added if known is not None else in_order(added)
+    added[start_ms] = pane
+    return added if start_ms in panes else in_order(added)
 
 
 def forget_before(panes: dict[int, V], oldest_ms: int) -> None:

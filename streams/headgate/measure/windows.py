@@ -6,19 +6,23 @@ is heard of. Nothing is ever closed, so late snapshots count. `reading` reads th
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.measure import rings
-from headgate.measure.cells import NOTHING, Cell, counts_alone, difference
+from headgate.measure.cells import NOTHING, Cell, Depth, counts_alone, difference, merge
 from headgate.measure.measures import BUCKET
-from headgate.measure.rings import forget_before, in_order, plus, plus_late
+from headgate.measure.piles import Pile
+from headgate.measure.rings import forget_before, in_order, piled, with_pane
 from headgate.wire.ledger import NO_SLOTS
 
 MINUTE_MS = 60_000
 FINE_SPAN_MS = 5 * MINUTE_MS
 COARSE_SPAN_MS = 60 * MINUTE_MS
 
+K = TypeVar("K")
 Row = tuple[str, int]  # version, revision (0: outcomes that carry none)
 Ring = rings.Ring[Row]  # of panes or of minutes
 Blocks = dict[int, dict[str, Cell]]
@@ -42,7 +46,7 @@ class Tables(Struct, frozen=True, kw_only=True, eq=False):
 
     fine: Ring = Ring()
     coarse: Ring = Ring()
-    totals: dict[str, Cell] = {}
+    totals: dict[str, Pile] = {}
     sources: dict[int, SourcePane] = {}
     blocks: Blocks = {}
     fresh: dict[Row, Cell] = {}
@@ -90,9 +94,9 @@ def _add_delta(
         sources=sources,
         fine=tables.fine.plus(pane_start_ms, row, kept, FINE_SPAN_MS),
         coarse=tables.coarse.plus(minute_ms, row, kept, COARSE_SPAN_MS),
-        totals=plus(tables.totals, version, kept),
+        totals=piled(tables.totals, version, kept),
         blocks=_blocks(tables, pane_start_ms, version, delta),
-        fresh=plus(tables.fresh, row, delta),
+        fresh=_plus(tables.fresh, row, delta),
     )
 
 
@@ -102,10 +106,10 @@ def _blocks(tables: Tables, start_ms: int, version: str, delta: Cell) -> Blocks:
     if start_ms == open_ms or open_ms < 0:
         return tables.blocks
     if start_ms < open_ms:
-        return _with_late(tables.blocks, start_ms, version, _light(delta))
+        return _with_late(tables.blocks, start_ms, version, _unnamed(counts_alone(delta)))
     closed = dict[str, Cell]()
-    for (name, _), cell in tables.fine.newest.items():
-        closed = plus(closed, name, _light(cell))
+    for (name, _), pile in tables.fine.newest.items():
+        closed = _plus(closed, name, _unnamed(pile.counts))
     blocks = tables.blocks.copy()
     blocks[open_ms] = closed
     forget_before(blocks, start_ms - COARSE_SPAN_MS)
@@ -116,7 +120,7 @@ def _with_late(blocks: Blocks, start_ms: int, version: str, delta: Cell) -> Bloc
     newest_ms = next(reversed(blocks), start_ms)
     if start_ms < newest_ms - COARSE_SPAN_MS:
         return blocks
-    added = plus_late(blocks, start_ms, version, delta)
+    added = with_pane(blocks, start_ms, _plus(blocks.get(start_ms, {}), version, delta))
     forget_before(added, start_ms - COARSE_SPAN_MS)
     return added
 
@@ -135,10 +139,22 @@ def _without_routing(cell: Cell) -> Cell:
     return replace(cell, sums=sums, counts=counts, sketches=sketches, slots=NO_SLOTS)
 
 
-def _light(cell: Cell) -> Cell:
-    """The counts, and no ids."""
-    light = counts_alone(cell)
-    return replace(light, safety_request_ids=()) if light.safety_request_ids else light
+def _unnamed(counts: Cell) -> Cell:
+    """Counts that name no requests."""
+    return replace(counts, safety_request_ids=()) if counts.safety_request_ids else counts
+
+
+def _plus(cells: dict[K, Cell], key: K, cell: Cell) -> dict[K, Cell]:
+    known = cells.get(key)
+    added = cells.copy()
+    added[key] = cell if known is None else merge((known, cell))
+    return added
+
+
+def total_of(tables: Tables, version: str, depth: Depth = "distributions") -> Cell:
+    """All that was ever counted of a version."""
+    pile = tables.totals.get(version)
+    return pile.down_to(depth) if pile is not None else NOTHING
 
 
 def without_fresh(tables: Tables) -> Tables:
