@@ -171,6 +171,8 @@ def put_in_order(tables: Tables) -> Tables:
 
 def forget_idle(tables: Tables, *, now_ms: int, keep: frozenset[str]) -> Tables:
     """Without the versions that are not in `keep` and that the last hour says nothing of."""
+    if tables.totals.keys() <= keep:
+        return tables
     coarse = {s: cells for s, cells in tables.coarse.items() if s >= now_ms - COARSE_SPAN_MS}
     heard = {version for cells in coarse.values() for version, _ in cells}
     totals = {v: cell for v, cell in tables.totals.items() if v in heard or v in keep}

@@ -35,6 +35,8 @@ RUNBOOK = "docs/operations.md#"
 class Turn:
     """Collects effects. Ids come from the entry's place in the ledger, so replays agree."""
 
+    __slots__ = ("effects", "key_id", "ledger_partition", "now_ms", "offset", "reason")
+
     def __init__(self, *, ledger_partition: int, offset: int, now_ms: int) -> None:
         self.ledger_partition = ledger_partition
         self.offset = offset

@@ -76,7 +76,9 @@ def with_comparing(state: ModelState, comparing: Comparing) -> ModelState:
 
 def with_last(before: ModelState | None, after: ModelState) -> ModelState:
     """The state that keeps the last report of a comparison which has just ended."""
-    ended = of_rollout(before) if before is not None else None
+    if before is None or before.rollout is after.rollout:
+        return after
+    ended = of_rollout(before)
     if ended is None or ended.report is None:
         return after
     now = of_rollout(after)
