@@ -110,7 +110,8 @@ def merge(cells: Iterable[Cell], *, distributions: Collection[str] | None = None
     if len(cells) <= 1:
         return cells[0] if cells else NOTHING
     if len(cells) == 2 and not distributions:
-        return _both(*cells, distributions=distributions is None)
+        one, other = cells
+        return both(one, other) if distributions is None else _both(one, other, {})
     return Cell(
         outcomes=sum([cell.outcomes for cell in cells]),
         requests=sum([cell.requests for cell in cells]),
@@ -125,8 +126,12 @@ def merge(cells: Iterable[Cell], *, distributions: Collection[str] | None = None
     )
 
 
-def _both(one: Cell, other: Cell, *, distributions: bool) -> Cell:
+def both(one: Cell, other: Cell) -> Cell:
     """The sum of two, which is what most sums are."""
+    return _both(one, other, summed.plus(one.sketches, other.sketches, add_sketches))
+
+
+def _both(one: Cell, other: Cell, sketches: Mapping[str, Sketch]) -> Cell:
     return Cell(
         outcomes=one.outcomes + other.outcomes,
         requests=one.requests + other.requests,
@@ -135,7 +140,7 @@ def _both(one: Cell, other: Cell, *, distributions: bool) -> Cell:
         flagged=plus(one.flagged, other.flagged),
         sums=summed.plus(one.sums, other.sums, add),
         counts=summed.plus(one.counts, other.counts, add),
-        sketches=summed.plus(one.sketches, other.sketches, add_sketches) if distributions else {},
+        sketches=sketches,
         safety_request_ids=some_ids([one.safety_request_ids, other.safety_request_ids]),
         slots=add_slots([one.slots, other.slots]),
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from headgate.measure.cells import Cell, Depth, counts_alone, down_to, merge
+from headgate.measure.cells import Cell, Depth, both, counts_alone, down_to, merge
 
 HIGHEST = 32  # of a pile that is as high what lies in it is added up before more comes
 
@@ -15,15 +15,13 @@ HIGHEST = 32  # of a pile that is as high what lies in it is added up before mor
 class Pile:
     """One cell on top of those that came before; it never changes, whatever is put on it."""
 
-    __slots__ = ("_counts", "_height", "_lying", "outcomes", "requests")
+    __slots__ = ("_counts", "_height", "_lying")
 
     def __init__(self, cell: Cell, below: Pile | None = None) -> None:
         """A cell alone, or on top of what lies there."""
         self._lying = cell, below
         self._counts: Cell | None = None
         self._height: int = 1 if below is None else below._height + 1
-        self.outcomes: int = cell.outcomes + (0 if below is None else below.outcomes)
-        self.requests: int = cell.requests + (0 if below is None else below.requests)
 
     def plus(self, cell: Cell) -> Pile:
         """With one more cell."""
@@ -44,8 +42,18 @@ class Pile:
         if self._counts is None:
             cell, below = self._lying
             alone = counts_alone(cell)
-            self._counts = alone if below is None else merge((below.counts, alone))
+            self._counts = alone if below is None else both(below.counts, alone)
         return self._counts
+
+    @property
+    def outcomes(self) -> int:
+        """How many outcomes all cells count."""
+        return self.counts.outcomes
+
+    @property
+    def requests(self) -> int:
+        """How many requests all cells count."""
+        return self.counts.requests
 
     def down_to(self, depth: Depth) -> Cell:
         """What is wanted of the sum."""

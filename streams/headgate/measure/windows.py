@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.measure import rings
-from headgate.measure.cells import NOTHING, Cell, Depth, counts_alone, difference, merge
+from headgate.measure.cells import NOTHING, Cell, Depth, both, counts_alone, difference
 from headgate.measure.measures import BUCKET
 from headgate.measure.piles import Pile
 from headgate.measure.rings import forget_before, in_order, piled, with_pane
@@ -147,7 +147,7 @@ def _unnamed(counts: Cell) -> Cell:
 def _plus(cells: dict[K, Cell], key: K, cell: Cell) -> dict[K, Cell]:
     known = cells.get(key)
     added = cells.copy()
-    added[key] = cell if known is None else merge((known, cell))
+    added[key] = cell if known is None else both(known, cell)
     return added
 
 
