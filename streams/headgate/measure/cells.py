@@ -101,6 +101,18 @@ def counts_alone(cell: Cell) -> Cell:
     )
 
 
+def both_counts(one: Cell, other: Cell) -> Cell:
+    """The sum of two that have counts alone."""
+    return Cell(
+        outcomes=one.outcomes + other.outcomes,
+        requests=one.requests + other.requests,
+        errors=plus(one.errors, other.errors),
+        labelled=plus(one.labelled, other.labelled),
+        flagged=plus(one.flagged, other.flagged),
+        safety_request_ids=some_ids([one.safety_request_ids, other.safety_request_ids]),
+    )
+
+
 def merge(cells: Iterable[Cell], *, distributions: Collection[str] | None = None) -> Cell:
     """The sum of cells: associative, commutative, with `NOTHING` as its zero.
 

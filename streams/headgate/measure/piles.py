@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from headgate.measure.cells import Cell, Depth, both, counts_alone, down_to, merge
+from headgate.measure.cells import Cell, Depth, both_counts, counts_alone, down_to, merge
 
 HIGHEST = 32  # of a pile that is as high what lies in it is added up before more comes
 
@@ -42,7 +42,7 @@ class Pile:
         if self._counts is None:
             cell, below = self._lying
             alone = counts_alone(cell)
-            self._counts = alone if below is None else both(below.counts, alone)
+            self._counts = alone if below is None else both_counts(below.counts, alone)
         return self._counts
 
     @property

@@ -10,9 +10,10 @@ from collections.abc import Collection
 from itertools import takewhile
 from typing import NamedTuple
 
-from headgate.measure.cells import NOTHING, Cell, Depth, difference, merge
+from headgate.measure.cells import Cell, Depth, both, both_counts, difference, merge
 from headgate.measure.kept import Kept
 from headgate.measure.piles import Pile
+from headgate.measure.rings import NEVER_MS
 from headgate.measure.windows import (
     FINE_SPAN_MS,
     MINUTE_MS,
@@ -46,74 +47,76 @@ def read_window(
     """
     ring, grain_ms = _ring(tables, window_ms)
     first_ms = max(now_ms - window_ms, from_ms) // grain_ms * grain_ms
-    asked = _Asked(version, since_revision, depth)
+    asked = _Asked(version, since_revision, depth, window_ms, from_ms)
     known = _read.get(ring, (first_ms, asked))
     return known or _read.keep(ring, (first_ms, asked), _read_ring(ring, first_ms, asked))
 
 
 class _Asked(NamedTuple):
-    """What of a pane is asked for."""
+    """What is asked for: of a pane, and over which window."""
 
     version: str
     since_revision: int
     depth: Depth
+    window_ms: int
+    from_ms: int
 
     def of(self, pane: Pane) -> Cell:
         """What one pane counts of it."""
-        return merge(
-            [
-                pile.down_to(self.depth)
-                for (version, revision), pile in pane.items()
-                if version == self.version and (revision >= self.since_revision or not revision)
-            ]
-        )
+        found = [
+            pile.down_to(self.depth)
+            for (version, revision), pile in pane.items()
+            if version == self.version and (revision >= self.since_revision or not revision)
+        ]
+        return found[0] if len(found) == 1 else merge(found)
+
+    def plus(self, total: Cell, pane: Pane) -> Cell:
+        """A sum with what one pane more counts of it."""
+        add = both_counts if self.depth == "counts" else both
+        return add(total, self.of(pane))
 
 
 _read = Kept[Cell](64)
-_closed = Kept[Cell](64)
 
 
 def _read_ring(ring: Ring, first_ms: int, asked: _Asked) -> Cell:
     """The newest pane changes all the time, the others do not."""
-    closed = _closed.get(ring.closed, (first_ms, asked))
-    if closed is None:
-        panes = _panes_from(ring.closed, first_ms)
-        closed = _closed.keep(ring.closed, (first_ms, asked), _sum_of(panes, asked))
-    return merge((closed, asked.of(ring.newest))) if ring.newest_ms >= first_ms else closed
+    closed = _sum_closed(ring, first_ms, asked)
+    return asked.plus(closed, ring.newest) if ring.newest_ms >= first_ms else closed
 
 
-def _panes_from(closed: dict[int, Pane], first_ms: int) -> list[Pane]:
-    panes = list(closed.values())
-    return panes[sum(1 for _ in takewhile(first_ms.__gt__, closed)) :]
+# Of closed panes: the moment from which on they were summed, and their sum.
+_summed = Kept[tuple[int, Cell]](64)
 
 
-# By the last pane: the panes and their sum.
-_summed = Kept[tuple[list[Pane], Cell]](128)
-
-
-def _sum_of(panes: list[Pane], asked: _Asked) -> Cell:
-    """The sum of panes; kept for the next read of the same ones, or of one further."""
-    if len(panes) <= 1:
-        return merge([asked.of(pane) for pane in panes])
-    total = _slid(panes, asked)
+def _sum_closed(ring: Ring, first_ms: int, asked: _Asked) -> Cell:
+    """The sum of the closed panes; from what is known of it, where one pane more has closed."""
+    known = _summed.get(ring.closed, asked)
+    if known is not None and known[0] == first_ms:
+        return known[1]
+    total = _slid(ring.closed, first_ms, asked)
+    if total is None and ring.before is not None:
+        total = _slid(ring.before, first_ms, asked)
+        last_ms = next(reversed(ring.closed), NEVER_MS)
+        if total is not None and last_ms >= first_ms:
+            total = asked.plus(total, ring.closed[last_ms])
     if total is None:
+        panes = [pane for start_ms, pane in ring.closed.items() if start_ms >= first_ms]
         total = merge([asked.of(pane) for pane in panes])
-    return _summed.keep(panes[-1], asked, (panes, total))[1]
+    return _summed.keep(ring.closed, asked, (first_ms, total))[1]
 
 
-def _slid(panes: list[Pane], asked: _Asked) -> Cell | None:
-    """Their sum from what is known, where one pane at the most goes and one comes. A few of the
-    ids are kept, so that they cannot go.
+def _slid(closed: dict[int, Pane], first_ms: int, asked: _Asked) -> Cell | None:
+    """What is known of panes without those that the window has left behind; None where that cannot
+    be told: a few of the ids are kept, so that they cannot go.
     """
-    for end in (len(panes), len(panes) - 1):
-        had, total = _summed.get(panes[end - 1], asked) or ([], NOTHING)
-        same = panes[:end]
-        if had[1:] == same and not total.safety_request_ids:
-            total = difference(total, asked.of(had[0]))
-        elif had != same:  # of the same objects no field is compared
-            continue
-        return merge((total, *[asked.of(pane) for pane in panes[end:]]))
-    return None
+    known = _summed.get(closed, asked)
+    if known is None or known[0] > first_ms:
+        return None
+    since_ms, total = known
+    left = [closed[ms] for ms in takewhile(first_ms.__gt__, closed) if ms >= since_ms]
+    gone = merge([asked.of(pane) for pane in left])
+    return None if gone.outcomes and total.safety_request_ids else difference(total, gone)
 
 
 def covered_ms(tables: Tables, version: str, *, now_ms: int, window_ms: int) -> int:

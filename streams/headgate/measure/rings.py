@@ -19,20 +19,26 @@ NEVER_MS = -1
 
 
 class Ring(Mapping[int, dict[K, Pile]], Generic[K]):
-    """Panes by their start in ms. `closed` are those before the newest; nothing of it changes."""
+    """Panes by their start in ms. `closed` are those before the newest; nothing of it changes.
 
-    __slots__ = ("closed", "newest", "newest_ms")
+    `before` is what `closed` was before its last pane closed, where no other has changed since: it
+    lacks that one, and has those still that were let go of then.
+    """
+
+    __slots__ = ("before", "closed", "newest", "newest_ms")
 
     def __init__(
         self,
         closed: dict[int, dict[K, Pile]] | None = None,
         newest_ms: int = NEVER_MS,
         newest: dict[K, Pile] | None = None,
+        before: dict[int, dict[K, Pile]] | None = None,
     ) -> None:
         """An empty one, unless told otherwise."""
         self.closed = closed if closed is not None else {}
         self.newest_ms = newest_ms
         self.newest = newest if newest is not None else {}
+        self.before = before
 
     @classmethod
     def of(cls, panes: Mapping[int, dict[K, Pile]]) -> Ring[K]:
@@ -43,20 +49,22 @@ class Ring(Mapping[int, dict[K, Pile]], Generic[K]):
     def plus(self, start_ms: int, key: K, cell: Cell, span_ms: int) -> Ring[K]:
         """The ring with a cell added; what lies more than `span_ms` before the newest goes."""
         if start_ms == self.newest_ms:
-            return Ring(self.closed, start_ms, piled(self.newest, key, cell))
+            return Ring(self.closed, start_ms, piled(self.newest, key, cell), self.before)
         if start_ms > self.newest_ms:
             return self._open(start_ms, {key: Pile(cell)}, span_ms)
         if start_ms < self.newest_ms - span_ms:
             return self
         late = piled(self.closed.get(start_ms, {}), key, cell)
-        return Ring(with_pane(self.closed, start_ms, late), self.newest_ms, self.newest)
+        before = self.before if start_ms == next(reversed(self.closed), NEVER_MS) else None
+        closed = with_pane(self.closed, start_ms, late)
+        return Ring(closed, self.newest_ms, self.newest, before)
 
     def _open(self, start_ms: int, pane: dict[K, Pile], span_ms: int) -> Ring[K]:
         closed = self.closed.copy()  # in one piece; to unpack it would enter its panes one by one
         if self.newest_ms != NEVER_MS:
             closed[self.newest_ms] = self.newest
         forget_before(closed, start_ms - span_ms)
-        return Ring(closed, start_ms, pane)
+        return Ring(closed, start_ms, pane, self.closed)
 
     def __getitem__(self, start_ms: int) -> dict[K, Pile]:
         return self.newest if start_ms == self.newest_ms else self.closed[start_ms]
