@@ -47,9 +47,11 @@ def _by_hand(tables: Tables, window_ms: int, now_ms: int, since: int) -> Cell:
 
 @pytest.mark.parametrize("unsafe", [False, True])
 @pytest.mark.parametrize("since", [0, 8])
+@pytest.mark.parametrize("behind", [0, 30])
 def test_every_read_of_a_window_that_slides_is_the_sum_of_its_panes(
-    since: int, unsafe: bool
+    behind: int, since: int, unsafe: bool
 ) -> None:
+    """Also while the ledger's time is `behind` that of the panes."""
     draw, tables = random.Random(since), Tables()
     for pane in range(500):
         if draw.random() < 0.1:
@@ -65,7 +67,7 @@ def test_every_read_of_a_window_that_slides_is_the_sum_of_its_panes(
                 last_offset=pane * 1000 + 9,
                 cell=_cell(draw, unsafe=unsafe),
             )
-        now_ms = BASE_MS + (pane + 1) * PANE_MS
+        now_ms = BASE_MS + (pane + 1 - behind) * PANE_MS
         for window_ms in (MINUTE_MS, 5 * MINUTE_MS, HOUR_MS):
             asked = {"now_ms": now_ms, "window_ms": window_ms, "since_revision": since}
             expected = _by_hand(tables, window_ms, now_ms, since)

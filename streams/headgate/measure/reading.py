@@ -86,7 +86,7 @@ def _read_ring(ring: Ring, first_ms: int, asked: _Asked) -> Cell:
 
 
 # Of closed panes: the moment from which on they were summed, and their sum.
-_summed = Kept[tuple[int, Cell]](64)
+_summed = Kept[tuple[int, Cell]](128)
 
 
 def _sum_closed(ring: Ring, first_ms: int, asked: _Asked) -> Cell:
@@ -96,7 +96,8 @@ def _sum_closed(ring: Ring, first_ms: int, asked: _Asked) -> Cell:
         return known[1]
     total = _slid(ring.closed, first_ms, asked)
     if total is None and ring.before is not None:
-        total = _slid(ring.before, first_ms, asked)
+        oldest_ms = next(iter(ring.closed), first_ms)  # some may have been let go of since
+        total = _slid(ring.before, max(first_ms, oldest_ms), asked)
         last_ms = next(reversed(ring.closed), NEVER_MS)
         if total is not None and last_ms >= first_ms:
             total = asked.plus(total, ring.closed[last_ms])
