@@ -94,7 +94,7 @@ def test_after_a_join_a_leave_and_a_kill_every_outcome_counts_once(
         totals = here.model(MODEL).tables.totals
         assert set(totals) == set(tallies) == {"v1", "v2"}
         for version, tally in tallies.items():
-            assert_same(totals[version], tally)
+            assert_same(totals[version].cell, tally)
         assert [row["action"] for row in here.commands(MODEL)] == ["adopt", "set_weights"]
         report = replay(here.settings)
         assert report.ok, report

@@ -179,7 +179,7 @@ def test_the_tables_equal_an_independent_single_pass(here: Installation, candida
     totals = here.model(model).tables.totals
     assert set(totals) == set(tallies)
     for version, tally in tallies.items():
-        assert_same(totals[version], tally)
+        assert_same(totals[version].cell, tally)
 
 
 def test_two_workers_share_the_partitions_of_the_outcomes(here: Installation) -> None:

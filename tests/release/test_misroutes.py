@@ -103,4 +103,4 @@ def test_buckets_are_in_no_table() -> None:
     bench = LedgerBench()
     bench.adopt()
     bench.serve(10, v1=Traffic(buckets=(0, 9_999)))
-    assert "bucket" not in bench.model.tables.totals["v1"].sketches
+    assert "bucket" not in bench.model.tables.totals["v1"].cell.sketches

@@ -81,7 +81,7 @@ def test_every_request_counts_once(look_ms: int) -> None:
     model = simulated.model
     assert model is not None
     for met in told.met:
-        total = model.tables.totals[met.version]
+        total = model.tables.totals[met.version].cell
         assert total.requests == met.requests
         assert sum(total.errors.values()) == met.failures
         assert total.sketches["latency_us"].total == met.requests - met.failures

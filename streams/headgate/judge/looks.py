@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
-from headgate.measure.cells import Cell
+from headgate.measure.cells import Cell, Depth
 from headgate.measure.metrics import CallerFaults
 
 if TYPE_CHECKING:
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class Reader(Protocol):
-    """Reads a window; without `distributions` what comes has no sketches and costs little."""
+    """Reads a window, down to some depth: counts alone cost little."""
 
-    def __call__(self, window_ms: int, /, *, distributions: bool = True) -> Cell: ...
+    def __call__(self, window_ms: int, /, *, depth: Depth = "distributions") -> Cell: ...
 
 
 class Arm(Struct, frozen=True):

@@ -73,7 +73,7 @@ def _compare(trigger: Trigger, look: Look) -> _Comparison:
 
 def _read(trigger: Trigger, look: Look, arm: Reader) -> Reading:
     row = METRICS[trigger.metric]
-    return row.read(arm(trigger.window, distributions=row.of_distribution), look.faults)
+    return row.read(arm(trigger.window, depth=row.depth), look.faults)
 
 
 def _compare_with_baseline(

@@ -19,28 +19,26 @@ def add(tables: Sequence[Table[int]]) -> dict[str, int]:
     filled = [table for table in tables if table]
     if len(filled) <= 1:
         return summed.whole(filled[0]) if filled else {}
-    total: dict[str, int] = {}
-    for table in filled:
-        for name, count in table.items():
-            total[name] = total.get(name, 0) + count
-    return dict(sorted(total.items()))
+    whole = [summed.looked_into(table) for table in filled]
+    alike = {tuple(table) for table in whole}
+    if len(alike) == 1:  # as most are
+        columns = zip(*[table.values() for table in whole], strict=True)
+        return dict(sorted(zip(alike.pop(), map(sum, columns), strict=True)))
+    names = sorted({name for table in whole for name in table})
+    return {name: sum([table.get(name, 0) for table in whole]) for name in names}
 
 
 def plus(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
-    """The sum of two tables: mostly they have the same names, or none in common."""
+    """The sum of two tables."""
     if not one or not other:
         return one or other
-    if one.keys() == other.keys():
-        return {name: one[name] + other[name] for name in _in_order(tuple(one))}
-    both = {**one, **other}
-    if len(both) == len(one) + len(other):
-        return {name: both[name] for name in _in_order(tuple(both))}
-    return add([one, other])
+    names = _in_order((*one, *other))
+    return {name: one.get(name, 0) + other.get(name, 0) for name in names}
 
 
 @lru_cache(maxsize=1024)
 def _in_order(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sorted(names))
+    return tuple(sorted({*names}))
 
 
 def add_sketches(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from headgate.measure import summed
 from headgate.measure.adding import add, add_sketches, plus, some_ids
@@ -38,6 +40,10 @@ class Cell(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 NOTHING = Cell()
+
+# How much of cells is wanted. Each has what those before it have; `counts` are of outcomes,
+# requests, errors and labels, with the ids that are kept.
+Depth = Literal["counts", "sums", "distributions"]
 
 
 class Counted(Snapshot, frozen=True, kw_only=True):
@@ -76,6 +82,37 @@ def cell_of(snapshot: Snapshot) -> Cell:
     )
 
 
+def down_to(depth: Depth, cell: Cell) -> Cell:
+    """What is wanted of a cell."""
+    if depth == "counts":
+        return counts_alone(cell)
+    return replace(cell, sketches={}) if depth == "sums" and cell.sketches else cell
+
+
+def counts_alone(cell: Cell) -> Cell:
+    """A cell without what is counted by measure."""
+    return Cell(
+        outcomes=cell.outcomes,
+        requests=cell.requests,
+        errors=cell.errors,
+        labelled=cell.labelled,
+        flagged=cell.flagged,
+        safety_request_ids=cell.safety_request_ids,
+    )
+
+
+def both_counts(one: Cell, other: Cell) -> Cell:
+    """The sum of two that have counts alone."""
+    return Cell(
+        outcomes=one.outcomes + other.outcomes,
+        requests=one.requests + other.requests,
+        errors=plus(one.errors, other.errors),
+        labelled=plus(one.labelled, other.labelled),
+        flagged=plus(one.flagged, other.flagged),
+        safety_request_ids=some_ids([one.safety_request_ids, other.safety_request_ids]),
+    )
+
+
 def merge(cells: Iterable[Cell], *, distributions: Collection[str] | None = None) -> Cell:
     """The sum of cells: associative, commutative, with `NOTHING` as its zero.
 
@@ -85,7 +122,8 @@ def merge(cells: Iterable[Cell], *, distributions: Collection[str] | None = None
     if len(cells) <= 1:
         return cells[0] if cells else NOTHING
     if len(cells) == 2 and not distributions:
-        return _both(*cells, distributions=distributions is None)
+        one, other = cells
+        return both(one, other) if distributions is None else _both(one, other, {})
     return Cell(
         outcomes=sum([cell.outcomes for cell in cells]),
         requests=sum([cell.requests for cell in cells]),
@@ -100,8 +138,12 @@ def merge(cells: Iterable[Cell], *, distributions: Collection[str] | None = None
     )
 
 
-def _both(one: Cell, other: Cell, *, distributions: bool) -> Cell:
+def both(one: Cell, other: Cell) -> Cell:
     """The sum of two, which is what most sums are."""
+    return _both(one, other, summed.plus(one.sketches, other.sketches, add_sketches))
+
+
+def _both(one: Cell, other: Cell, sketches: Mapping[str, Sketch]) -> Cell:
     return Cell(
         outcomes=one.outcomes + other.outcomes,
         requests=one.requests + other.requests,
@@ -110,7 +152,7 @@ def _both(one: Cell, other: Cell, *, distributions: bool) -> Cell:
         flagged=plus(one.flagged, other.flagged),
         sums=summed.plus(one.sums, other.sums, add),
         counts=summed.plus(one.counts, other.counts, add),
-        sketches=summed.plus(one.sketches, other.sketches, add_sketches) if distributions else {},
+        sketches=sketches,
         safety_request_ids=some_ids([one.safety_request_ids, other.safety_request_ids]),
         slots=add_slots([one.slots, other.slots]),
     )

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from headgate.measure.cells import Cell
+from headgate.measure.cells import Cell, Depth
 from headgate.measure.measures import MAX_SAFETY_IDS
 
 
@@ -115,14 +115,14 @@ ANSWERED = "answered_share"
 class MetricRow:
     """How a metric is read and how a person reads it: `{value}` in the units of `template`.
 
-    `of_distribution`: it is read from a sketch, not from counts and sums.
+    `depth` is how much of a cell it reads.
     """
 
     read: Metric
     noun: str
     template: str
     unit_samples: str
-    of_distribution: bool = False
+    depth: Depth = "counts"
 
     def say(self, value: float | None) -> str:
         """The value with its unit, as on-call reads it."""
@@ -132,22 +132,36 @@ class MetricRow:
 METRICS: dict[str, MetricRow] = {
     "error_rate": MetricRow(_error_rate, "error rate", "{value:.2%}", "requests"),
     "latency_p50_ms": MetricRow(
-        _quantile("latency_us", 0.50, 1000), "p50 latency", "{value:,.0f} ms", "successes", True
+        _quantile("latency_us", 0.50, 1000),
+        "p50 latency",
+        "{value:,.0f} ms",
+        "successes",
+        "distributions",
     ),
     "latency_p95_ms": MetricRow(
-        _quantile("latency_us", 0.95, 1000), "p95 latency", "{value:,.0f} ms", "successes", True
+        _quantile("latency_us", 0.95, 1000),
+        "p95 latency",
+        "{value:,.0f} ms",
+        "successes",
+        "distributions",
     ),
     "latency_p99_ms": MetricRow(
-        _quantile("latency_us", 0.99, 1000), "p99 latency", "{value:,.0f} ms", "successes", True
+        _quantile("latency_us", 0.99, 1000),
+        "p99 latency",
+        "{value:,.0f} ms",
+        "successes",
+        "distributions",
     ),
     "ttft_p95_ms": MetricRow(
         _quantile("ttft_us", 0.95, 1000),
         "p95 time to first token",
         "{value:,.0f} ms",
         "successes",
-        True,
+        "distributions",
     ),
-    "rating_mean": MetricRow(_mean("rating_tenths", 10), "mean rating", "{value:.2f}", "ratings"),
+    "rating_mean": MetricRow(
+        _mean("rating_tenths", 10), "mean rating", "{value:.2f}", "ratings", "sums"
+    ),
     "hallucination_rate": MetricRow(
         _label_rate("hallucination"), "hallucination rate", "{value:.2%}", "judged answers"
     ),
@@ -160,13 +174,15 @@ METRICS: dict[str, MetricRow] = {
     "safety_violations": MetricRow(
         _safety_violations, "safety violations", "{value:.0f}", "checked answers"
     ),
-    "tokens_mean": MetricRow(_mean("tokens", 1), "tokens per request", "{value:,.0f}", "requests"),
+    "tokens_mean": MetricRow(
+        _mean("tokens", 1), "tokens per request", "{value:,.0f}", "requests", "sums"
+    ),
     "cost_mean_usd": MetricRow(
-        _mean("cost_microusd", 1_000_000), "cost per request", "${value:.5f}", "requests"
+        _mean("cost_microusd", 1_000_000), "cost per request", "${value:.5f}", "requests", "sums"
     ),
     ANSWERED: MetricRow(_counted_elsewhere, "share of answered choices", "{value:.1%}", "choices"),
     "telemetry_delay_ms": MetricRow(
-        _mean("delay_ms", 1), "telemetry delay", "{value:,.0f} ms", "outcomes"
+        _mean("delay_ms", 1), "telemetry delay", "{value:,.0f} ms", "outcomes", "sums"
     ),
 }
 

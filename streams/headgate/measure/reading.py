@@ -6,27 +6,26 @@ changes all the time and now and then it goes on by one, so that the sum of the 
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Collection
+from itertools import takewhile
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
-from headgate.measure.cells import Cell, difference, merge
+from headgate.measure.cells import Cell, Depth, both, both_counts, difference, merge
+from headgate.measure.kept import Kept
+from headgate.measure.piles import Pile
+from headgate.measure.rings import NEVER_MS
 from headgate.measure.windows import (
     FINE_SPAN_MS,
     MINUTE_MS,
     Ring,
     Row,
     Tables,
-    open_block_ms,
 )
 from headgate.vocabulary import PANE_MS
 
 _RARE = 50
-_KEPT, _KEPT_READS = 128, 64
 
-Pane = dict[Row, Cell]
+Pane = dict[Row, Pile]
 
 
 def read_window(
@@ -37,92 +36,88 @@ def read_window(
     window_ms: int,
     from_ms: int = 0,
     since_revision: int = 0,
-    distributions: bool = True,
+    depth: Depth = "distributions",
 ) -> Cell:
     """The counts of `version` in the panes that end within the last `window_ms`.
 
     `since_revision` and `from_ms` narrow it to what was served under that split and after that
     moment; outcomes without a revision are judged by the moment alone. Windows up to 5 minutes
-    are read to the pane, longer ones to the minute. A read of unchanged tables costs nothing.
-    Without `distributions` what is read has no sketches.
+    are read to the pane, longer ones to the minute. A read of unchanged tables costs nothing, and
+    one of counts little.
     """
     ring, grain_ms = _ring(tables, window_ms)
     first_ms = max(now_ms - window_ms, from_ms) // grain_ms * grain_ms
-    asked = _Asked(version, since_revision, distributions)
-    known = _read.get((id(ring), first_ms, asked))
-    if known is not None:
-        return known[1]
-    cell = _read_panes(ring, first_ms, asked)
-    _read[id(ring), first_ms, asked] = ring, cell
-    while len(_read) > _KEPT_READS:
-        _read.popitem(last=False)
-    return cell
+    asked = _Asked(version, since_revision, depth, window_ms, from_ms)
+    known = _read.get(ring, (first_ms, asked))
+    return known or _read.keep(ring, (first_ms, asked), _read_ring(ring, first_ms, asked))
 
 
 class _Asked(NamedTuple):
-    """What of a pane is asked for."""
+    """What is asked for: of a pane, and over which window."""
 
     version: str
     since_revision: int
-    distributions: bool
+    depth: Depth
+    window_ms: int
+    from_ms: int
 
     def of(self, pane: Pane) -> Cell:
         """What one pane counts of it."""
         found = [
-            cell
-            for (version, revision), cell in pane.items()
+            pile.down_to(self.depth)
+            for (version, revision), pile in pane.items()
             if version == self.version and (revision >= self.since_revision or not revision)
         ]
-        cell = self.sum(found)
-        return cell if self.distributions or not cell.sketches else replace(cell, sketches={})
+        return found[0] if len(found) == 1 else merge(found)
 
-    def sum(self, cells: list[Cell]) -> Cell:
-        """The sum of such cells."""
-        return merge(cells, distributions=None if self.distributions else ())
-
-
-# By the ring's identity: the ring itself, which keeps it alive, and what was read of it.
-_read: OrderedDict[tuple[int, int, _Asked], tuple[Ring, Cell]] = OrderedDict()
+    def plus(self, total: Cell, pane: Pane) -> Cell:
+        """A sum with what one pane more counts of it."""
+        add = both_counts if self.depth == "counts" else both
+        return add(total, self.of(pane))
 
 
-def _read_panes(ring: Ring, first_ms: int, asked: _Asked) -> Cell:
-    panes = list(ring.values())
-    for start_ms in ring:
-        if start_ms >= first_ms:
-            break
-        del panes[0]
-    if len(panes) <= 2:
-        return asked.sum([asked.of(pane) for pane in panes])
-    newest = asked.of(panes.pop())
-    return asked.sum([_sum_of_older(panes, asked), newest])
+_read = Kept[Cell](64)
 
 
-# By the last pane's identity: the panes themselves, which keeps them alive, and their sum.
-_summed: OrderedDict[tuple[int, _Asked], tuple[list[Pane], Cell]] = OrderedDict()
+def _read_ring(ring: Ring, first_ms: int, asked: _Asked) -> Cell:
+    """The newest pane changes all the time, the others do not."""
+    closed = _sum_closed(ring, first_ms, asked)
+    return asked.plus(closed, ring.newest) if ring.newest_ms >= first_ms else closed
 
 
-def _sum_of_older(panes: list[Pane], asked: _Asked) -> Cell:
-    """The sum of at least two panes; kept for the next read of the same ones, or of one further."""
-    known = _summed.get((id(panes[-1]), asked))
-    if known is not None and known[0] == panes:  # of the same objects no field is compared
+# Of closed panes: the moment from which on they were summed, and their sum.
+_summed = Kept[tuple[int, Cell]](128)
+
+
+def _sum_closed(ring: Ring, first_ms: int, asked: _Asked) -> Cell:
+    """The sum of the closed panes; from what is known of it, where one pane more has closed."""
+    known = _summed.get(ring.closed, asked)
+    if known is not None and known[0] == first_ms:
         return known[1]
-    before = _summed.get((id(panes[-2]), asked))
-    if before is not None and before[0] == panes[:-1]:
-        total = asked.sum([before[1], asked.of(panes[-1])])
-    elif before is not None and _slides(*before, panes):
-        left = difference(before[1], asked.of(before[0][0]))
-        total = asked.sum([left, asked.of(panes[-1])])
-    else:
-        total = asked.sum([asked.of(pane) for pane in panes])
-    _summed[id(panes[-1]), asked] = panes, total
-    while len(_summed) > _KEPT:
-        _summed.popitem(last=False)
-    return total
+    total = _slid(ring.closed, first_ms, asked)
+    if total is None and ring.before is not None:
+        oldest_ms = next(iter(ring.closed), first_ms)  # some may have been let go of since
+        total = _slid(ring.before, max(first_ms, oldest_ms), asked)
+        last_ms = next(reversed(ring.closed), NEVER_MS)
+        if total is not None and last_ms >= first_ms:
+            total = asked.plus(total, ring.closed[last_ms])
+    if total is None:
+        panes = [pane for start_ms, pane in ring.closed.items() if start_ms >= first_ms]
+        total = merge([asked.of(pane) for pane in panes])
+    return _summed.keep(ring.closed, asked, (first_ms, total))[1]
 
 
-def _slides(before: list[Pane], total: Cell, panes: list[Pane]) -> bool:
-    """Whether one pane goes and one comes; a few of the ids are kept, so that they cannot go."""
-    return before[1:] == panes[:-1] and not total.safety_request_ids
+def _slid(closed: dict[int, Pane], first_ms: int, asked: _Asked) -> Cell | None:
+    """What is known of panes without those that the window has left behind; None where that cannot
+    be told: a few of the ids are kept, so that they cannot go.
+    """
+    known = _summed.get(closed, asked)
+    if known is None or known[0] > first_ms:
+        return None
+    since_ms, total = known
+    left = [closed[ms] for ms in takewhile(first_ms.__gt__, closed) if ms >= since_ms]
+    gone = merge([asked.of(pane) for pane in left])
+    return None if gone.outcomes and total.safety_request_ids else difference(total, gone)
 
 
 def covered_ms(tables: Tables, version: str, *, now_ms: int, window_ms: int) -> int:
@@ -141,12 +136,12 @@ def closed_panes(tables: Tables, version: str, from_ms: int) -> list[tuple[int, 
     """The panes of `version` from `from_ms` on that have closed, with their starts; of the last
     five minutes at the most.
     """
-    open_ms = open_block_ms(tables)
-    return [
-        (start_ms, [cell for (name, _), cell in rows.items() if name == version])
-        for start_ms, rows in tables.fine.items()
-        if from_ms <= start_ms < open_ms
-    ]
+    latest = takewhile(lambda pane: pane[0] >= from_ms, reversed(tables.fine.closed.items()))
+    return [(start_ms, _cells_of(version, pane)) for start_ms, pane in [*latest][::-1]]
+
+
+def _cells_of(version: str, pane: Pane) -> list[Cell]:
+    return [pile.cell for (name, _), pile in pane.items() if name == version]
 
 
 def recent_requests(
@@ -158,10 +153,10 @@ def recent_requests(
     for ring in (tables.fine, tables.coarse):
         found: list[Cell] = []
         heard = 0
-        for start_ms in list(ring)[-2::-1]:
-            pane = [cell for (name, _), cell in ring[start_ms].items() if name == version]
-            heard += sum(cell.requests for cell in pane)
-            found += pane
+        for pane in reversed(ring.closed.values()):
+            cells = _cells_of(version, pane)
+            heard += sum(cell.requests for cell in cells)
+            found += cells
             if heard >= requests:
                 break
         cell = merge(found, distributions=distributions)

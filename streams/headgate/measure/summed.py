@@ -65,14 +65,15 @@ def plus(one: Table[V], other: Table[V], work_out: WorkOut[V]) -> Table[V]:
     mine = one.parts if type(one) is Summed else (one,)
     parts = mine + (other.parts if type(other) is Summed else (other,))
     if len(parts) > PARTS:
-        parts = (_looked_into(one), _looked_into(other))
+        parts = (looked_into(one), looked_into(other))
     return Summed(parts, work_out)
 
 
-def _looked_into(table: Table[V]) -> Table[V]:
+def looked_into(table: Table[V]) -> Table[V]:
+    """A table whose sum has been worked out."""
     return table.whole() if isinstance(table, Summed) else table
 
 
 def whole(table: Table[V]) -> dict[str, V]:
     """A table as it is written."""
-    return dict(_looked_into(table))
+    return dict(looked_into(table))

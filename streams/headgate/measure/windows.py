@@ -6,14 +6,16 @@ is heard of. Nothing is ever closed, so late snapshots count. `reading` reads th
 
 from __future__ import annotations
 
-from itertools import takewhile
 from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from headgate.measure.cells import NOTHING, Cell, difference, merge
+from headgate.measure import rings
+from headgate.measure.cells import NOTHING, Cell, Depth, both, counts_alone, difference
 from headgate.measure.measures import BUCKET
+from headgate.measure.piles import Pile
+from headgate.measure.rings import forget_before, in_order, piled, with_pane
 from headgate.wire.ledger import NO_SLOTS
 
 MINUTE_MS = 60_000
@@ -21,9 +23,9 @@ FINE_SPAN_MS = 5 * MINUTE_MS
 COARSE_SPAN_MS = 60 * MINUTE_MS
 
 K = TypeVar("K")
-V = TypeVar("V")
 Row = tuple[str, int]  # version, revision (0: outcomes that carry none)
-Ring = dict[int, dict[Row, Cell]]  # start of the pane or minute in ms -> its cells
+Ring = rings.Ring[Row]  # of panes or of minutes
+Blocks = dict[int, dict[str, Cell]]
 
 
 class SourcePane(Struct, frozen=True, kw_only=True):
@@ -39,14 +41,14 @@ class Tables(Struct, frozen=True, kw_only=True, eq=False):
 
     `blocks` keeps, for an hour, the counts by version, without distributions, of each pane before
     the newest: what bursts are estimated from. `fresh` is what has come since the last look took
-    it. Rings are in order of time.
+    it. Rings and blocks are in order of time.
     """
 
-    fine: Ring = {}
-    coarse: Ring = {}
-    totals: dict[str, Cell] = {}
+    fine: Ring = Ring()
+    coarse: Ring = Ring()
+    totals: dict[str, Pile] = {}
     sources: dict[int, SourcePane] = {}
-    blocks: dict[int, dict[str, Cell]] = {}
+    blocks: Blocks = {}
     fresh: dict[Row, Cell] = {}
 
 
@@ -90,41 +92,42 @@ def _add_delta(
     version, kept = row[0], _without_routing(delta)
     return Tables(
         sources=sources,
-        fine=_add_to_ring(tables.fine, pane_start_ms, row, kept, FINE_SPAN_MS),
-        coarse=_add_to_ring(tables.coarse, minute_ms, row, kept, COARSE_SPAN_MS),
-        totals=_with(tables.totals, version, kept),
+        fine=tables.fine.plus(pane_start_ms, row, kept, FINE_SPAN_MS),
+        coarse=tables.coarse.plus(minute_ms, row, kept, COARSE_SPAN_MS),
+        totals=piled(tables.totals, version, kept),
         blocks=_blocks(tables, pane_start_ms, version, delta),
-        fresh=_with(tables.fresh, row, delta),
+        fresh=_plus(tables.fresh, row, delta),
     )
 
 
-def _blocks(tables: Tables, start_ms: int, version: str, delta: Cell) -> dict[int, dict[str, Cell]]:
+def _blocks(tables: Tables, start_ms: int, version: str, delta: Cell) -> Blocks:
     """The blocks that have closed: the newest pane closes when a newer one comes."""
     open_ms = open_block_ms(tables)
     if start_ms == open_ms or open_ms < 0:
         return tables.blocks
     if start_ms < open_ms:
-        return _add_to_ring(tables.blocks, start_ms, version, _light(delta), COARSE_SPAN_MS)
-    oldest_ms, closed = start_ms - COARSE_SPAN_MS, dict[str, Cell]()
-    for (name, _), cell in tables.fine[open_ms].items():
-        closed = _with(closed, name, _light(cell))
+        return _with_late(tables.blocks, start_ms, version, _unnamed(counts_alone(delta)))
+    closed = dict[str, Cell]()
+    for (name, _), pile in tables.fine.newest.items():
+        closed = _plus(closed, name, _unnamed(pile.counts))
     blocks = tables.blocks.copy()
     blocks[open_ms] = closed
-    for outdated_ms in list(takewhile(oldest_ms.__gt__, blocks)):
-        del blocks[outdated_ms]
+    forget_before(blocks, start_ms - COARSE_SPAN_MS)
     return blocks
+
+
+def _with_late(blocks: Blocks, start_ms: int, version: str, delta: Cell) -> Blocks:
+    newest_ms = next(reversed(blocks), start_ms)
+    if start_ms < newest_ms - COARSE_SPAN_MS:
+        return blocks
+    added = with_pane(blocks, start_ms, _plus(blocks.get(start_ms, {}), version, delta))
+    forget_before(added, start_ms - COARSE_SPAN_MS)
+    return added
 
 
 def open_block_ms(tables: Tables) -> int:
     """The start of the newest pane, which is no closed block yet; -1 before the first."""
-    return next(reversed(tables.fine), -1)
-
-
-def _with(cells: dict[K, Cell], key: K, delta: Cell) -> dict[K, Cell]:
-    known = cells.get(key)
-    added = cells.copy()
-    added[key] = delta if known is None else merge((known, delta))
-    return added
+    return tables.fine.newest_ms
 
 
 def _without_routing(cell: Cell) -> Cell:
@@ -136,15 +139,22 @@ def _without_routing(cell: Cell) -> Cell:
     return replace(cell, sums=sums, counts=counts, sketches=sketches, slots=NO_SLOTS)
 
 
-def _light(cell: Cell) -> Cell:
-    """The counts alone."""
-    return Cell(
-        outcomes=cell.outcomes,
-        requests=cell.requests,
-        errors=cell.errors,
-        labelled=cell.labelled,
-        flagged=cell.flagged,
-    )
+def _unnamed(counts: Cell) -> Cell:
+    """Counts that name no requests."""
+    return replace(counts, safety_request_ids=()) if counts.safety_request_ids else counts
+
+
+def _plus(cells: dict[K, Cell], key: K, cell: Cell) -> dict[K, Cell]:
+    known = cells.get(key)
+    added = cells.copy()
+    added[key] = cell if known is None else both(known, cell)
+    return added
+
+
+def total_of(tables: Tables, version: str, depth: Depth = "distributions") -> Cell:
+    """All that was ever counted of a version."""
+    pile = tables.totals.get(version)
+    return pile.down_to(depth) if pile is not None else NOTHING
 
 
 def without_fresh(tables: Tables) -> Tables:
@@ -152,46 +162,17 @@ def without_fresh(tables: Tables) -> Tables:
     return replace(tables, fresh={}) if tables.fresh else tables
 
 
-def _add_to_ring(
-    ring: dict[int, dict[K, Cell]], start_ms: int, row: K, delta: Cell, span_ms: int
-) -> dict[int, dict[K, Cell]]:
-    cells = ring.get(start_ms)
-    added = ring.copy()  # in one piece; to unpack it would enter its panes one by one
-    if cells is not None:
-        added[start_ms] = _with(cells, row, delta)
-        return added
-    newest_ms = next(reversed(ring), start_ms)
-    oldest_ms = max(start_ms, newest_ms) - span_ms
-    if start_ms < oldest_ms:
-        return ring
-    added[start_ms] = {row: delta}
-    if start_ms < newest_ms:  # it came late
-        added = _in_order(added)
-    for outdated_ms in ring:
-        if outdated_ms >= oldest_ms:
-            break
-        del added[outdated_ms]
-    return added
-
-
-def _in_order(ring: dict[int, V]) -> dict[int, V]:
-    return {start_ms: ring[start_ms] for start_ms in sorted(ring)}
-
-
 def put_in_order(tables: Tables) -> Tables:
-    """Tables out of a checkpoint, whose rings may be older than the rule that they are in order."""
-    if all(list(ring) == sorted(ring) for ring in (tables.fine, tables.coarse, tables.blocks)):
+    """Tables out of a checkpoint; its blocks may be older than the rule that they are in order."""
+    if list(tables.blocks) == sorted(tables.blocks):
         return tables
-    return replace(
-        tables,
-        fine=_in_order(tables.fine),
-        coarse=_in_order(tables.coarse),
-        blocks=_in_order(tables.blocks),
-    )
+    return replace(tables, blocks=in_order(tables.blocks))
 
 
 def forget_idle(tables: Tables, *, now_ms: int, keep: frozenset[str]) -> Tables:
     """Without the versions that are not in `keep` and that the last hour says nothing of."""
+    if tables.totals.keys() <= keep:
+        return tables
     coarse = {s: cells for s, cells in tables.coarse.items() if s >= now_ms - COARSE_SPAN_MS}
     heard = {version for cells in coarse.values() for version, _ in cells}
     totals = {v: cell for v, cell in tables.totals.items() if v in heard or v in keep}
@@ -202,7 +183,7 @@ def forget_idle(tables: Tables, *, now_ms: int, keep: frozenset[str]) -> Tables:
         for start_ms, cells in tables.blocks.items()
         if start_ms >= now_ms - COARSE_SPAN_MS
     }
-    return replace(tables, coarse=coarse, totals=totals, blocks=blocks)
+    return replace(tables, coarse=Ring.of(coarse), totals=totals, blocks=blocks)
 
 
 def newest_pane_ms(tables: Tables) -> int | None:

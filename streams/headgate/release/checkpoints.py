@@ -20,14 +20,18 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
+from headgate.measure.cells import Cell
+from headgate.measure.piles import Pile
+from headgate.measure.rings import Ring
 from headgate.measure.sketch import Sketch
 from headgate.measure.summed import Summed
-from headgate.measure.windows import put_in_order
+from headgate.measure.windows import Row, put_in_order
 from headgate.release.state import ModelState, PartitionState
 
 TAG = "headgate-checkpoint-4"
 PART_BYTES = 500_000
 KEEP_MARKERS = 2
+_Panes = dict[int, dict[Row, Pile]]
 _PARTITION = ""  # the partition's own state lies beside its models under the empty name
 
 
@@ -73,6 +77,10 @@ def _to_wire(value: object) -> object:
         return [little.dtype.str, little.shape, little.tobytes()]
     if isinstance(value, Summed):
         return value.whole()
+    if isinstance(value, Pile):
+        return value.cell
+    if isinstance(value, Ring):
+        return dict(value)
     raise TypeError(f"{type(value).__name__} cannot be kept in a checkpoint")
 
 
@@ -86,6 +94,10 @@ def _from_wire(kind: type, value: Any) -> Any:
     if get_origin(kind) is np.ndarray:
         dtype, shape, raw = value
         return np.frombuffer(raw, dtype).reshape(shape).astype(np.dtype(dtype).newbyteorder("="))
+    if kind is Pile:
+        return Pile(msgspec.convert(value, Cell, dec_hook=_from_wire))
+    if get_origin(kind) is Ring:
+        return Ring.of(msgspec.convert(value, _Panes, dec_hook=_from_wire))
     raise TypeError(f"{kind.__name__} is in no checkpoint")
 
 

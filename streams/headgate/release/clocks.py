@@ -26,11 +26,12 @@ def advance(state: PartitionState, at: Position, clock_ms: int | None) -> Partit
     """The state at the entry's time: the running maximum of the broker's timestamp, at most 5 s
     ahead of the highest clock that a writer has carried so far (`clock_ms`, if this entry does).
     """
-    highest_ms = max(state.writer_clock_ms, clock_ms or 0)
-    time_ms = at.timestamp_ms
-    if highest_ms:
-        time_ms = min(time_ms, highest_ms + TOLERANCE_MS)
-    time_ms = max(state.time_ms, time_ms)
+    highest_ms, time_ms = state.writer_clock_ms, at.timestamp_ms
+    if clock_ms is not None and clock_ms > highest_ms:
+        highest_ms = clock_ms
+    if highest_ms and time_ms > highest_ms + TOLERANCE_MS:
+        time_ms = highest_ms + TOLERANCE_MS
+    time_ms = max(time_ms, state.time_ms)
     return replace(
         state,
         next_offset=at.offset + 1,
@@ -44,10 +45,10 @@ def watch_clocks(
     turn: Turn, state: PartitionState, at: Position, clock_ms: int | None
 ) -> PartitionState:
     """Alert while a writer's clock and the broker's disagree; resolve after a quiet minute."""
-    kind = AlertKind.CLOCKS_DISAGREE
     apart_ms = abs(at.timestamp_ms - clock_ms) if clock_ms is not None else 0
     if apart_ms <= TOLERANCE_MS and not state.alerts:
         return state
+    kind = AlertKind.CLOCKS_DISAGREE
     if apart_ms <= TOLERANCE_MS:
         if partition_alerts.is_quiet(state, kind, QUIET_MS):
             return partition_alerts.resolve(turn, state, kind, "Over: the clocks agree again.")

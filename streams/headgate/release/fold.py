@@ -92,8 +92,6 @@ def _not_applied(turn: Turn, entry: Entry | Unreadable, error: Exception) -> Non
 def _apply(turn: Turn, state: PartitionState, entry: Entry | Unreadable) -> PartitionState:
     if isinstance(entry, Unreadable):
         raise ValueError(f"{entry.path}: {entry.reason}")
-    if isinstance(entry, Tick):
-        return _tick(turn, state)
     return _APPLY[type(entry)](turn, state, entry)
 
 
@@ -104,9 +102,9 @@ def _model(turn: Turn, state: PartitionState, model: str) -> ModelState:
 
 def _with_model(turn: Turn, state: PartitionState, model: ModelState) -> PartitionState:
     """The state with a model's new state, stamped with the entry that changed it."""
-    if state.models.get(model.model) is model:
-        return state
     before = state.models.get(model.model)
+    if before is model:
+        return state
     model = comparing.with_last(before, lifecycles.woken(before, model))
     model = replace(model, changed_offset=turn.offset, changed_ms=turn.now_ms)
     return replace(state, models={**state.models, model.model: model})
@@ -190,7 +188,7 @@ def _ack(turn: Turn, state: PartitionState, entry: AdmittedAck) -> PartitionStat
     return _with_model(turn, fresh, recovery.hear(turn, model, entry.ack))
 
 
-def _tick(turn: Turn, state: PartitionState) -> PartitionState:
+def _tick(turn: Turn, state: PartitionState, _: Tick) -> PartitionState:
     """Time has passed: look at every rollout, act on deadlines, beat the heart.
 
     What is due every so often is counted from the tick before: other entries let time pass too.
@@ -258,6 +256,7 @@ _APPLY: dict[type, Callable[[Turn, PartitionState, Any], PartitionState]] = {
     Snapshot: _snapshot,
     Counted: _snapshot,
     Progress: add_progress,
+    Tick: _tick,
     AdmittedRequest: _request,
     MalformedRequest: _malformed,
     AdmittedAck: _ack,

@@ -12,7 +12,7 @@ from headgate.judge.policy import Policy
 from headgate.judge.proofs import Remembered, assess
 from headgate.judge.routing import Answered
 from headgate.judge.verdicts import Assessment, Memory
-from headgate.measure.cells import Cell
+from headgate.measure.cells import Cell, Depth
 from headgate.measure.reading import read_window
 from headgate.release.freshness import Blindness
 from headgate.release.state import ModelState, Watched
@@ -52,7 +52,7 @@ def look_of(
 
 
 def _arm(state: ModelState, watched: Watched, version: str, now_ms: int) -> Arm:
-    def read(window_ms: int, since_revision: int, *, distributions: bool = True) -> Cell:
+    def read(window_ms: int, since_revision: int, *, depth: Depth = "distributions") -> Cell:
         return read_window(
             state.tables,
             version,
@@ -60,7 +60,7 @@ def _arm(state: ModelState, watched: Watched, version: str, now_ms: int) -> Arm:
             window_ms=window_ms,
             from_ms=watched.since_ms,
             since_revision=since_revision,
-            distributions=distributions,
+            depth=depth,
         )
 
     return Arm(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from headgate.judge.policy import policy_in_force
-from headgate.measure.cells import NOTHING
 from headgate.measure.metrics import METRICS, CallerFaults
+from headgate.measure.windows import total_of
 from headgate.release.state import ModelState
 from headgate.wire.registry import Performance
 
@@ -41,7 +41,7 @@ def record(state: ModelState, version: str, *, least: int = 1) -> ModelState:
 
 def measured(state: ModelState, version: str, *, least: int = 1) -> Performance:
     """Every metric of a version over all that is counted of it; none below `least` samples."""
-    cell = state.tables.totals.get(version, NOTHING)
+    cell = total_of(state.tables, version)
     faults = _faults(state)
     readings = {field: METRICS[metric].read(cell, faults) for field, metric in MEASURED_AS.items()}
     rounded = {

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from headgate.judge.durations import say_duration
 from headgate.release import distrust, incidents
 from headgate.release.resplits import resplit, settle
-from headgate.release.routing import count_choices, known_choices, told_before
+from headgate.release.routing import count_choices, known_choices, news_of, told_before
 from headgate.release.splits import Change, give_split, republish
 from headgate.release.state import LIVE_ROUTER_MS, ModelState, Recovery, RouterState
 from headgate.release.turn import Turn
@@ -31,7 +31,8 @@ def hear(turn: Turn, state: ModelState, ack: Ack) -> ModelState:
     """Take one acknowledgement in, and publish the split again where the router lacks it."""
     before = state.routers.get(ack.router_id)
     told = told_before(before, ack)
-    state = count_choices(state, before, told, ack, turn.now_ms)
+    news = news_of(told, ack)
+    state = count_choices(state, before, told, news, turn.now_ms)
     refused = distrust.newly_refused(before, ack)
     routers = state.routers.copy()
     routers.pop(ack.router_id, None)
@@ -40,7 +41,7 @@ def hear(turn: Turn, state: ModelState, ack: Ack) -> ModelState:
             revision=ack.revision,
             heard_ms=turn.now_ms,
             started_at_ms=ack.started_at_ms,
-            choices=known_choices(told, ack),
+            choices=known_choices(told, news),
             refused=ack.refused,
             refused_ms=turn.now_ms if refused else before.refused_ms if before else 0,
         )

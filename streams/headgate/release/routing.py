@@ -27,7 +27,7 @@ LATE_MS = 20_000  # four acks that did not come
 _ENOUGH = 50
 _SUBJECT = "completeness"
 
-Told = Mapping[tuple[int, str], Choices]  # by revision and version
+Told = dict[tuple[int, str], Choices]  # by revision and version
 
 
 def told_before(before: RouterState | None, ack: Ack) -> Told:
@@ -37,14 +37,21 @@ def told_before(before: RouterState | None, ack: Ack) -> Told:
     return {(row.revision, row.version): row for row in before.choices}
 
 
-def known_choices(told: Told, ack: Ack) -> tuple[Choices, ...]:
-    """The newest count of every split that this run of the router has told of."""
-    rows = {**told, **{(row.revision, row.version): row for row in ack.choices}}
+def news_of(told: Told, ack: Ack) -> Told:
+    """What an ack tells that was not told before; mostly the counts of the newest split alone."""
+    return {key: row for row in ack.choices if told.get(key := (row.revision, row.version)) != row}
+
+
+def known_choices(told: Told, news: Told) -> tuple[Choices, ...]:
+    """The newest count of every split that this run of the router has told of, in order."""
+    rows = {**told, **news}
+    if len(rows) == len(told):
+        return tuple(rows.values())
     return tuple([rows[key] for key in sorted(rows)[-MAX_ROWS:]])
 
 
 def count_choices(
-    state: ModelState, before: RouterState | None, known: Told, ack: Ack, now_ms: int
+    state: ModelState, before: RouterState | None, known: Told, news: Told, now_ms: int
 ) -> ModelState:
     """Add what one router has chosen since its last ack; one that was started anew counts anew.
 
@@ -52,11 +59,11 @@ def count_choices(
     Nor is what it tells first in a phase: some of it was chosen, and answered, before.
     """
     rollout = state.rollout
-    if rollout is None:
+    if rollout is None or not news:
         return state
     told: dict[str, int] = {}
-    for row in ack.choices:
-        earlier = known.get((row.revision, row.version))
+    for key, row in news.items():
+        earlier = known.get(key)
         more = row.count - (earlier.count if earlier is not None else 0)
         if more > 0 and row.revision >= rollout.first_revision:
             told[row.version] = told.get(row.version, 0) + more

@@ -9,6 +9,7 @@ from headgate.judge.verdicts import Memory
 from headgate.measure.cells import Cell
 from headgate.measure.metrics import CallerFaults, error_count, read_all
 from headgate.measure.reading import covered_ms, read_window
+from headgate.measure.windows import total_of
 from headgate.registry.timeline import plan
 from headgate.release.freshness import blindness
 from headgate.release.incidents import alert_of, find
@@ -155,7 +156,7 @@ def _windows(
         cell = read_window(model.tables, version, now_ms=now_ms, window_ms=window_ms)
         covered = covered_ms(model.tables, version, now_ms=now_ms, window_ms=window_ms)
         rows.append(window_row(cell, window_s, faults, covered / 1000))
-    return (*rows, window_row(model.tables.totals.get(version, Cell()), 0, faults))
+    return (*rows, window_row(total_of(model.tables, version), 0, faults))
 
 
 def _rollout(model: ModelState, judged: Mapping[str, Judged], now_ms: int) -> RolloutStatus | None:

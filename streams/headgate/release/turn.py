@@ -32,16 +32,19 @@ Effect = Publish | StatusDue
 RUNBOOK = "docs/operations.md#"
 
 
-class Turn:
-    """Collects effects. Ids come from the entry's place in the ledger, so replays agree."""
+class Turn(Struct, kw_only=True, eq=False):
+    """Collects effects. Ids come from the entry's place in the ledger, so replays agree.
 
-    def __init__(self, *, ledger_partition: int, offset: int, now_ms: int) -> None:
-        self.ledger_partition = ledger_partition
-        self.offset = offset
-        self.now_ms = now_ms
-        self.effects: list[Effect] = []
-        self.reason = ""  # of the request that is being answered
-        self.key_id = ""  # of the key that signed the request being answered
+    `reason` is that of the request that is being answered, and `key_id` names the key that signed
+    it.
+    """
+
+    ledger_partition: int
+    offset: int
+    now_ms: int
+    effects: list[Effect] = []
+    reason: str = ""
+    key_id: str = ""
 
     @property
     def place(self) -> str:

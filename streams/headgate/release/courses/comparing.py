@@ -13,8 +13,8 @@ from headgate.judge.ab.readings import Reading
 from headgate.judge.ab.running import NO_TALLY, AbTest, count, read_test
 from headgate.judge.ab.words import sentence, sentence_of
 from headgate.judge.policy import Policy
-from headgate.measure.cells import NOTHING
 from headgate.measure.metrics import CallerFaults, read_all
+from headgate.measure.windows import total_of
 from headgate.release.courses.course import Comparing, Experiment
 from headgate.release.courses.going_on import with_course
 from headgate.release.state import ModelState
@@ -45,7 +45,7 @@ def begin(
     alpha: float | None = None,
 ) -> Comparing:
     """A test of the arms with a share, stable last. Raises `PlanError`."""
-    known = state.tables.totals.get(weights[-1].version, NOTHING)
+    known = total_of(state.tables, weights[-1].version)
     plan = plan_test(
         [Arm(version=row.version, weight=row.weight) for row in weights],
         criteria or [row.criterion() for row in policy.ab.criteria],
@@ -76,7 +76,9 @@ def with_comparing(state: ModelState, comparing: Comparing) -> ModelState:
 
 def with_last(before: ModelState | None, after: ModelState) -> ModelState:
     """The state that keeps the last report of a comparison which has just ended."""
-    ended = of_rollout(before) if before is not None else None
+    if before is None or before.rollout is after.rollout:
+        return after
+    ended = of_rollout(before)
     if ended is None or ended.report is None:
         return after
     now = of_rollout(after)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from headgate.measure.cells import NOTHING, Cell
+from headgate.measure.cells import Cell
+from headgate.measure.windows import total_of
 from headgate.release.courses.course import SafetyMark
 from headgate.release.state import ModelState
 
@@ -13,8 +14,8 @@ _LABEL = "safety_violation"
 
 def mark_of(state: ModelState, version: str) -> SafetyMark:
     """What is counted of a version up to now."""
-    cell = state.tables.totals.get(version, NOTHING)
-    return SafetyMark(_checked(cell), cell.flagged.get(_LABEL, 0))
+    counts = total_of(state.tables, version, "counts")
+    return SafetyMark(_checked(counts), counts.flagged.get(_LABEL, 0))
 
 
 def remarked(state: ModelState) -> ModelState:
@@ -36,9 +37,9 @@ def safely_checked(state: ModelState) -> int | None:
     if rollout is None:
         return None
     checked = mark_of(state, rollout.candidate).checked - rollout.safe_since.checked
-    stable = _checked(state.tables.totals.get(rollout.stable, NOTHING))
+    stable = _checked(total_of(state.tables, rollout.stable, "counts"))
     return checked if checked or stable else None
 
 
-def _checked(cell: Cell) -> int:
-    return cell.labelled.get(_LABEL, 0)
+def _checked(counts: Cell) -> int:
+    return counts.labelled.get(_LABEL, 0)
