@@ -9,6 +9,7 @@ import typer
 from confluent_kafka import KafkaError, KafkaException
 from typer.core import TyperGroup
 
+from headgate.measure.compiled import MissingExtraError
 from headgate.pipeline.topics import BrokerUnreachableError
 from headgate.problems import InputError
 from headgate.replay.reading import TopicReadError
@@ -45,6 +46,7 @@ class TopicMissingError(BrokerUnreachableError):
 
 _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (InputError, ExitCode.USAGE),
+    (MissingExtraError, ExitCode.USAGE),
     (BrokerUnreachableError, ExitCode.UNREACHABLE),
     (TopicReadError, ExitCode.UNREACHABLE),
     (KafkaException, ExitCode.UNREACHABLE),

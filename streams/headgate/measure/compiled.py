@@ -45,10 +45,20 @@ def compiled(
     return decorate
 
 
+class MissingExtraError(ImportError):
+    """Numba is not there, without which nothing can be judged."""
+
+
 def make_ready() -> None:
-    """Compile or load all such functions of the modules that have been imported."""
-    for load in _all:
-        load()
+    """Compile or load all such functions of the modules that have been imported.
+
+    Raises `MissingExtraError`. Whoever folds calls it first: without Numba no entry would apply.
+    """
+    try:
+        for load in _all:
+            load()
+    except ImportError as error:
+        raise MissingExtraError("to judge: pip install 'headgate[worker]'") from error
 
 
 def _machine_code(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headgate.config import Settings
+from headgate.measure.compiled import make_ready
 from headgate.release.checkpoints import Loaded, thaw_newest
 from headgate.release.clocks import Position
 from headgate.release.fold import Unreadable, step
@@ -61,8 +62,10 @@ class ReplayReport:
 def replay(settings: Settings, since_ms: int | None = None) -> ReplayReport:
     """Fold the ledger from its beginning, or from the newest checkpoint before `since_ms`.
 
-    Raises `TopicReadError` where the ledger's beginning is gone and no checkpoint covers it.
+    Raises `TopicReadError` where the ledger's beginning is gone and no checkpoint covers it, and
+    `MissingExtraError`.
     """
+    make_ready()
     report = ReplayReport()
     with TopicReader(settings) as reader:
         ledger = settings.topic(Topic.LEDGER)

@@ -88,10 +88,10 @@ class Simulation:
         return self.state.models.get(MODEL)
 
     def run(self, progress: Callable[[float], None] | None = None) -> Told:
-        """To the end of the script, or until nothing more can happen in it. Raises `ImportError`
-        without Numba, for want of which the fold would apply no entry.
+        """To the end of the script, or until nothing more can happen in it. Raises
+        `MissingExtraError`.
         """
-        _get_ready()
+        make_ready()
         self._plan()
         end_ms = self._start_ms + self.script.lasts
         begun_ms, span_ms = self.now_ms, end_ms - self.now_ms
@@ -253,10 +253,3 @@ class Simulation:
         if any(self._start_ms + change.at > command.issued_at_ms for change in self.script.changes):
             return False
         return all(table.revision >= command.revision for table in self.routers.in_use())
-
-
-def _get_ready() -> None:
-    try:
-        make_ready()
-    except ImportError as error:
-        raise ImportError("to simulate: pip install 'headgate[worker]'") from error
