@@ -34,6 +34,7 @@ bench: install  ## figures of speed and memory on a real Kafka, one JSON line ea
 	@$(BIN)/python benchmarks/ingest_throughput.py
 	@$(BIN)/python benchmarks/rollback_latency.py
 	@$(BIN)/python benchmarks/look_cost.py
+	@$(BIN)/python benchmarks/simulation_cost.py
 
 bench-decisions: install  ## does the proof do what it promises, beside naive rules (a quarter of an hour; ARGS=--quick)
 	@$(BIN)/python benchmarks/decisions.py $(ARGS)
