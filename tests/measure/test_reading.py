@@ -47,16 +47,20 @@ def _by_hand(tables: Tables, window_ms: int, now_ms: int, since: int) -> Cell:
 
 @pytest.mark.parametrize("unsafe", [False, True])
 @pytest.mark.parametrize("since", [0, 8])
-@pytest.mark.parametrize("behind", [0, 30])
+@pytest.mark.parametrize(("behind", "leaps"), [(0, 0.0), (30, 0.0), (0, 0.02), (30, 0.02)])
 def test_every_read_of_a_window_that_slides_is_the_sum_of_its_panes(
-    behind: int, since: int, unsafe: bool
+    behind: int, leaps: float, since: int, unsafe: bool
 ) -> None:
-    """Also while the ledger's time is `behind` that of the panes."""
+    """Also while the ledger's time is `behind` that of the panes, and where a broker's clock
+    `leaps` minutes ahead.
+    """
     draw, tables = random.Random(since), Tables()
     for pane in range(500):
         if draw.random() < 0.1:
             continue  # nothing came
         late = draw.randint(1, 60) if draw.random() < 0.05 else 0  # from another source
+        if draw.random() < leaps:
+            late = -draw.choice((7, 31, 70))
         for row in draw.sample(ROWS, draw.randint(1, len(ROWS))):
             tables = add_snapshot(
                 tables,

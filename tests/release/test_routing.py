@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 
 import numpy as np
@@ -16,9 +17,9 @@ from headgate.judge.routing import (
     is_uneven,
     with_point,
 )
-from headgate.vocabulary import Action, AlertKind, AlertState
+from headgate.vocabulary import Action, AlertKind, AlertState, RolloutKind
 from headgate.wire.acks import Choices
-from headgate.wire.rollout_requests import ApplyPolicy
+from headgate.wire.rollout_requests import ApplyPolicy, SetWeight, Step
 from support.ledger import LedgerBench, Traffic, policy_content
 
 GOOD = Traffic(requests=20)
@@ -29,7 +30,7 @@ class _Routers:
 
     def __init__(self, bench: LedgerBench) -> None:
         self.bench = bench
-        self.sent = {"v1": 0, "v2": 0}
+        self.sent: Counter[tuple[int, str]] = Counter()
         self.started_at_ms = 0
 
     def serve(self, seconds: float, sent: dict[str, int], **arms: Traffic) -> None:
@@ -37,13 +38,12 @@ class _Routers:
         assert command is not None
         for number in range(int(seconds * 2)):
             for version, count in sent.items():
-                self.sent[version] += count
+                self.sent[command.revision, version] += count
             self.bench.serve(0.5, **arms)
             if number % 10 == 0:
-                revision = command.revision
                 choices = tuple(
                     Choices(version=version, revision=revision, count=count)
-                    for version, count in self.sent.items()
+                    for (revision, version), count in self.sent.items()
                 )
                 self.bench.ack("r2", choices=choices, started_at_ms=self.started_at_ms)
 
@@ -99,7 +99,7 @@ def test_a_router_that_restarts_counts_anew() -> None:
     bench, routers = _started()
     routers.serve(20, {"v1": 20, "v2": 20}, v1=GOOD, v2=GOOD)
     before = bench.model.choices["v2"]
-    routers.sent, routers.started_at_ms = {"v1": 0, "v2": 0}, 1
+    routers.sent, routers.started_at_ms = Counter(), 1
     routers.serve(10, {"v1": 20, "v2": 20}, v1=GOOD, v2=GOOD)
     assert before < bench.model.choices["v2"] <= before + 10 * 2 * 20
 
@@ -148,8 +148,45 @@ def test_choices_that_were_answered_before_a_phase_and_told_in_it_are_due_nothin
     policy = {**policy_content(), "description": "another"}
     bench.request(ApplyPolicy, policy=policy)
     routers.serve(60, {"v1": 20}, v1=GOOD)
-    assert bench.state.models["support"].choices["v2"] == routers.sent["v2"]
+    assert bench.model.choices["v2"] == sum(n for (_, v), n in routers.sent.items() if v == "v2")
     assert bench.commands[-1].action is Action.SET_WEIGHTS
+
+
+@pytest.mark.parametrize("untold", range(0, 10, 3))
+def test_a_candidate_that_is_given_nothing_any_more_is_not_silent(untold: int) -> None:
+    """Whenever its routers tell of what they chose last."""
+    bench, routers = _started()
+    routers.serve(60, {"v1": 20, "v2": 20}, v1=GOOD, v2=GOOD)
+    routers.serve(untold / 2 + 0.5, {"v1": 20, "v2": 20}, v1=GOOD, v2=GOOD)
+    bench.request(SetWeight, weight=0)
+    routers.serve(60, {"v1": 20}, v1=GOOD)
+    assert bench.model.choices["v2"] == sum(n for (_, v), n in routers.sent.items() if v == "v2")
+    assert bench.commands[-1].action is Action.SET_WEIGHTS
+
+
+def test_a_silent_candidate_is_found_in_steps_as_short_as_two_acks() -> None:
+    policy = policy_content()
+    policy["triggers"] = [row for row in policy["triggers"] if row["name"] in {"silent", "safety"}]
+    bench = LedgerBench()
+    bench.adopt(policy)
+    bench.serve(20, v1=GOOD)
+    weights = range(3_000, 9_000, 500)
+    steps = tuple(Step(weight=weight, hold_ms=20_000, max_hold_ms=40_000) for weight in weights)
+    bench.start(0, kind=RolloutKind.CANARY, steps=steps)
+    sent: Counter[tuple[int, str]] = Counter()
+    for number in range(400):
+        command = bench.model.command
+        assert command is not None
+        if command.action is Action.ROLLBACK:
+            break
+        for row in command.weights:
+            sent[command.revision, row.version] += 40 * row.weight // 10_000
+        bench.serve(0.5, v1=GOOD)
+        if number % 20 == 0:
+            rows = [Choices(version=v, revision=r, count=n) for (r, v), n in sorted(sent.items())]
+            bench.ack("r2", choices=tuple(rows), started_at_ms=1)
+    assert [row.trigger for row in bench.commands[-1].reasons] == ["silent"]
+    assert bench.commands[-1].to_version == "v1"
 
 
 def _naive(history: History, now: Point, ripe_ms: int, enough: int) -> Answered | None:
@@ -157,11 +194,11 @@ def _naive(history: History, now: Point, ripe_ms: int, enough: int) -> Answered 
     for since in reversed(ripe):
         choices = ripe[-1].candidate_choices - since.candidate_choices
         if choices >= enough:
-            still = next(p for p in history if p.candidate_choices == since.candidate_choices)
+            heard = [p for p in history if p.at_ms <= since.at_ms - 20_000] or [history[0]]
             return Answered(
                 choices,
-                now.candidate_outcomes - still.candidate_outcomes,
-                now.stable_outcomes - still.stable_outcomes,
+                now.candidate_outcomes - heard[-1].candidate_outcomes,
+                now.stable_outcomes - heard[-1].stable_outcomes,
             )
     return None
 

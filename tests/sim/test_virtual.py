@@ -157,7 +157,7 @@ def test_without_numba_it_fails_at_once(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(sys.modules, "numba", None)
     monkeypatch.setattr(compiling, "_all", [])
     compiling.compiled("f8(f8)")(abs)
-    with pytest.raises(compiling.MissingExtraError, match="to judge: pip install"):
+    with pytest.raises(compiling.MissingExtraError, match=r"Numba .* pip install"):
         run()
 
 

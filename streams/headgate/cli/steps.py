@@ -56,7 +56,7 @@ def _step(text: str) -> Step:
     fields: dict[str, Any] = {"max_hold_ms": MAX_HOLD_TIMES * hold_ms}
     for part in parts[2:]:
         fields |= _extra(part)
-    if max(hold_ms, fields["max_hold_ms"] // MAX_HOLD_TIMES) > MAX_HOLD_MS:
+    if hold_ms > MAX_HOLD_MS or fields["max_hold_ms"] > MAX_HOLD_TIMES * MAX_HOLD_MS:
         raise ValueError("a hold lasts at most 26w")
     return Step(weight=parse_weight(parts[0]), hold_ms=hold_ms, **fields)
 

@@ -19,6 +19,7 @@ from headgate.vocabulary import Reason, Verdict
 EVERY_MS = 5_000
 POINTS = 64
 GRACE_MS = 10_000  # beyond stable's p99 latency
+TOLD_WITHIN_MS = 20_000  # choices that are told later than that are no news; four acks were lost
 ENOUGH_TO_COMPARE = 500
 TOLERATED = 0.05
 
@@ -55,7 +56,7 @@ class Answered(Struct, frozen=True):
 def answered(history: History, now: Point, latency_ms: int, enough: int) -> Answered | None:
     """The candidate's last `enough` choices or more that are older than `latency_ms` and a grace;
     None while there are too few. Outcomes of earlier choices that came late count too, and those
-    of choices that routers told of late: what stood still before them is part of their time.
+    that came before routers told of the choices: they tell of them some time after.
     """
     last = bisect_right(history, now.at_ms - latency_ms - GRACE_MS, key=_at_ms) - 1
     if last < 0:
@@ -64,12 +65,13 @@ def answered(history: History, now: Point, latency_ms: int, enough: int) -> Answ
     place = bisect_right(history, needed, hi=last + 1, key=_chosen) - 1
     if place < 0:
         return None
-    since = history[place].candidate_choices
-    still = history[bisect_left(history, since, hi=place, key=_chosen)]
+    since = history[place]
+    before = bisect_right(history, since.at_ms - TOLD_WITHIN_MS, hi=place, key=_at_ms) - 1
+    heard = history[max(before, 0)]
     return Answered(
-        history[last].candidate_choices - since,
-        now.candidate_outcomes - still.candidate_outcomes,
-        now.stable_outcomes - still.stable_outcomes,
+        history[last].candidate_choices - since.candidate_choices,
+        now.candidate_outcomes - heard.candidate_outcomes,
+        now.stable_outcomes - heard.stable_outcomes,
     )
 
 

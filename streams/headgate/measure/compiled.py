@@ -46,7 +46,7 @@ def compiled(
 
 
 class MissingExtraError(ImportError):
-    """Numba is not there, without which nothing can be judged."""
+    """Numba cannot be loaded, without which nothing can be judged."""
 
 
 def make_ready() -> None:
@@ -58,7 +58,10 @@ def make_ready() -> None:
         for load in _all:
             load()
     except ImportError as error:
-        raise MissingExtraError("to judge: pip install 'headgate[worker]'") from error
+        raise MissingExtraError(
+            f"Numba cannot be loaded, and nothing be judged without it ({error}); to mend that: "
+            "pip install 'headgate[worker]'"
+        ) from error
 
 
 def _machine_code(

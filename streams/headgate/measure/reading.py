@@ -95,8 +95,8 @@ def _sum_closed(ring: Ring, first_ms: int, asked: _Asked) -> Cell:
     if known is not None and known[0] == first_ms:
         return known[1]
     total = _slid(ring.closed, first_ms, asked)
-    if total is None and ring.before is not None:
-        oldest_ms = next(iter(ring.closed), first_ms)  # some may have been let go of since
+    if total is None and ring.before is not None and ring.closed:
+        oldest_ms = next(iter(ring.closed))  # some may have been let go of since
         total = _slid(ring.before, max(first_ms, oldest_ms), asked)
         last_ms = next(reversed(ring.closed), NEVER_MS)
         if total is not None and last_ms >= first_ms:

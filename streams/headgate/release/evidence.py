@@ -8,7 +8,6 @@ from msgspec.structs import replace
 
 from headgate.judge.looks import Look
 from headgate.judge.policy import Policy
-from headgate.judge.routing import Point
 from headgate.judge.sequential.arms import Observed
 from headgate.judge.sequential.blocks import with_block, with_references
 from headgate.judge.sequential.budget import MIN_PLANNED
@@ -32,9 +31,8 @@ REFERENCE_QUANTILES = ("latency_us", "ttft_us")
 def begin(
     state: ModelState, watched: Watched, policy: Policy, now_ms: int, *, forever: int = 0
 ) -> Watched:
-    """A new phase: no evidence yet, beside stable as it was until now. Outcomes count from here, so
-    choices do too. `forever` makes it a watch without an end, and is how many requests it has in
-    30 days.
+    """A new phase: no evidence yet, beside stable as it was until now. `forever` makes it a watch
+    without an end, and is how many requests it has in 30 days.
 
     What the phase before knew of how long requests take is known still: after a cutover only green
     serves, of which nothing has ended yet.
@@ -48,7 +46,7 @@ def begin(
     )
     recent = recent_requests(state.tables, _measure(state, watched), REFERENCE_REQUESTS)
     evidence = with_references(policy, evidence, recent)
-    begun = replace(watched, evidence=evidence, routing=(_chosen(state, watched, now_ms),))
+    begun = replace(watched, evidence=evidence)
     told = resplit_one(state, begun, now_ms)
     return replace(told, evidence=_with_blocks(state, told, policy, told.evidence or evidence))
 
@@ -122,13 +120,7 @@ def _new_phase(state: ModelState, watched: Watched, now_ms: int) -> Watched:
     planned = planned_requests(state, watched, policy, now_ms)
     evidence = unproven(watched.evidence, now_ms, planned)
     evidence = _with_blocks(state, watched, policy, evidence)
-    return replace(watched, evidence=evidence, routing=(_chosen(state, watched, now_ms),))
-
-
-def _chosen(state: ModelState, watched: Watched, now_ms: int) -> Point:
-    """What routers have chosen of both arms by now, of which no outcome counts."""
-    chosen = (state.choices.get(name, 0) for name in (watched.version, watched.beside))
-    return Point(now_ms, *chosen)
+    return replace(watched, evidence=evidence)
 
 
 def forget_evidence(

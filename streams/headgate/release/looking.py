@@ -18,7 +18,7 @@ from headgate.release.freshness import Blindness
 from headgate.release.judging import Judged, judge_by, look_of
 from headgate.release.resplits import settle_unheard
 from headgate.release.rollouts import policy_of
-from headgate.release.routing import answered_now, follow
+from headgate.release.routing import answered_now, count_answers, follow
 from headgate.release.standards import standard_of
 from headgate.release.state import Incident, ModelState, Watched
 from headgate.release.turn import Turn
@@ -49,7 +49,7 @@ def look(turn: Turn, state: ModelState, blind: Blindness) -> ModelState:
     state = production.follow(turn, state, policy)
     if not state.watched or production.is_idle(state):
         return courses.follow(turn, _without_fresh(state), policy, {})
-    state = misroutes.follow(turn, state, state.tables.fresh)
+    state = count_answers(misroutes.follow(turn, state, state.tables.fresh))
     for version in state.watched:
         state = _take(turn, state, version, blind)
     state = _without_fresh(count_fresh(state))

@@ -72,7 +72,7 @@ def start(
         course=course,
         safe_since=mark_of(state, candidate.version),
     )
-    state = replace(state, rollout=rollout, choices={}, watched={})
+    state = replace(state, rollout=rollout, choices={}, answers={}, watched={})
     for row in weights[:-1]:
         state = keep(state, _watched(state, rollout, row.version))
     return state

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from headgate.judge.routing import (
+    TOLD_WITHIN_MS,
     Answered,
     Point,
     answered,
@@ -23,7 +24,6 @@ from headgate.vocabulary import AlertKind, Severity
 from headgate.wire.acks import Ack, Choices
 
 MAX_ROWS = 64
-LATE_MS = 20_000  # four acks that did not come
 _ENOUGH = 50
 _SUBJECT = "completeness"
 
@@ -56,7 +56,6 @@ def count_choices(
     """Add what one router has chosen since its last ack; one that was started anew counts anew.
 
     What a router chose while its acks got lost was answered meanwhile: it is due no answer now.
-    Nor is what it tells first in a phase: some of it was chosen, and answered, before.
     """
     rollout = state.rollout
     if rollout is None or not news:
@@ -69,19 +68,27 @@ def count_choices(
             told[row.version] = told.get(row.version, 0) + more
     if not told:
         return state
-    since_ms = before.heard_ms if before else rollout.started_ms
+    late = now_ms - (before.heard_ms if before else rollout.started_ms) > TOLD_WITHIN_MS
     grown = {name: state.choices.get(name, 0) + more for name, more in told.items()}
     state = replace(state, choices={**state.choices, **grown})
-    return each(state, lambda watched: _placed(watched, told, since_ms, now_ms))
+    return each(state, lambda watched: _chosen_earlier(watched, told)) if late else state
 
 
-def _placed(watched: Watched, more: Mapping[str, int], since_ms: int, now_ms: int) -> Watched:
-    """The version's history beside these choices, made since then: as if they had been made before
-    it began, where some of them may have been, or where they are told of late.
-    """
-    begun_ms = watched.routing[0].at_ms if watched.routing else 0
-    if since_ms >= begun_ms and now_ms - since_ms <= LATE_MS:
-        return watched
+def count_answers(state: ModelState) -> ModelState:
+    """Add the outcomes of the rollout's arms that came since the last look, as requests."""
+    rollout, fresh = state.rollout, state.tables.fresh
+    if rollout is None or not fresh:
+        return state
+    answers = state.answers.copy()
+    for (version, revision), cell in fresh.items():
+        is_arm = version in state.watched or version == rollout.stable
+        if is_arm and (revision >= rollout.first_revision or not revision):
+            answers[version] = answers.get(version, 0) + cell.requests
+    return replace(state, answers=answers)
+
+
+def _chosen_earlier(watched: Watched, more: Mapping[str, int]) -> Watched:
+    """The version's history as if these choices had been made before it began."""
     mine, other = more.get(watched.version, 0), more.get(watched.beside, 0)
     moved = tuple(
         replace(
@@ -94,33 +101,31 @@ def _placed(watched: Watched, more: Mapping[str, int], since_ms: int, now_ms: in
     return replace(watched, routing=moved)
 
 
-def point_of(state: ModelState, watched: Watched, now_ms: int) -> Point | None:
-    """Choices and outcomes of a version and of the arm beside it now; None without evidence."""
-    evidence = watched.evidence
-    if evidence is None:
-        return None
+def point_of(state: ModelState, watched: Watched, now_ms: int) -> Point:
+    """Choices and outcomes of a version and of the arm beside it now."""
+    mine, other = watched.version, watched.beside
     return Point(
         now_ms,
-        state.choices.get(watched.version, 0),
-        state.choices.get(watched.beside, 0),
-        evidence.requests,
-        evidence.stable_requests,
+        state.choices.get(mine, 0),
+        state.choices.get(other, 0),
+        state.answers.get(mine, 0),
+        state.answers.get(other, 0),
     )
 
 
 def answered_now(state: ModelState, watched: Watched, now_ms: int) -> Answered | None:
     """How many of the version's last choices have outcomes; None while too few are known."""
-    point = point_of(state, watched, now_ms)
-    if point is None or watched.evidence is None or not state.choices:
+    if watched.evidence is None or not state.choices:
         return None
+    point = point_of(state, watched, now_ms)
     return answered(watched.routing, point, in_flight_ms(watched.evidence), _ENOUGH)
 
 
 def follow(turn: Turn, state: ModelState, watched: Watched) -> ModelState:
     """Keep a point every 5 s, and alert while unequal parts of the arms are heard."""
-    point = point_of(state, watched, turn.now_ms)
-    if point is None or watched.evidence is None or not state.choices:
+    if watched.evidence is None or not state.choices:
         return state
+    point = point_of(state, watched, turn.now_ms)
     history = with_point(watched.routing, point)
     if history is watched.routing:
         return state

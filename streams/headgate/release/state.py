@@ -159,8 +159,8 @@ class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `watched` has the versions under judgement, in the order of the split, and `pinned` those
     deprecated that answer callers who pinned them. `choices` counts what routers chose, by version,
-    since the rollout began; `misrouted_ms` is when an outcome last told of a misroute.
-    `changed_offset` is the ledger offset of the last entry that
+    since the rollout began, `answers` what was heard of them, as requests; `misrouted_ms` is when
+    an outcome last told of a misroute. `changed_offset` is the ledger offset of the last entry that
     changed anything here; `split_since_revision` the first revision with the weights in force.
     `standby` is what a blue-green rollout replaced, and `rolled_back_by` the decision by which a
     version was last rolled back from. `last_report` is what the comparison that ended last said.
@@ -185,6 +185,7 @@ class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     watched: dict[str, Watched] = {}
     pinned: dict[str, Watched] = {}
     choices: dict[str, int] = {}
+    answers: dict[str, int] = {}
     misrouted_ms: int = 0
     incidents: dict[str, Incident] = {}
     recovery: Recovery | None = None

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from decision_rollouts import FAULTS, Rollout, Served, default_policy
 from decision_scenarios import SlowSpells
@@ -203,3 +204,12 @@ def test_effects_of_a_policy_without_quantiles_need_no_tails() -> None:
     assert tails_of(rates) == ()
     evidence = _alone()
     assert with_tails(rates, evidence, "v2", [(0, [_cell(40, 3)])], FAULTS) is evidence
+
+
+def test_what_came_late_into_the_pane_before_is_counted_with_the_next_one() -> None:
+    late = replace(_cell(10, 10), requests=0)  # such as times to the first token alone
+    evidence = with_tails(HELD, _alone(), "v2", [(0, [_cell(40, 3)])], FAULTS)
+    panes = [(0, [_cell(40, 3), late]), (10_000, [_cell(60, 5)])]
+    evidence = with_tails(HELD, evidence, "v2", panes, FAULTS)
+    place = 1 + [tail.name for tail in tails_of(HELD)].index("latency_p95")
+    assert evidence.tails.counts[:, place].tolist() == [[50, 60], [13, 5]]

@@ -72,12 +72,11 @@ def with_tails(
     another version than before, or under other limits, nothing is kept.
     """
     tails = tails_of(policy)
+    if not tails or not panes:
+        return evidence
     known, named = evidence.tails, _named(tails)
     if (known.version, known.named) != (version, named):
         known = NO_TAILS
-    panes = _changed(known, panes)
-    if not tails or not panes:
-        return evidence
     starts = [start_ms for start_ms, _ in panes]
     rows = [_counted(tails, evidence, cells, faults) for _, cells in panes]
     fresh = np.array(rows, np.int64).reshape(len(panes), 2, -1).transpose(1, 2, 0)
@@ -92,17 +91,6 @@ def with_tails(
 @lru_cache(maxsize=256)
 def _named(tails: tuple[Tail, ...]) -> tuple[str, ...]:
     return tuple([tail.named for tail in tails])
-
-
-def _changed(known: Tails, panes: Sequence[Pane]) -> Sequence[Pane]:
-    """The panes from the first on that has other requests than were counted."""
-    newest = slice(-len(panes), None)
-    starts, requests = known.starts_ms[newest].tolist(), known.counts[0, 0, newest].tolist()
-    counted = dict(zip(starts, requests, strict=True))
-    for place, (start_ms, cells) in enumerate(panes):
-        if counted.get(start_ms) != sum([cell.requests for cell in cells]):
-            return panes[place:]
-    return ()
 
 
 def _counted(
