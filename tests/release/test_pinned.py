@@ -406,7 +406,7 @@ def test_eight_at_a_time_are_judged_in_a_state_below_64_kb() -> None:
 def test_in_random_lives_pinned_callers_are_told_and_never_decide(seed: int) -> None:
     chance, bench = random.Random(seed), _deprecated(seed)
     ended_by = {Action.ROLLBACK, Action.SET_WEIGHTS, Action.PROMOTE}
-    for number in range(90):
+    for number in range(60):
         _random_step(bench, chance, number)
         state = bench.model
         assert all(state.versions[name].status is Status.DEPRECATED for name in state.pinned)
