@@ -80,8 +80,9 @@ def run(
     model: Annotated[str, typer.Option(help="Instead of the file's.")] = "",
     version: Annotated[str, typer.Option(help="Instead of the file's.")] = "",
     only: Annotated[
-        list[str], typer.Option("--only", metavar="CHECK", help="Not the others; may be repeated.")
-    ] = [],  # noqa: B006 - typer copies it
+        list[str] | None,
+        typer.Option("--only", metavar="CHECK", help="Not the others; may be repeated."),
+    ] = None,
     every: Annotated[
         int, typer.Option(metavar="DURATION", parser=_duration, help="Again and again, until ^C.")
     ] = 0,
@@ -107,7 +108,7 @@ def run(
         reach(settings)
         who = operator or default_operator(settings)
         reporter = Reporter(settings, target, who, reason, timeout)
-    calls = chosen(calls, only)
+    calls = chosen(calls, only or ())
     while True:
         found = run_once(calls, reporter)
         found.show(target, as_json=as_json)

@@ -34,7 +34,9 @@ class Strict(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: object) -> None:
-        """Else Pydantic gives every frozen part a hash of all its fields."""
+        """Else Pydantic gives every frozen part a hash of all its fields. That a method is replaced
+        is what Mypy is not to mind.
+        """
         cls.__hash__ = object.__hash__  # type: ignore[assignment, method-assign]
 
 

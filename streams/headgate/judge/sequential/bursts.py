@@ -33,8 +33,9 @@ def correlation(
     Moments of the beta-binomial: sum (s - n p)^2 / (n p (1-p)) exceeds K - 1 by rho sum (n - 1);
     one standard error is added. At least `least`, also where there is too little to tell.
     """
-    found: Floats = _from_moments(*_moments(_counts(samples, hits)), least)
-    return found
+    counts = _counts(samples, hits)
+    rows = counts.reshape(2, -1, counts.shape[-1])
+    return _from_moments(_moments(rows, 1), least).reshape(counts.shape[1:-1])
 
 
 def _counts(samples: npt.ArrayLike, hits: npt.ArrayLike) -> Floats:
@@ -43,20 +44,19 @@ def _counts(samples: npt.ArrayLike, hits: npt.ArrayLike) -> Floats:
     return counts if counts.shape[-1] else np.zeros((*counts.shape[:-1], 1))
 
 
-def _moments(counts: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Of samples and hits, shape (2, ..., blocks): the blocks that have any, their sums, and the
-    sum of s^2 / n, which is that of (s - n p)^2 / n and p times the hits.
+def _moments(counts: Floats, levels: int) -> Floats:
+    """Of each row of blocks, and of merged ones, each level twice as long as the one before: the
+    blocks that have any samples, the sums of samples and hits, and the sum of s^2 / n, which is
+    that of (s - n p)^2 / n and p times the hits. Shape (4, rows, levels) from (2, rows, blocks);
+    the oldest odd blocks are left out.
     """
-    n, s = counts
-    squares: Floats = (s * s / np.maximum(n, 1)).sum(-1)
-    return (n > 0).sum(-1, np.float64), n.sum(-1), s.sum(-1), squares
+    moments = np.zeros((4, counts.shape[1], levels))
+    _add_moments(moments, counts)
+    return moments
 
 
 @compiled("(f8[:,:,::1], f8[:,:,::1])")
 def _add_moments(moments: Floats, counts: Floats) -> None:
-    """The same of each row of blocks, and of merged ones, each level twice as long as the one
-    before: shape (4, rows, levels) from (2, rows, blocks). The oldest odd blocks are left out.
-    """
     _, rows, levels = moments.shape
     blocks = counts.shape[2]
     for row in range(rows):
@@ -73,9 +73,8 @@ def _add_moments(moments: Floats, counts: Floats) -> None:
                 moments[3, row, level] += s * s / max(n, 1.0)
 
 
-def _from_moments(
-    blocks: Floats, total: Floats, hits: Floats, squares: Floats, least: float | Floats
-) -> Floats:
+def _from_moments(moments: Floats, least: float | Floats) -> Floats:
+    blocks, total, hits, squares = moments
     rate = hits / np.maximum(total, 1)
     variance = rate * (1 - rate)
     freedom = np.maximum(blocks - 1, 0)
@@ -107,10 +106,7 @@ def correlations(samples: npt.ArrayLike, hits: npt.ArrayLike) -> list[tuple[floa
     counts = _counts(np.atleast_2d(samples), np.atleast_2d(hits))
     blocks = counts.shape[-1]
     levels = [by for by in MERGES if by == 1 or blocks // by >= 2]
-    moments = np.zeros((4, counts.shape[1], len(levels)))
-    _add_moments(moments, counts)
-    used, total, some, squares = moments
-    found = _from_moments(used, total, some, squares, FLOOR / np.array(levels))
+    found = _from_moments(_moments(counts, len(levels)), FLOOR / np.array(levels))
     return [tuple(min(round_up(rho), 1.0) for rho in row) for row in found.tolist()]
 
 
