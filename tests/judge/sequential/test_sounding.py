@@ -4,7 +4,6 @@ be.
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import pairwise, product
 from math import lgamma
 from typing import Any
@@ -46,10 +45,11 @@ def claim_effect(module: Any) -> None:
 
 MUTATIONS = [
     ("> _NO_MORE", "> 1"),
-    ("on_hit / effect", "on_hit / effect**1.5"),
-    ("exponents *= samples", "exponents *= 1"),
+    ("np.exp(on_hit / effect)", "np.exp(on_hit / effect**1.5)"),
+    ("samples * np.log(", "np.log("),
     ("spread = (1 - rho) / rho", "spread = 1 / rho**2"),
-    ("p * np.exp(on_hit / effect)", "p * np.exp(0 * on_hit / effect)"),
+    ("p * hit + q * miss", "p + q * miss"),
+    ("if not _wins(effect", "if bet or not _wins(effect"),
 ]
 
 
@@ -63,14 +63,16 @@ def test_a_broken_formula_fails_the_claim(fragment: str, instead: str) -> None:
         claim_effect(mutant(sounding, fragment, instead))
 
 
-def test_what_a_few_points_tell_is_what_bisection_finds() -> None:
-    rng = np.random.default_rng(8)
-    for _ in range(100):
-        samples, rho = float(np.exp(rng.uniform(1, 8))), float(np.exp(rng.uniform(-9, -1)))
-        null = sounding._Null(samples, float(np.exp(rng.uniform(-9, -0.7))), rho, BREACH)
-        low = 1 + (samples - 1) * rho
-        _, effect = sounding._least_effect(low, partial(sounding._wins, null))
-        assert sound_effect(*null) == effect
+@pytest.mark.parametrize("rho", [0.005, 0.05])
+@pytest.mark.parametrize("limit", [0.002, 0.01, 0.05])
+def test_under_an_effect_a_hundredth_smaller_some_bet_is_expected_to_win(
+    limit: float, rho: float
+) -> None:
+    for n in (20, 150, 1200):
+        effect = sound_effect(float(n), limit, rho)
+        assert effect > 1.01 * (1 + (n - 1) * rho)
+        increments = rate_against_limit(np.arange(n + 1), n, limit, BREACH) / (0.99 * effect)
+        assert (_beta_binomial(n, limit, rho) @ np.exp(increments)).max() > 1
 
 
 def test_the_effect_is_at_least_1_and_grows_with_the_block_and_the_correlation() -> None:
