@@ -26,8 +26,9 @@ lint: install
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+# Three at a time: many of them wait for brokers.
 test: lint  ## lint, types, imports and all tests, real Kafka included
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not verify" $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not verify" $(ARGS)
 
 bench: install  ## figures of speed and memory on a real Kafka, one JSON line each
 	@$(BIN)/python benchmarks/router_choose.py
