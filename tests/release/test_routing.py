@@ -126,9 +126,40 @@ def test_completeness_compares_what_was_heard_of_what_was_chosen(lost: int, unev
         Point(at * 5_000, at * 100, at * 100, max(at - 3, 0) * (100 - lost), max(at - 3, 0) * 100)
         for at in range(40)
     )
-    shares = completeness(history, history[-1], 5_000)
+    shares = completeness(history, history[-1], 5_000, 0)
     assert shares is not None
     assert is_uneven(shares) is uneven
+
+
+@pytest.mark.parametrize("settled", [100, None])
+def test_a_split_that_changes_is_compared_from_when_it_has_settled(settled: int | None) -> None:
+    """Both arms answer everything after 5 s; after 500 s stable gets a tenth of what it got."""
+    shares = [1_000 if at <= 100 else 100 for at in range(130)]
+    chosen = np.cumsum(shares).tolist()
+    history = tuple(
+        Point(at * 5_000, at * 1_000, chosen[at], (at - 1) * 1_000, chosen[at - 1])
+        for at in range(66, 130)
+    )
+    seen = completeness(history, history[-1], 30_000, (settled or 0) * 5_000)
+    assert seen is not None
+    assert is_uneven(seen) is (settled is None)
+    assert completeness(history, history[-1], 30_000, history[-9].at_ms) is None
+
+
+def test_few_requests_part_the_arms_by_chance_alone() -> None:
+    rng = np.random.default_rng(4)
+    drawn = rng.poisson(80, (500, 2, 40))
+    chosen = np.cumsum(drawn, axis=-1)
+    told = []
+    for mine, other in chosen.tolist():
+        history = tuple(
+            Point(at * 5_000, mine[at], other[at], mine[at], other[at]) for at in range(20)
+        )
+        told.append(completeness(history, history[-1], 30_000, 0))
+    seen = [heard for heard in told if heard is not None]
+    assert len(seen) == len(drawn)
+    assert not any(map(is_uneven, seen))
+    assert any(abs(heard.candidate - heard.stable) > 0.05 for heard in seen)
 
 
 def test_a_policy_applied_on_the_way_makes_nobody_silent() -> None:

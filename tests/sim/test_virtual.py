@@ -67,6 +67,17 @@ def test_a_healthy_canary_goes_up_by_itself() -> None:
     assert [split["v2"] for _, split in told.weights[1:]] == [2000, 5000, 10_000]
 
 
+def test_a_step_leaves_the_review_of_a_slow_model_valid() -> None:
+    """What is heard of stable falls at once with its share, what it was chosen for lies back by
+    more than its slowest requests take.
+    """
+    steps = [{"weight": 500, "hold": "20m"}, {"weight": 5000, "hold": "20m", "review": True}]
+    slow = {"v1": {"latency_p50_ms": 12_000}, "v2": {"latency_p50_ms": 12_000}}
+    told = run(requests=[{**CANARY, "steps": steps}], arms=slow, lasts="2h")
+    assert told.ending == "promoted"
+    assert "incident_opened" not in {line.event for line in told.timeline}
+
+
 def test_a_bad_version_is_rolled_back_whatever_the_seed_and_meets_few() -> None:
     told = [run(seed, requests=[START], arms=BAD) for seed in range(4)]
     assert {(one.ending, one.trigger) for one in told} == {("rolled_back", "error_rate")}

@@ -7,7 +7,9 @@ outcomes to show; arms of which unequal parts are heard cannot be compared.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from math import sqrt
 from operator import attrgetter
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -22,6 +24,7 @@ GRACE_MS = 10_000  # beyond stable's p99 latency
 TOLD_WITHIN_MS = 20_000  # choices that are told later than that are no news; four acks were lost
 ENOUGH_TO_COMPARE = 500
 TOLERATED = 0.05
+_DEVIATIONS = 4  # of chance beyond that: arms are compared every 5 s, for weeks
 
 
 class Point(Struct, frozen=True, array_like=True):
@@ -75,23 +78,37 @@ def answered(history: History, now: Point, latency_ms: int, enough: int) -> Answ
     )
 
 
-def completeness(history: History, now: Point, latency_ms: int) -> tuple[float, float] | None:
-    """Outcomes per choice of the candidate and of stable, over some minutes that have had time to
-    finish; None while there are too few.
+class Heard(NamedTuple):
+    """Outcomes per choice of the candidate and of stable, and by how much chance may part them."""
+
+    candidate: float
+    stable: float
+    chance: float
+
+
+def completeness(history: History, now: Point, latency_ms: int, since_ms: int) -> Heard | None:
+    """Outcomes per choice of both arms, over some minutes that have had time to finish; None while
+    there are too few.
+
+    `since_ms` is when the split in force had settled. While an arm's share changes, what is heard
+    of it is more, or less, than what was chosen for it a while ago.
     """
     delay_ms = latency_ms + GRACE_MS
     ripe = bisect_right(history, now.at_ms - delay_ms, key=_at_ms)
-    if ripe < 2:
+    first = bisect_left(history, since_ms, key=_at_ms)
+    if ripe - first < 2:
         return None
-    since, until = history[0], history[ripe - 1]
+    since, until = history[first], history[ripe - 1]
     heard_from = _nearest(history, since.at_ms + delay_ms)
     mine = until.candidate_choices - since.candidate_choices
     other = until.stable_choices - since.stable_choices
     if min(mine, other) < ENOUGH_TO_COMPARE:
         return None
-    return (
+    apart = min(delay_ms / (until.at_ms - since.at_ms), 1.0)
+    return Heard(
         min((now.candidate_outcomes - heard_from.candidate_outcomes) / mine, 1.0),
         min((now.stable_outcomes - heard_from.stable_outcomes) / other, 1.0),
+        _DEVIATIONS * sqrt(2 * apart * (1 / mine + 1 / other)),
     )
 
 
@@ -102,9 +119,11 @@ def _nearest(history: History, at_ms: int) -> Point:
     return history[earlier if nearer else later]
 
 
-def is_uneven(shares: tuple[float, float] | None) -> bool:
-    """Whether the arms' completeness differs by more than 5 points."""
-    return shares is not None and abs(shares[0] - shares[1]) > TOLERATED
+def is_uneven(heard: Heard) -> bool:
+    """Whether the arms' completeness differs by more than 5 points and what chance may do: other
+    requests are heard at the end of those minutes than were chosen at their beginning.
+    """
+    return abs(heard.candidate - heard.stable) > TOLERATED + heard.chance
 
 
 def assess_answers(trigger: Trigger, look: Look) -> Assessment:

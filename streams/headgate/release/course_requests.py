@@ -37,7 +37,9 @@ def pause_rollout(turn: Turn, state: ModelState, request: Pause) -> tuple[ModelS
 
 
 def resume_rollout(turn: Turn, state: ModelState, request: Resume) -> tuple[ModelState, str]:
-    """Go on where it stood. One that waited for a person gets its hold once more."""
+    """Go on where it stood. One that waited for a person gets its hold once more, and a review that
+    was void begins anew.
+    """
     rollout = running(state)
     stay = rollout.course.stay if rollout.course is not None else None
     waits = stay is not None and stay.waits
@@ -52,6 +54,15 @@ def resume_rollout(turn: Turn, state: ModelState, request: Resume) -> tuple[Mode
         fresh = replace(stay, since_ms=since_ms, unknown_since_ms=None, waits="")
         rollout = replace(rollout, course=replace(rollout.course, stay=fresh))
     state = replace(state, rollout=replace(rollout, paused=None))
+    policy, review = policy_of(state), stay.review if stay is not None else None
+    if policy is not None and review is not None and review.void:
+        state = canary.with_new_review(
+            state,
+            policy,
+            rollout.weight,
+            turn.now_ms,
+            first_revision=review.test.first_revision,
+        )
     state = end_waiting(turn, state, f"Resumed by {request.operator}.")
     return state, f"Resumed the rollout of {rollout.candidate} at {share(rollout.weight)}."
 

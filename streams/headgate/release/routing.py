@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from headgate.judge.routing import (
     TOLD_WITHIN_MS,
     Answered,
+    Heard,
     Point,
     answered,
     completeness,
@@ -130,18 +131,19 @@ def follow(turn: Turn, state: ModelState, watched: Watched) -> ModelState:
     if history is watched.routing:
         return state
     state = keep(state, replace(watched, routing=history))
-    shares = completeness(history, point, in_flight_ms(watched.evidence))
-    return _alert(turn, state, watched, shares) if shares is not None else state
+    settled_ms, latency_ms = watched.evidence.settled_ms, in_flight_ms(watched.evidence)
+    if settled_ms is None:
+        return state
+    heard = completeness(history, point, latency_ms, settled_ms)
+    return _alert(turn, state, watched, heard) if heard is not None else state
 
 
-def _alert(
-    turn: Turn, state: ModelState, watched: Watched, shares: tuple[float, float]
-) -> ModelState:
+def _alert(turn: Turn, state: ModelState, watched: Watched, heard: Heard) -> ModelState:
     kind = AlertKind.UNEVEN_COMPLETENESS
     known = incidents.find(state, kind, _SUBJECT, watched.version)
-    mine, other = shares
+    mine, other, _ = heard
     words = f"outcomes came for {mine:.1%} of the candidate's choices and {other:.1%} of stable's"
-    if not is_uneven(shares):
+    if not is_uneven(heard):
         return incidents.resolve(turn, state, known, f"Over: {words}.") if known else state
     if known is not None:
         return state

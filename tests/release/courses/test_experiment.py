@@ -9,7 +9,15 @@ from headgate.release.status import model_status
 from headgate.vocabulary import AbVerdict, AlertKind, AlertState, Mode, Status, Topic
 from headgate.wire.messages import AUDIT
 from headgate.wire.reports import TestReport
-from headgate.wire.rollout_requests import Advance, Promote, Rollback, SetMode, SetWeight, StopTest
+from headgate.wire.rollout_requests import (
+    Advance,
+    Promote,
+    Resume,
+    Rollback,
+    SetMode,
+    SetWeight,
+    StopTest,
+)
 from support.courses import RATING, adopted, start_ab, start_canary, weights
 from support.ledger import LedgerBench, Traffic
 
@@ -144,6 +152,19 @@ def test_a_review_that_begins_anew_while_it_is_misled_keeps_its_alert() -> None:
     assert _voids(bench) == [AlertState.FIRING, AlertState.RESOLVED]
     bench.serve(2, v1=replace(RATED, buckets=(0, 10)), v2=RATED)
     assert _voids(bench) == [AlertState.FIRING, AlertState.RESOLVED, AlertState.FIRING]
+
+
+def test_a_canary_whose_review_was_void_is_resumed_with_a_new_one() -> None:
+    bench = adopted(canary={"steps": [{"weight": 5000, "hold": "6m", "review": True}]})
+    start_canary(bench)
+    bench.serve(2, v1=replace(RATED, buckets=(0, 10)), v2=RATED)
+    bench.serve(370, v1=RATED, v2=RATED)
+    (waits,) = [a.sentence for a in bench.alerts if a.kind is AlertKind.ROLLOUT_WAITING]
+    assert "its review proves nothing" in waits
+    assert bench.request(Resume).event == "accepted"
+    bench.serve(370, v1=RATED, v2=RATED)
+    assert bench.model.production == "v2"
+    assert _voids(bench) == [AlertState.FIRING, AlertState.RESOLVED]
 
 
 def _voids(bench: LedgerBench) -> list[AlertState]:

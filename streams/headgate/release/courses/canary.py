@@ -31,14 +31,22 @@ def steps_of(policy: Policy, request: StartRollout) -> tuple[Step, ...]:
 
 
 def stay_at(
-    state: ModelState, policy: Policy, step: Step, weights: tuple[Weight, ...], now_ms: int
+    state: ModelState,
+    policy: Policy,
+    step: Step,
+    weights: tuple[Weight, ...],
+    now_ms: int,
+    *,
+    first_revision: int | None = None,
 ) -> Stay:
-    """A stay that begins under the next split; with a review where the step asks for one."""
+    """A stay that begins under the next split, unless another one is the first; with a review where
+    the step asks for one.
+    """
     stay = Stay(step=step, since_ms=now_ms)
     if not step.review or not all(row.weight for row in weights):
         return stay
-    revision = next_revision(state)
-    review = comparing.begin(state, policy, weights, first_revision=revision, now_ms=now_ms)
+    first = next_revision(state) if first_revision is None else first_revision
+    review = comparing.begin(state, policy, weights, first_revision=first, now_ms=now_ms)
     return replace(stay, review=review)
 
 
@@ -85,16 +93,24 @@ def check_is_no_promotion(state: ModelState, weight: int) -> None:
     )
 
 
-def with_new_review(state: ModelState, policy: Policy, weight: int, now_ms: int) -> ModelState:
-    """Before another share is given within a step: its review begins anew, because what is counted
-    under different splits can't be pooled.
+def with_new_review(
+    state: ModelState,
+    policy: Policy,
+    weight: int,
+    now_ms: int,
+    *,
+    first_revision: int | None = None,
+) -> ModelState:
+    """Within a step its review begins anew: before another share is given, because what is counted
+    under different splits can't be pooled, or under the same one, because it was void.
     """
     rollout = state.rollout
     if rollout is None or not isinstance(rollout.course, Canary):
         return state
     course = rollout.course
     weights = shared(rollout.candidate, rollout.stable, weight)
-    anew = stay_at(state, policy, course.stay.step, weights, now_ms)
+    step = course.stay.step
+    anew = stay_at(state, policy, step, weights, now_ms, first_revision=first_revision)
     return with_course(state, replace(course, stay=replace(course.stay, review=anew.review)))
 
 

@@ -132,11 +132,18 @@ def _void(turn: Turn, state: ModelState, now: Comparing) -> ModelState:
         kind=AlertKind.TEST_VOID,
         trigger=_SUBJECT,
         severity=Severity.WARNING,
-        sentence=f"The comparison of {_arms(now)} proves nothing: {now.void}. Mend the routing and "
-        "begin anew.",
+        sentence=f"The comparison of {_arms(now)} proves nothing: {now.void}. Mend the routing; "
+        f"{_begun_anew(state)}.",
         versions=tuple(arm.version for arm in now.test.plan.arms),
         numbers={},
     )
+
+
+def _begun_anew(state: ModelState) -> str:
+    """How a comparison that proves nothing is made again."""
+    if state.rollout is not None and isinstance(state.rollout.course, Experiment):
+        return f"headgate ab stop {state.model} ends it, and another may start"
+    return f"once it waits headgate rollout resume {state.model} begins its review anew"
 
 
 def _tell(turn: Turn, state: ModelState, before: Comparing, now: Comparing) -> ModelState:
