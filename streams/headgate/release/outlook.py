@@ -78,7 +78,7 @@ def place(rollout: Rollout) -> str:
     """Where a rollout stands, in words."""
     course = rollout.course
     if isinstance(course, Canary):
-        return canary.place(course)
+        return canary.place(course, rollout.weight)
     if isinstance(course, BlueGreen):
         return "checks, green takes nothing yet" if course.stay is None else "watch, green serves"
     if isinstance(course, Experiment):
@@ -194,12 +194,22 @@ def _before_cutover(
     return Coming("The cutover.", opens_at_ms(policy.calendar, now_ms))
 
 
+def _to(rollout: Rollout) -> str:
+    course = rollout.course
+    step = canary.next_step(course) if isinstance(course, Canary) else None
+    if step is None:
+        return "promotion"
+    weight = canary.weight_at(step, rollout)
+    if weight > rollout.weight:
+        return f"{share(weight)} of the traffic"
+    return f"the next step ({share(step.weight)}), still at {share(weight)}"
+
+
 def _after_stay(
     policy: Policy, rollout: Rollout, stay: Stay, proof: Promotion | None, now_ms: int
 ) -> Coming:
     course = rollout.course
-    step = canary.next_step(course) if isinstance(course, Canary) else None
-    to = f"{share(step.weight)} of the traffic" if step is not None else "promotion"
+    to = _to(rollout)
     early = policy.canary.early and isinstance(course, Canary)
     earliest_ms = now_ms if early else max(stay.since_ms + stay.step.hold_ms, now_ms)
     at_ms = opens_at_ms(policy.calendar, earliest_ms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headgate.cli.course_view import stages
 from headgate.release.status import model_status
 from headgate.vocabulary import AlertKind, AlertState
 from headgate.wire.codec import encode
@@ -13,6 +14,7 @@ from headgate.wire.rollout_requests import (
     Promote,
     ReportCheck,
     Rollback,
+    SetWeight,
     Skip,
     StopTest,
 )
@@ -44,6 +46,22 @@ def test_advance_is_offered_once_everything_is_proven_and_skip_before() -> None:
     bench.serve(200, v1=GOOD, v2=GOOD)
     assert "headgate rollout advance support" in _can(bench)
     assert bench.request(Advance).event == "accepted"
+
+
+def test_a_weight_by_hand_is_told_beside_the_steps_and_kept_by_the_next_one() -> None:
+    bench = adopted(canary=SLOW)
+    start_canary(bench)
+    bench.serve(10, v1=GOOD, v2=GOOD)
+    bench.request(SetWeight, weight=8_000)
+    told = model_status(bench.state, bench.model).rollout
+    assert told is not None
+    assert told.place == "step 1 of 2 (10 %), at 80 % by hand"
+    assert told.next.startswith("The next step (50 %), still at 80 %")
+    assert stages(told, bench.now_ms)[0].name == "10 % (80 % by hand)"
+    bench.request(SetWeight, weight=2_000)
+    told = model_status(bench.state, bench.model).rollout
+    assert told is not None
+    assert told.next.startswith("50 % of the traffic")
 
 
 def test_while_the_calendar_is_closed_no_step_is_offered() -> None:

@@ -11,11 +11,13 @@ from headgate.release.courses.course import Canary, Stay
 from headgate.release.courses.going_on import complete, share, widen, with_course
 from headgate.release.refusals import RefusedError
 from headgate.release.splits import next_revision, shared
-from headgate.release.state import ModelState
+from headgate.release.state import ModelState, Rollout
 from headgate.release.turn import Turn
 from headgate.vocabulary import BASIS_POINTS
 from headgate.wire.control import Weight
 from headgate.wire.rollout_requests import StartRollout, Step
+
+LEAST_OF_STABLE = 100  # basis points that no weight by hand takes: a canary has something beside it
 
 
 def steps_of(policy: Policy, request: StartRollout) -> tuple[Step, ...]:
@@ -55,6 +57,11 @@ def next_step(course: Canary) -> Step | None:
     return course.steps[course.at + 1] if course.at + 1 < len(course.steps) else None
 
 
+def weight_at(step: Step, rollout: Rollout) -> int:
+    """What a step to come gives the candidate, in basis points: never less than there is."""
+    return max(step.weight, rollout.weight)
+
+
 def go_on(
     turn: Turn,
     state: ModelState,
@@ -65,30 +72,28 @@ def go_on(
     why: str,
 ) -> ModelState:
     """To the next step, or from the last one to promotion."""
-    step = next_step(course)
-    if step is None:
+    step, rollout = next_step(course), state.rollout
+    if step is None or rollout is None:
         return complete(turn, state, policy, operator=operator, why=why)
-    rollout = state.rollout
-    weight = max(step.weight, rollout.weight) if rollout is not None else step.weight
-    names = (rollout.candidate, rollout.stable) if rollout is not None else ("", "")
-    stay = stay_at(state, policy, step, shared(*names, weight), turn.now_ms)
+    weights = shared(rollout.candidate, rollout.stable, weight_at(step, rollout))
+    stay = stay_at(state, policy, step, weights, turn.now_ms)
     there = replace(course, at=course.at + 1, stay=stay)
     return widen(turn, state, policy, there, operator=operator, why=why)
 
 
 def check_is_no_promotion(state: ModelState, weight: int) -> None:
-    """Raises `RefusedError` where a weight by hand would leave stable nothing before its step does:
-    a promotion in all but name, past its proofs, its review and a second person.
+    """Raises `RefusedError` where a weight by hand would leave stable next to nothing before its
+    step does: a promotion in all but name, past its proofs, its review and a second person.
     """
     rollout = state.rollout
-    if rollout is None or not isinstance(rollout.course, Canary) or weight < BASIS_POINTS:
+    if rollout is None or not isinstance(rollout.course, Canary):
         return
     step = rollout.course.stay.step
-    if step.weight == BASIS_POINTS:
+    if weight <= max(step.weight, BASIS_POINTS - LEAST_OF_STABLE):
         return
     over = ", and its review would be passed over" if step.review else ""
     raise RefusedError(
-        f"At 100 % {rollout.candidate} would be promoted in all but name{over}.",
+        f"At {share(weight)} {rollout.candidate} would be promoted in all but name{over}.",
         f"headgate rollout promote {state.model}, or give it less",
     )
 
@@ -114,6 +119,9 @@ def with_new_review(
     return with_course(state, replace(course, stay=replace(course.stay, review=anew.review)))
 
 
-def place(course: Canary) -> str:
-    """Where it stands, in words."""
-    return f"step {course.at + 1} of {len(course.steps)}, {share(course.stay.step.weight)}"
+def place(course: Canary, weight: int) -> str:
+    """Where it stands, in words; `weight` is what the candidate has."""
+    at, planned = f"step {course.at + 1} of {len(course.steps)}", course.stay.step.weight
+    if weight == planned:
+        return f"{at}, {share(planned)}"
+    return f"{at} ({share(planned)}), at {share(weight)} by hand"
