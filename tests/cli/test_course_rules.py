@@ -54,6 +54,12 @@ def test_blue_green_is_told_with_its_checks_watch_and_how_long_blue_stays() -> N
     assert "needs no check; then Headgate cuts over by itself" in blue_green_words(automatic)
 
 
+def test_who_may_end_the_watch_is_told() -> None:
+    assert "ends the watch earlier needs a second person's approval" in course_lines(policy())[1]
+    allowed = policy(canary={"early_promotion": "allowed"})
+    assert "may end the watch at any time" in course_lines(allowed)[1]
+
+
 def test_the_calendar_is_told_with_its_zone_and_freezes() -> None:
     assert calendar_words(policy().calendar) == "a rollout may advance at any time."
     frozen = {"since": "2030-12-20T00:00", "until": "2031-01-02T00:00", "reason": "holidays"}

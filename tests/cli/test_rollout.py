@@ -195,6 +195,13 @@ def test_every_command_asks_for_what_it_is_called(
     assert isinstance(asked(ask, settings, "rollout", name, MODEL, *more), kind)
 
 
+@pytest.mark.parametrize(("name", "is_cutover"), [("cutover", True), ("advance", False)])
+def test_a_cutover_is_told_apart_from_the_next_step(
+    ask: Run, settings: Settings, name: str, is_cutover: bool
+) -> None:
+    assert asked(ask, settings, "rollout", name, MODEL).cutover is is_cutover
+
+
 def test_skipping_a_proof_needs_a_reason(ask: Run) -> None:
     result = ask("rollout", "skip", MODEL)
     assert result.exit_code == ExitCode.USAGE

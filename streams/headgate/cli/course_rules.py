@@ -13,7 +13,7 @@ def course_lines(policy: Policy) -> list[str]:
     """What the kinds of rollouts will do under a policy, a paragraph each."""
     return [
         f"Canary: {canary_words(policy)}",
-        f"Blue-green: {blue_green_words(policy.blue_green)}",
+        f"Blue-green: {blue_green_words(policy.blue_green)} {_early_end(policy.canary)}",
         f"Calendar: {calendar_words(policy.calendar)}",
     ]
 
@@ -65,6 +65,12 @@ def _early_promotion(canary: CanarySettings) -> str:
     if canary.early_promotion == "allowed":
         return "A person may promote it at any time."
     return "A person who promotes it earlier needs a second person's approval."
+
+
+def _early_end(canary: CanarySettings) -> str:
+    if canary.early_promotion == "allowed":
+        return "A person may end the watch at any time."
+    return "A person who ends the watch earlier needs a second person's approval."
 
 
 def blue_green_words(settings: BlueGreenSettings) -> str:

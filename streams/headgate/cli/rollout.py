@@ -126,7 +126,8 @@ def resume(model: ModelName, *, fields: Fields) -> Request:
 def advance(model: ModelName, *, fields: Fields) -> Request:
     """Take the next step before its time, if it is proven good.
 
-    Of a blue-green rollout it is the cutover, and after that the end of the watch.
+    Of a blue-green rollout it is the cutover, and after that the end of the watch. A step that is a
+    promotion waits for a second person before its time (unless the policy allows it).
     """
     return Advance(**fields.of_split(model))
 
@@ -134,17 +135,20 @@ def advance(model: ModelName, *, fields: Fields) -> Request:
 @rollout_app.command(epilog=examples("headgate rollout cutover support-agent"))
 @asks(changes_split=True)
 def cutover(model: ModelName, *, fields: Fields) -> Request:
-    """Give green everything: `advance` of a blue-green rollout.
+    """Give green everything, in one command; its watch begins.
 
-    Refused until every check passed and blue is ready to switch back to.
+    Refused until every check passed and blue is ready to switch back to, and once green has it.
     """
-    return Advance(**fields.of_split(model))
+    return Advance(**fields.of_split(model), cutover=True)
 
 
 @rollout_app.command(epilog=examples("headgate rollout skip support-agent --reason 'known quiet'"))
 @asks(changes_split=True)
 def skip(model: ModelName, reason: Why, *, fields: Fields) -> Request:
-    """Take the next step without its proof, for a reason."""
+    """Take the next step without its proof, for a reason.
+
+    A step that is a promotion waits for a second person (unless the policy allows it).
+    """
     return Skip(**{**fields.of_split(model), "reason": reason})
 
 

@@ -100,6 +100,8 @@ def _on_course(
     """What may go on now. Raises `RefusedError`."""
     rollout, policy = running(state), policy_of(state)
     check_revision(state, request)
+    if isinstance(request, Advance) and request.cutover:
+        blue_green.check_is_cutover(state, turn.now_ms)
     course = rollout.course
     if course is None or policy is None or type(course) not in WAYS:
         raise _no_steps(state.model, course)
@@ -144,11 +146,11 @@ def report_check(turn: Turn, state: ModelState, request: ReportCheck) -> tuple[M
 
 
 def completes(state: ModelState, request: AnyRequest) -> bool:
-    """Whether a request to go on would promote a canary, because it is at its last step."""
-    course = state.rollout.course if state.rollout is not None else None
-    if not isinstance(course, Canary) or not isinstance(request, Advance | Skip):
+    """Whether a request to go on would promote, because what comes next is promotion."""
+    way = WAYS.get(type(state.rollout.course)) if state.rollout is not None else None
+    if way is None or state.rollout is None or not isinstance(request, Advance | Skip):
         return False
-    return canary.next_step(course) is None
+    return way.completes(state.rollout.course)
 
 
 def is_early(state: ModelState, policy: Policy, winner: str, now_ms: int) -> bool:

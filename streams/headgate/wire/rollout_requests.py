@@ -87,8 +87,11 @@ class Resume(Request, frozen=True, kw_only=True, tag="resume", omit_defaults=Tru
 class Advance(SplitRequest, frozen=True, kw_only=True, tag="advance", omit_defaults=True):
     """The next step now, without waiting for the hold, if everything required is proven good.
 
-    Of a blue-green rollout it is the cutover.
+    Of a blue-green rollout it is the cutover, and after that the end of the watch. With `cutover`
+    it is the cutover alone, and refused wherever the next step is another.
     """
+
+    cutover: bool = False
 
 
 class Skip(SplitRequest, frozen=True, kw_only=True, tag="skip", omit_defaults=True):

@@ -9,8 +9,16 @@ import pytest
 
 from headgate.release.courses.course import BlueGreen
 from headgate.vocabulary import Action, AlertKind, AlertState
-from headgate.wire.rollout_requests import Advance, Promote, ReportCheck, Rollback, SetWeight
-from support.courses import BAD, GOOD, adopted, start_blue_green, weights
+from headgate.wire.key_requests import Approve
+from headgate.wire.rollout_requests import (
+    Advance,
+    Promote,
+    ReportCheck,
+    Rollback,
+    SetWeight,
+    Skip,
+)
+from support.courses import BAD, GOOD, adopted, start_blue_green, start_canary, weights
 from support.ledger import LedgerBench, Traffic
 
 
@@ -22,6 +30,12 @@ def _checked(bench: LedgerBench) -> None:
     start_blue_green(bench)
     assert _report(bench, "answers") == "accepted"
     assert _report(bench, "schema") == "accepted"
+
+
+def _cut_over(bench: LedgerBench) -> None:
+    _checked(bench)
+    bench.serve(1, v1=GOOD)
+    assert bench.request(Advance, cutover=True).event == "accepted"
 
 
 def test_green_waits_at_nothing_until_every_check_is_reported_as_passed() -> None:
@@ -191,6 +205,51 @@ def test_a_promotion_by_hand_keeps_blue_on_standby_too() -> None:
     assert bench.request(Promote).event == "accepted"
     assert bench.model.standby is not None
     assert bench.model.standby.version == "v1"
+
+
+def test_of_two_who_cut_over_the_second_is_told_that_green_serves_already() -> None:
+    bench = adopted()
+    _cut_over(bench)
+    bench.serve(8, v2=GOOD)
+    seen = bench.model.command
+    assert seen is not None
+    refused = bench.request(Advance, cutover=True, operator="bob", if_revision=seen.revision)
+    assert (refused.event, bench.model.production) == ("refused", "v1")
+    assert "v2 serves all of support already" in refused.sentence
+    assert "its watch lasts 22 s more" in refused.sentence
+    assert "headgate rollout promote support" in refused.remedy
+
+
+def test_nothing_but_green_is_cut_over() -> None:
+    bench = adopted()
+    start_canary(bench)
+    refused = bench.request(Advance, cutover=True)
+    assert (refused.event, "No blue-green rollout" in refused.sentence) == ("refused", True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "after_s"),
+    [(Advance, {}, 25), (Skip, {"reason": "in a hurry"}, 0.5), (Promote, {}, 8)],
+)
+def test_whoever_ends_the_watch_before_its_time_needs_a_second_person(
+    kind: type, fields: dict[str, Any], after_s: float
+) -> None:
+    bench = adopted()
+    _cut_over(bench)
+    bench.serve(after_s, v2=GOOD)
+    asked = bench.request(kind, **fields)
+    assert (asked.event, bench.model.production) == ("waiting", "v1")
+    given = {"approves": asked.request_id, "digest": asked.details["digest"]}
+    assert bench.request(Approve, operator="bob", **given).event == "accepted"
+    assert bench.model.production == "v2"
+
+
+def test_where_the_policy_allows_it_one_person_ends_the_watch() -> None:
+    bench = adopted(canary={"early_promotion": "allowed"})
+    _cut_over(bench)
+    bench.serve(25, v2=GOOD)
+    assert bench.request(Advance).event == "accepted"
+    assert bench.model.production == "v2"
 
 
 def test_blue_green_has_no_shares_and_promotes_only_what_took_over() -> None:

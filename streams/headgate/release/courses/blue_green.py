@@ -90,6 +90,32 @@ def report(
     return replace(state, rollout=replace(rollout, course=course)), sentence
 
 
+def completes(course: BlueGreen) -> bool:
+    """Whether what comes next is promotion: green has taken over."""
+    return course.stay is not None
+
+
+def check_is_cutover(state: ModelState, now_ms: int) -> None:
+    """Raises `RefusedError` where what comes next is no cutover."""
+    rollout, model = state.rollout, state.model
+    if rollout is None or not isinstance(rollout.course, BlueGreen):
+        raise RefusedError(
+            f"No blue-green rollout of {model} is running: nothing is cut over.",
+            f"headgate status {model}",
+        )
+    stay = rollout.course.stay
+    if stay is None:
+        return
+    left_ms = max(stay.since_ms + stay.step.hold_ms - now_ms, 0)
+    lasts = f"lasts {say_duration(left_ms)} more" if left_ms else "is over and waits for its proof"
+    raise RefusedError(
+        f"{rollout.candidate} serves all of {model} already: it was cut over, and its watch "
+        f"{lasts}.",
+        f"Let the watch end; to end it before its time: headgate rollout promote {model}, which "
+        f"may wait for a second person. To go back: headgate rollout rollback {model}",
+    )
+
+
 def check_may_cut_over(state: ModelState, policy: Policy, course: BlueGreen, now_ms: int) -> None:
     """Raises `RefusedError` while green is unchecked or blue is not ready to switch back to."""
     rollout = state.rollout

@@ -62,6 +62,11 @@ def weight_at(step: Step, rollout: Rollout) -> int:
     return max(step.weight, rollout.weight)
 
 
+def completes(course: Canary) -> bool:
+    """Whether what comes next is promotion."""
+    return next_step(course) is None
+
+
 def go_on(
     turn: Turn,
     state: ModelState,

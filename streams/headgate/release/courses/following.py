@@ -31,14 +31,15 @@ _SUBJECT = "rollout"
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How a kind of rollout goes on once a stay has ended."""
+    """How a kind of rollout goes on once a stay has ended, and whether that is promotion."""
 
     go_on: Callable[..., ModelState]
+    completes: Callable[[Any], bool]
 
 
 WAYS: dict[type[Any], Way] = {
-    Canary: Way(canary.go_on),
-    BlueGreen: Way(blue_green.go_on),
+    Canary: Way(canary.go_on, canary.completes),
+    BlueGreen: Way(blue_green.go_on, blue_green.completes),
 }
 
 
