@@ -31,8 +31,9 @@ class VersionRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `replaced_ms` is the promotion that put another version in its place (0: none did), from which
     its dates are counted; `archived_ms` the last time it was archived. `not_before_ms` is how far
     its next step was postponed, `retained` why it must be kept. `ordered` is the last order about
-    its artifacts. A version that was rolled back from is no automatic rollback target. `history`
-    keeps the newest changes, `changes` counts them all.
+    its artifacts. A version that was rolled back from is no automatic rollback target; one that is
+    `scaled_down` must be started before it serves again. `history` keeps the newest changes,
+    `changes` counts them all.
     """
 
     version: str
@@ -44,6 +45,7 @@ class VersionRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     not_before_ms: int = 0
     retained: str = ""
     ordered: str = ""
+    scaled_down: bool = False
     changes: int = 0
     history: tuple[StatusChange, ...] = ()
 

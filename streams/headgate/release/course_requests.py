@@ -6,9 +6,9 @@ from msgspec.structs import replace
 
 from headgate.judge.policy import Policy
 from headgate.release.compatible import check_candidate
-from headgate.release.courses import blue_green, canary, stays
+from headgate.release.courses import blue_green, canary, standby, stays
 from headgate.release.courses.brakes import check_may_go_on, check_revision, running
-from headgate.release.courses.course import BlueGreen, Canary, Course, Experiment
+from headgate.release.courses.course import BlueGreen, Canary, Check, Course, Experiment
 from headgate.release.courses.following import WAYS, pause
 from headgate.release.courses.going_on import end_waiting, share
 from headgate.release.refusals import RefusedError
@@ -142,7 +142,21 @@ def report_check(turn: Turn, state: ModelState, request: ReportCheck) -> tuple[M
     policy = policy_of(state)
     if policy is None:
         raise RefusedError(f"{state.model} has no policy.", f"headgate adopt {state.model} ...")
-    return blue_green.report(turn, state, policy, request)
+    settings = policy.blue_green
+    if request.check not in settings.known_checks:
+        raise RefusedError(
+            f"Policy {policy.name} names no check {request.check}.",
+            f"It names: {', '.join(settings.known_checks)}.",
+        )
+    seen = Check(
+        passed=request.passed, at_ms=turn.now_ms, by=request.operator, detail=request.detail
+    )
+    said = "passed" if request.passed else "failed"
+    sentence = f"{request.check} of {state.model} {request.version} {said}."
+    if request.check != settings.ready_check:
+        return blue_green.report(state, request, seen), sentence
+    state, more = standby.report(turn, state, request, seen)
+    return state, sentence + more
 
 
 def completes(state: ModelState, request: AnyRequest) -> bool:

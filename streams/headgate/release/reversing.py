@@ -28,6 +28,7 @@ def roll_back(
     operator: str = "",
 ) -> ModelState:
     """All traffic to `target`; `bad` is no automatic target until somebody clears it."""
+    before = state
     change = Change(
         action=Action.ROLLBACK,
         from_version=bad,
@@ -54,7 +55,7 @@ def roll_back(
     decision = state.command.decision_id if state.command else ""
     rolled_back_by = {**state.rolled_back_by, bad: decision}
     state = replace(state, rollout=None, watched={}, rolled_back_by=rolled_back_by)
-    return warn_if_cold(turn, state, target)
+    return warn_if_cold(turn, before, state, target)
 
 
 def drop(

@@ -172,8 +172,7 @@ def test_a_rollback_to_a_blue_that_was_scaled_down_goes_and_pages() -> None:
     bench.serve(1, v1=GOOD)
     bench.request(Advance)
     bench.serve(130, v2=GOOD)
-    assert bench.model.standby is not None
-    assert bench.model.standby.scaled_down
+    assert bench.model.versions["v1"].scaled_down
     assert bench.request(Rollback).event == "accepted"
     assert weights(bench)[-1] == {"v1": 10_000}
     page = [alert.state for alert in bench.alerts if alert.kind is AlertKind.COLD_ROLLBACK]

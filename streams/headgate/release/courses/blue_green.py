@@ -4,6 +4,8 @@ blue stays ready to switch back to.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from msgspec.structs import replace
 
 from headgate.judge.courses import MAX_HOLD_TIMES, BlueGreenSettings
@@ -11,11 +13,11 @@ from headgate.judge.durations import say_duration
 from headgate.judge.policy import Policy
 from headgate.measure.reading import covered_ms, read_window
 from headgate.release import measuring
-from headgate.release.courses.cold import scale_down
+from headgate.release.courses import scaling
 from headgate.release.courses.course import BlueGreen, Check, Standby, Stay
-from headgate.release.courses.going_on import complete, widen
+from headgate.release.courses.going_on import complete, widen, with_course
 from headgate.release.refusals import RefusedError
-from headgate.release.state import ModelState
+from headgate.release.state import ModelState, Rollout
 from headgate.release.turn import Turn
 from headgate.vocabulary import BASIS_POINTS
 from headgate.wire.rollout_requests import ReportCheck, Step
@@ -53,41 +55,48 @@ def blue_unready(
     return f"{version} neither served nor was reported ready in the last {last}"
 
 
-def report(
-    turn: Turn, state: ModelState, policy: Policy, request: ReportCheck
-) -> tuple[ModelState, str]:
-    """Keep the newest report of a check of green, or of blue's readiness."""
-    settings, rollout = policy.blue_green, state.rollout
-    if request.check not in settings.known_checks:
-        raise RefusedError(
-            f"Policy {policy.name} names no check {request.check}.",
-            f"It names: {', '.join(settings.known_checks)}.",
-        )
-    seen = Check(
-        passed=request.passed, at_ms=turn.now_ms, by=request.operator, detail=request.detail
+class Blue(NamedTuple):
+    """The version that must stay ready to switch back to, and the newest report of that."""
+
+    version: str
+    ready: Check | None
+
+
+def watched_blue(state: ModelState) -> Blue | None:
+    """Blue, from the cutover until it is scaled down."""
+    rollout, standby = state.rollout, state.standby
+    if rollout is not None and isinstance(rollout.course, BlueGreen) and rollout.course.stay:
+        return Blue(rollout.stable, rollout.course.blue_ready)
+    return Blue(standby.version, standby.ready) if standby is not None else None
+
+
+def report(state: ModelState, request: ReportCheck, seen: Check) -> ModelState:
+    """With what was reported of a check of green. Raises `RefusedError`."""
+    rollout = running_with(state, request)
+    course = rollout.course
+    if request.version != rollout.candidate or not isinstance(course, BlueGreen):
+        raise is_check_of(state, request, rollout.candidate)
+    checks = {**course.checks, request.check: seen}
+    return with_course(state, replace(course, checks=checks))
+
+
+def running_with(state: ModelState, request: ReportCheck) -> Rollout:
+    """The blue-green rollout that a report is about. Raises `RefusedError` where none runs."""
+    rollout = state.rollout
+    if rollout is not None and isinstance(rollout.course, BlueGreen):
+        return rollout
+    raise RefusedError(
+        f"No blue-green rollout of {state.model} waits for checks.",
+        f"headgate rollout start {state.model} --blue-green --candidate {request.version}",
     )
-    said = "passed" if request.passed else "failed"
-    sentence = f"{request.check} of {state.model} {request.version} {said}."
-    standby = state.standby
-    of_standby = standby is not None and request.version == standby.version
-    if request.check == settings.ready_check and standby is not None and of_standby:
-        return replace(state, standby=replace(standby, ready=seen)), sentence
-    if rollout is None or not isinstance(rollout.course, BlueGreen):
-        raise RefusedError(
-            f"No blue-green rollout of {state.model} waits for checks.",
-            f"headgate rollout start {state.model} --blue-green --candidate {request.version}",
-        )
-    course, wanted = rollout.course, rollout.candidate
-    if request.check == settings.ready_check:
-        wanted, course = rollout.stable, replace(course, blue_ready=seen)
-    else:
-        course = replace(course, checks={**course.checks, request.check: seen})
-    if request.version != wanted:
-        raise RefusedError(
-            f"{request.check} is a check of {wanted}, not of {request.version}.",
-            f"headgate check report {state.model} {wanted} {request.check} ...",
-        )
-    return replace(state, rollout=replace(rollout, course=course)), sentence
+
+
+def is_check_of(state: ModelState, request: ReportCheck, wanted: str) -> RefusedError:
+    """The refusal of a report of another version than the check is of."""
+    return RefusedError(
+        f"{request.check} is a check of {wanted}, not of {request.version}.",
+        f"headgate check report {state.model} {wanted} {request.check} ...",
+    )
 
 
 def completes(course: BlueGreen) -> bool:
@@ -151,10 +160,11 @@ def go_on(
         state = measuring.record(state, blue)  # what green is held against once blue is silent
         watch_ms = policy.blue_green.watch
         step = Step(weight=BASIS_POINTS, hold_ms=watch_ms, max_hold_ms=MAX_HOLD_TIMES * watch_ms)
-        there = replace(course, stay=Stay(step=step, since_ms=turn.now_ms))
+        stay = Stay(step=step, since_ms=turn.now_ms)
+        there = replace(course, stay=stay, cut_over_ms=turn.now_ms)
         return widen(turn, state, policy, there, operator=operator, why=why)
     blue = state.rollout.stable if state.rollout else ""
     state = complete(turn, state, policy, operator=operator, why=why)
-    state = scale_down(turn, state, f"{blue} takes its place on standby")
-    until_ms = course.stay.since_ms + policy.blue_green.keep_blue
+    state = scaling.scale_down(turn, state, f"{blue} takes its place on standby")
+    until_ms = course.cut_over_ms + policy.blue_green.keep_blue
     return replace(state, standby=Standby(version=blue, until_ms=until_ms, ready=course.blue_ready))

@@ -1,24 +1,26 @@
-"""Cold: a rollback to a version that was scaled down goes, and somebody must start it."""
+"""Cold: a rollback to a version that may not run goes all the same, and somebody must start it."""
 
 from __future__ import annotations
 
 from msgspec.structs import replace
 
-from headgate.judge.policy import Policy
-from headgate.measure.reading import covered_ms
 from headgate.release import incidents
-from headgate.release.state import ModelState
+from headgate.release.courses import scaling
+from headgate.release.courses.blue_green import blue_unready, watched_blue
+from headgate.release.rollouts import policy_of
+from headgate.release.state import Incident, ModelState
 from headgate.release.turn import Turn
-from headgate.vocabulary import AlertKind, Mode, Severity
+from headgate.vocabulary import AlertKind, Severity
 
 
-def warn_if_cold(turn: Turn, state: ModelState, target: str) -> ModelState:
-    """A rollback to a version that was scaled down goes, and pages: it must be started first."""
-    standby = state.standby
-    if standby is None or standby.version != target:
-        return state
-    state = replace(state, standby=None)
-    if not standby.scaled_down:
+def warn_if_cold(turn: Turn, before: ModelState, state: ModelState, target: str) -> ModelState:
+    """Page where the `target` of a rollback was scaled down, or is not known to be ready: it must
+    be started first. `before` is the state that it was rolled back from.
+    """
+    why = _cold(before, target, turn.now_ms)
+    if state.standby is not None and state.standby.version == target:
+        state = replace(state, standby=None)
+    if not why:
         return state
     return incidents.open_incident(
         turn,
@@ -26,37 +28,41 @@ def warn_if_cold(turn: Turn, state: ModelState, target: str) -> ModelState:
         kind=AlertKind.COLD_ROLLBACK,
         trigger="rollback",
         severity=Severity.CRITICAL,
-        sentence=f"{state.model} was rolled back to {target}, which was scaled down: start it now.",
+        sentence=f"{state.model} was rolled back to {target}, which {why}: start it now.",
         versions=(target,),
         numbers={},
     )
 
 
-def scale_down(turn: Turn, state: ModelState, why: str) -> ModelState:
-    """Order, once, that the version on standby is scaled down; Headgate stops nothing itself. In
-    observe mode nothing is ordered until Headgate enforces again.
-    """
-    standby = state.standby
-    if standby is None or standby.scaled_down or state.mode is Mode.OBSERVE:
-        return state
-    turn.audit(
-        state.model,
-        "scale_down",
-        f"Scale {standby.version} of {state.model} down: {why}.",
-        details={"version": standby.version},
-        before={"standby": standby.version},
-        after={"standby": "scaled down"},
-    )
-    return replace(state, standby=replace(standby, scaled_down=True))
+def _cold(state: ModelState, target: str, now_ms: int) -> str:
+    """Why it may not run, for a sentence; empty where nothing says so."""
+    if scaling.is_scaled_down(state, target):
+        return "was scaled down"
+    blue, policy = watched_blue(state), policy_of(state)
+    if blue is None or blue.version != target or policy is None:
+        return ""
+    why = blue_unready(state, policy.blue_green, target, blue.ready, now_ms)
+    return f"may not be ready ({why})" if why else ""
 
 
-def follow(turn: Turn, state: ModelState, policy: Policy) -> ModelState:
-    """The page is over once the version that was started is heard under the split in force."""
-    page = incidents.find(state, AlertKind.COLD_ROLLBACK, "rollback")
-    if page is None or state.command is None:
-        return state
-    window_ms = min(turn.now_ms - state.command.issued_at_ms, policy.blue_green.ready_last)
-    version = state.production
-    if not covered_ms(state.tables, version, now_ms=turn.now_ms, window_ms=window_ms):
-        return state
-    return incidents.resolve(turn, state, page, f"Over: {version} serves.")
+def pages(state: ModelState, version: str = "") -> list[Incident]:
+    """The open pages about cold versions, or about one."""
+    return [
+        incident
+        for incident in state.incidents.values()
+        if incident.kind is AlertKind.COLD_ROLLBACK and version in {"", *incident.versions}
+    ]
+
+
+def follow(turn: Turn, state: ModelState) -> ModelState:
+    """A page is over once its version serves, or the split asks nothing of it any more."""
+    state = scaling.forget(state, turn.now_ms)
+    weights = state.command.weights if state.command is not None else ()
+    asked = {row.version for row in weights if row.weight}
+    for page in pages(state):
+        version = page.versions[0]
+        if version not in asked:
+            state = incidents.resolve(turn, state, page, f"Over: {version} takes no traffic now.")
+        elif scaling.serves(state, version, turn.now_ms):
+            state = incidents.resolve(turn, state, page, f"Over: {version} serves.")
+    return state

@@ -62,13 +62,14 @@ class Check(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class BlueGreen(Struct, frozen=True, kw_only=True, tag="blue_green", omit_defaults=True):
-    """Green's checks and, once it has taken over, the watch. `blue_ready` is the newest report of
-    blue's own check.
+    """Green's checks and, once it has taken over at `cut_over_ms`, the watch. `blue_ready` is the
+    newest report of blue's own check.
     """
 
     checks: dict[str, Check] = {}
     blue_ready: Check | None = None
     stay: Stay | None = None
+    cut_over_ms: int = 0
 
 
 class Experiment(Struct, frozen=True, kw_only=True, tag="ab", omit_defaults=True):
@@ -94,12 +95,8 @@ class Paused(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Standby(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The version that a blue-green rollout replaced: it stays started until `until_ms`.
-
-    Afterwards its scale-down was ordered, and a rollback to it needs somebody to start it.
-    """
+    """The version that a blue-green rollout replaced: it stays started until `until_ms`."""
 
     version: str
     until_ms: int
     ready: Check | None = None
-    scaled_down: bool = False

@@ -1,18 +1,24 @@
-"""Standby: blue after the cutover, ready to be gone back to until it is scaled down.
-
-Headgate orders the scale-down on audit; it stops nothing itself.
-"""
+"""Standby: blue after the cutover, ready to be gone back to until it is scaled down."""
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from headgate.judge.policy import Policy
 from headgate.release import incidents
-from headgate.release.courses import cold
-from headgate.release.courses.blue_green import blue_unready
+from headgate.release.courses import cold, scaling
+from headgate.release.courses.blue_green import (
+    blue_unready,
+    is_check_of,
+    running_with,
+    watched_blue,
+)
 from headgate.release.courses.course import BlueGreen, Check
+from headgate.release.courses.going_on import with_course
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
 from headgate.vocabulary import AlertKind, Severity
+from headgate.wire.rollout_requests import ReportCheck
 
 _SUBJECT = "standby"
 
@@ -21,16 +27,14 @@ def follow(turn: Turn, state: ModelState, policy: Policy) -> ModelState:
     """Alert while blue is not ready, and order its scale-down once its time has come."""
     standby = state.standby
     if standby is not None and turn.now_ms >= standby.until_ms:
-        state = cold.scale_down(turn, state, "it was kept ready for as long as the policy says")
-    state = cold.follow(turn, state, policy)
-    watched = _watched(state)
+        state = scaling.scale_down(turn, state, "it was kept ready for as long as the policy says")
+    state = cold.follow(turn, state)
+    watched = watched_blue(state)
     known = incidents.find(state, AlertKind.STANDBY_NOT_READY, _SUBJECT)
     if watched is None:
-        return (
-            incidents.resolve(turn, state, known, "Over: nothing is on standby.")
-            if known
-            else state
-        )
+        if known is None or cold.pages(state):  # it was gone back to, and does not serve yet
+            return state
+        return incidents.resolve(turn, state, known, "Over: nothing is on standby.")
     version, ready = watched
     why = blue_unready(state, policy.blue_green, version, ready, turn.now_ms)
     if why and known is None:
@@ -40,14 +44,26 @@ def follow(turn: Turn, state: ModelState, policy: Policy) -> ModelState:
     return state
 
 
-def _watched(state: ModelState) -> tuple[str, Check | None] | None:
-    """The version that must stay ready, and the newest report of it."""
-    rollout, standby = state.rollout, state.standby
-    if rollout is not None and isinstance(rollout.course, BlueGreen) and rollout.course.stay:
-        return rollout.stable, rollout.course.blue_ready
-    if standby is not None and not standby.scaled_down:
-        return standby.version, standby.ready
-    return None
+def report(
+    turn: Turn, state: ModelState, request: ReportCheck, seen: Check
+) -> tuple[ModelState, str]:
+    """With what was reported of blue's readiness, and what else is to be said of it. A version that
+    was gone back to is started once it is reported ready. Raises `RefusedError`.
+    """
+    version, standby, pages = request.version, state.standby, cold.pages(state, request.version)
+    if pages and seen.passed:
+        state = incidents.resolve_all(turn, state, pages, f"Over: {version} is reported ready.")
+        state = scaling.started(state, version)
+    if standby is not None and version == standby.version:
+        return replace(state, standby=replace(standby, ready=seen)), ""
+    rollout = state.rollout
+    if rollout is not None and isinstance(rollout.course, BlueGreen) and version == rollout.stable:
+        return with_course(state, replace(rollout.course, blue_ready=seen)), ""
+    if pages:
+        return state, ""
+    if scaling.is_scaled_down(state, version):
+        return state, " It is on standby no more: its scale-down was ordered."
+    raise is_check_of(state, request, running_with(state, request).stable)
 
 
 def _open(turn: Turn, state: ModelState, policy: Policy, version: str, why: str) -> ModelState:
