@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import shlex
 
-from headgate.release.courses.course import Experiment
+from headgate.release.courses.course import BlueGreen, Experiment
 from headgate.release.state import Incident, ModelState, Rollout
 from headgate.vocabulary import AbVerdict, AlertKind
+
+CHECKS = "checks"  # what an alert is about that waits for checks of green
+
+
+def check_command(model: str, version: str, *checks: str) -> str:
+    """How some checks of a version are run and reported."""
+    only = " ".join(f"--only {name}" for name in checks)
+    of = f"--model {shlex.quote(model)} --version {shlex.quote(version)}"
+    return f"headgate check run FILE {of} {only} --report"
 
 
 def commands_of(state: ModelState, incident: Incident) -> tuple[str, ...]:
@@ -21,7 +30,7 @@ def commands_of(state: ModelState, incident: Incident) -> tuple[str, ...]:
         )
     if state.rollout is not None and incident.kind is AlertKind.ROLLOUT_WAITING:
         back = f"{_take_back(state)} --reason 'alert {incident.alert_id}'"
-        commands += _decisions(state.rollout, model, back)
+        commands += _decisions(state, incident, state.rollout, back)
     if state.rollout is not None and incident.kind is AlertKind.OUTAGE_HOLD:
         commands.append(f"headgate rollout end-hold {model} --reason '...'")
     if incident.kind is AlertKind.PINNED_BREACH:
@@ -42,8 +51,15 @@ def _take_back(state: ModelState) -> str:
     return f"headgate rollout rollback {shlex.quote(state.model)} --version {shlex.quote(bad)}"
 
 
-def _decisions(rollout: Rollout, model: str, back: str) -> tuple[str, ...]:
+def _decisions(
+    state: ModelState, incident: Incident, rollout: Rollout, back: str
+) -> tuple[str, ...]:
     """How a person ends the waiting of a rollout."""
+    model = shlex.quote(state.model)
+    if isinstance(rollout.course, BlueGreen) and incident.trigger == CHECKS:
+        checks = rollout.course.checks.items()
+        failed = [name for name, known in checks if not known.passed]
+        return (check_command(state.model, rollout.candidate, *failed), back)
     if isinstance(rollout.course, Experiment):
         report = rollout.course.comparing.report
         won = report is not None and report.verdict is AbVerdict.WINNER

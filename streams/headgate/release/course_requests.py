@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from headgate.judge.policy import Policy
+from headgate.release.alert_commands import check_command
 from headgate.release.compatible import check_candidate
 from headgate.release.courses import blue_green, canary, standby, stays
 from headgate.release.courses.brakes import check_may_go_on, check_revision, running
@@ -83,6 +84,12 @@ def advance(turn: Turn, state: ModelState, request: Advance) -> tuple[ModelState
                 f"{rollout.candidate} is not proven good: {proof.sentence}.",
                 f"Wait for the proof, or headgate rollout skip {state.model} --reason '...'",
             )
+    if failed := blue_green.failing(policy.blue_green, course):
+        raise RefusedError(
+            f"{rollout.candidate} fails checks since it took over: {', '.join(failed.values())}.",
+            f"{check_command(state.model, rollout.candidate, *failed)}, or headgate rollout "
+            f"skip {state.model} --reason '...'",
+        )
     return _go_on(turn, state, policy, request.operator, "asked for it")
 
 
@@ -168,19 +175,28 @@ def completes(state: ModelState, request: AnyRequest) -> bool:
 
 
 def is_early(state: ModelState, policy: Policy, winner: str, now_ms: int) -> bool:
-    """Whether a promotion skips what the course still asks for; `winner` is a test's."""
+    """Whether a promotion skips what is still to be proven, or what the course still asks for;
+    `winner` is a test's.
+    """
     rollout = state.rollout
     if rollout is None or rollout.course is None or policy.canary.early_promotion == "allowed":
         return False
-    course, stay = rollout.course, rollout.course.stay
+    course, evidence = rollout.course, evidence_of(state)
     if isinstance(course, Experiment):
         whole = course.comparing.test.decided
         won = whole is not None and whole.verdict is AbVerdict.WINNER and not course.comparing.void
         return not won or whole is None or winner not in whole.leaders
-    if stay is None or (isinstance(course, Canary) and course.at + 1 < len(course.steps)):
+    if evidence is None or not _is_at_its_end(policy, course, now_ms):
         return True
-    evidence = evidence_of(state)
-    if evidence is None or stay.unknown_since_ms is not None:
+    return not stays.proof_of(state, policy, evidence, {}).proven
+
+
+def _is_at_its_end(policy: Policy, course: Canary | BlueGreen | None, now_ms: int) -> bool:
+    """Whether the course asks for nothing but the proof any more; by hand there is none."""
+    if course is None:
         return True
+    stay, ends = course.stay, WAYS[type(course)].completes(course)
+    if stay is None or not ends or stay.unknown_since_ms is not None:
+        return False
     held = now_ms - stay.since_ms >= stay.step.hold_ms
-    return not (held and stays.proof_of(state, policy, evidence, {}).proven)
+    return held and not blue_green.failing(policy.blue_green, course)

@@ -7,7 +7,8 @@ import shlex
 from headgate.judge.calendar import closed_because
 from headgate.judge.policy import Policy
 from headgate.judge.promoting import Promotion
-from headgate.release.courses.blue_green import blue_unready, unpassed
+from headgate.release.alert_commands import check_command
+from headgate.release.courses.blue_green import blue_unready, failing, unpassed
 from headgate.release.courses.brakes import forbidding
 from headgate.release.courses.course import BlueGreen, Experiment
 from headgate.release.state import ModelState, Rollout
@@ -68,6 +69,8 @@ def _ways_on(
     skip = f"headgate rollout skip {model} --reason '...'"
     if isinstance(course, BlueGreen) and course.stay is None:
         return _before_cutover(state, policy, rollout, course, now_ms)
+    if failed := failing(policy.blue_green, course):
+        return (check_command(state.model, rollout.candidate, *failed), skip)
     return (advance, skip) if proof is None or proof.proven else (skip,)
 
 
@@ -77,13 +80,7 @@ def _before_cutover(
     """The checks that are still to be run, of green and then of blue; after them the cutover."""
     settings, blue = policy.blue_green, rollout.stable
     if missing := unpassed(settings, course, now_ms):
-        return (_check(state, rollout.candidate, *missing),)
+        return (check_command(state.model, rollout.candidate, *missing),)
     if blue_unready(state, settings, blue, course.blue_ready, now_ms):
-        return (_check(state, blue, settings.ready_check),)
+        return (check_command(state.model, blue, settings.ready_check),)
     return (f"headgate rollout cutover {shlex.quote(state.model)}",)
-
-
-def _check(state: ModelState, version: str, *checks: str) -> str:
-    only = " ".join(f"--only {name}" for name in checks)
-    of = f"--model {shlex.quote(state.model)} --version {shlex.quote(version)}"
-    return f"headgate check run FILE {of} {only} --report"

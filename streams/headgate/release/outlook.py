@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from headgate.judge.calendar import closed_because, opens_at_ms
+from headgate.judge.calendar import closed_because, opens_at_ms, opens_words
 from headgate.judge.durations import say_duration
 from headgate.judge.policy import Policy
 from headgate.judge.promoting import Promotion
 from headgate.judge.verdicts import Assessment
-from headgate.release.courses import canary, comparing
-from headgate.release.courses.blue_green import blue_unready, unpassed
+from headgate.release.courses import blue_green, canary, comparing
 from headgate.release.courses.brakes import forbidding
 from headgate.release.courses.course import BlueGreen, Canary, Check, Comparing, Experiment, Stay
 from headgate.release.courses.going_on import share
@@ -54,10 +53,7 @@ def rollout_status(
         max_hold_until_ms=stay.since_ms + stay.step.max_hold_ms if stay else None,
         paused=_paused(rollout),
         waits=stay.waits if stay else "",
-        lacking=tuple(
-            LackingProof(trigger=row.trigger, sentence=row.sentence, more=row.more, unit=row.unit)
-            for row in (proof.lacking if proof is not None else ())
-        ),
+        lacking=_lacking(policy, rollout, proof),
         checks=_checks(rollout, policy),
         report=_report(state),
         next=coming.sentence,
@@ -94,6 +90,20 @@ def _proof(
     if policy is None or evidence is None:
         return None
     return proof_of(state, policy, evidence, judged)
+
+
+def _lacking(
+    policy: Policy | None, rollout: Rollout, proof: Promotion | None
+) -> tuple[LackingProof, ...]:
+    """What is not proven good, and which checks of green fail since it took over."""
+    failed = blue_green.failing(policy.blue_green, rollout.course) if policy is not None else {}
+    return (
+        *(
+            LackingProof(trigger=row.trigger, sentence=row.sentence, more=row.more, unit=row.unit)
+            for row in (proof.lacking if proof is not None else ())
+        ),
+        *(LackingProof(trigger=name, sentence=said) for name, said in failed.items()),
+    )
 
 
 def _steps(rollout: Rollout) -> tuple[Weight, ...]:
@@ -146,7 +156,8 @@ def _next(
 ) -> Coming:
     course = rollout.course
     stay = course.stay if course is not None else None
-    standstill = _standstill(state, rollout, stay)
+    failed = blue_green.failing(policy.blue_green, course) if policy is not None else {}
+    standstill = _standstill(state, rollout, stay, tuple(failed.values()))
     if standstill is not None:
         return standstill
     if policy is not None and isinstance(course, BlueGreen) and stay is None:
@@ -158,16 +169,23 @@ def _next(
     return Coming("Nothing by itself: a person sets every share. A proven breach rolls back.")
 
 
-def _standstill(state: ModelState, rollout: Rollout, stay: Stay | None) -> Coming | None:
+def _standstill(
+    state: ModelState, rollout: Rollout, stay: Stay | None, failed: Sequence[str]
+) -> Coming | None:
     """What keeps the rollout where it is; None where nothing does."""
     if rollout.paused is not None:
         return Coming("Nothing until somebody resumes it; a proven breach is rolled back.")
     if stay is not None and stay.waits:
         return Coming("Nothing until a person decides; a proven breach is rolled back.")
     incident = forbidding(state)
-    if incident is None:
-        return None
-    return Coming("Nothing advances while an alert forbids it.", incident.deadline_ms)
+    if incident is not None:
+        return Coming("Nothing advances while an alert forbids it.", incident.deadline_ms)
+    if failed:
+        return Coming(
+            f"Nothing until it is reported as passed: {', '.join(failed)}. A proven breach is "
+            "rolled back."
+        )
+    return None
 
 
 def _of_test(known: Comparing) -> str:
@@ -183,15 +201,21 @@ def _of_test(known: Comparing) -> str:
 def _before_cutover(
     state: ModelState, policy: Policy, rollout: Rollout, course: BlueGreen, now_ms: int
 ) -> Coming:
-    missing = unpassed(policy.blue_green, course, now_ms)
+    settings, blue, calendar = policy.blue_green, rollout.stable, policy.calendar
+    missing = blue_green.unpassed(settings, course, now_ms)
     if missing:
         return Coming(f"The cutover, once these are mended: {', '.join(missing.values())}.")
-    why = blue_unready(state, policy.blue_green, rollout.stable, course.blue_ready, now_ms)
+    why = blue_green.blue_unready(state, settings, blue, course.blue_ready, now_ms)
     if why:
         return Coming(f"The cutover, once blue is ready: {why}.")
-    if policy.blue_green.cutover == "manual":
-        return Coming("The cutover, on somebody's request: every check passed and blue is ready.")
-    return Coming("The cutover.", opens_at_ms(policy.calendar, now_ms))
+    by_hand, closed = settings.cutover == "manual", closed_because(calendar, now_ms)
+    words = "The cutover."
+    if by_hand:
+        words = "The cutover, on somebody's request: every check passed and blue is ready."
+    if closed:
+        words += f" Not yet: {closed}; {opens_words(calendar, now_ms)}."
+    at_ms = None if by_hand and not closed else opens_at_ms(calendar, now_ms)
+    return Coming(words, at_ms)
 
 
 def _to(rollout: Rollout) -> str:

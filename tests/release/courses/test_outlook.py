@@ -107,6 +107,22 @@ def test_the_cutover_is_offered_once_every_check_has_passed_and_until_then_the_c
     assert bench.request(Advance).event == "accepted"
 
 
+def test_the_cutover_that_a_freeze_forbids_is_told_with_when_it_opens() -> None:
+    freeze = {"since": "2023-11-01T00:00", "until": "2023-12-01T00:00", "reason": "fair"}
+    bench = adopted(calendar={"freezes": [freeze]})
+    start_blue_green(bench)
+    for name in ("answers", "schema"):
+        bench.request(ReportCheck, version="v2", check=name, passed=True)
+    bench.serve(1, v1=GOOD)
+    assert bench.request(Advance, cutover=True).event == "refused"
+    rollout = model_status(bench.state, bench.model).rollout
+    assert rollout is not None
+    assert "on somebody's request" in rollout.next
+    assert "Not yet: a freeze lasts until 2023-12-01 00:00 UTC (fair); it opens" in rollout.next
+    assert rollout.next_at_ms == 1_701_388_800_000
+    assert "cutover" not in _can(bench)
+
+
 def test_what_is_paused_is_to_be_resumed_and_offers_no_more_traffic() -> None:
     bench = adopted()
     start_canary(bench)

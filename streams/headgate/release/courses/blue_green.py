@@ -14,7 +14,7 @@ from headgate.judge.policy import Policy
 from headgate.measure.reading import covered_ms, read_window
 from headgate.release import measuring
 from headgate.release.courses import scaling
-from headgate.release.courses.course import BlueGreen, Check, Standby, Stay
+from headgate.release.courses.course import BlueGreen, Check, Course, Standby, Stay
 from headgate.release.courses.going_on import complete, widen, with_course
 from headgate.release.refusals import RefusedError
 from headgate.release.state import ModelState, Rollout
@@ -31,10 +31,22 @@ def unpassed(settings: BlueGreenSettings, course: BlueGreen, now_ms: int) -> dic
         if known is None:
             found[name] = f"{name} was not reported"
         elif not known.passed:
-            found[name] = f"{name} failed" + (f" ({known.detail})" if known.detail else "")
+            found[name] = _failed(name, known)
         elif now_ms - known.at_ms > settings.checks_last:
             found[name] = f"{name} passed {say_duration(now_ms - known.at_ms)} ago"
     return found
+
+
+def _failed(name: str, known: Check) -> str:
+    return f"{name} failed" + (f" ({known.detail})" if known.detail else "")
+
+
+def failing(settings: BlueGreenSettings, course: Course | None) -> dict[str, str]:
+    """The checks that green, since it took over, is reported to fail: a sentence by name."""
+    if not isinstance(course, BlueGreen) or course.stay is None:
+        return {}
+    rows = ((name, course.checks.get(name)) for name in settings.checks)
+    return {name: _failed(name, row) for name, row in rows if row is not None and not row.passed}
 
 
 def blue_unready(

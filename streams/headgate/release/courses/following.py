@@ -12,7 +12,7 @@ from headgate.judge.calendar import closed_because
 from headgate.judge.policy import Policy
 from headgate.release import incidents
 from headgate.release.compatible import check_candidate
-from headgate.release.courses import blue_green, canary, experiment, standby
+from headgate.release.courses import blue_green, canary, experiment, rechecking, standby
 from headgate.release.courses.brakes import forbidding
 from headgate.release.courses.course import BlueGreen, Canary, Paused, Stay
 from headgate.release.courses.going_on import with_course
@@ -46,7 +46,7 @@ WAYS: dict[type[Any], Way] = {
 def follow(turn: Turn, state: ModelState, policy: Policy, judged: Assessments) -> ModelState:
     """The rollout after a look; the same object where nothing was due."""
     state = standby.follow(turn, remarked(state), policy)
-    state = experiment.follow(turn, state, policy)
+    state = rechecking.follow(turn, experiment.follow(turn, state, policy), policy)
     rollout = state.rollout
     if rollout is None or rollout.course is None or rollout.paused is not None:
         return state
@@ -69,7 +69,8 @@ def _follow_stay(
         return pause(turn, state, HEADGATE, seen.unknown)
     if seen.waits:
         return _wait(turn, state, seen.waits)
-    return _end_stay(turn, state, policy, rollout) if seen.ended else state
+    ended = seen.ended and not blue_green.failing(policy.blue_green, course)
+    return _end_stay(turn, state, policy, rollout) if ended else state
 
 
 def _end_stay(turn: Turn, state: ModelState, policy: Policy, rollout: Rollout) -> ModelState:
