@@ -70,6 +70,12 @@ def test_the_calendar_is_told_with_its_zone_and_freezes() -> None:
     assert words.endswith("A rollback goes at any time.")
 
 
+def test_hours_over_midnight_are_told_with_the_day_on_which_they_end() -> None:
+    nights = {"business_hours": {"days": ["mon"], "since": "22:00", "until": "06:00"}}
+    told = "mon from 22:00 to 06:00 of the next day (UTC)"
+    assert told in calendar_words(policy(calendar=nights).calendar)
+
+
 def test_the_defaults_that_default_yaml_shows_are_the_defaults() -> None:
     text = shipped_policy("default").read_text()
     shown = yaml.safe_load(

@@ -99,7 +99,7 @@ def calendar_words(calendar: Calendar) -> str:
     if hours is not None:
         words = (
             f"a rollout advances {', '.join(hours.days)} from {hours.since:%H:%M} to "
-            f"{hours.until:%H:%M} ({calendar.time_zone})"
+            f"{hours.end} ({calendar.time_zone})"
         )
     for freeze in freezes:
         why = f" ({freeze.reason})" if freeze.reason else ""

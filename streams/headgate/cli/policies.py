@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from headgate.config import load_policy_document
 from headgate.contract import contract_file
-from headgate.judge.calendar import BusinessHours, Calendar, Freeze
+from headgate.judge.business_hours import BusinessHours
+from headgate.judge.calendar import Calendar, Freeze
 from headgate.judge.courses import (
     AbSettings,
     BlueGreenSettings,

@@ -6,40 +6,29 @@ workers, or a replay, must agree on what the time was in Berlin.
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import datetime
 from functools import lru_cache
 from importlib.resources import files
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
+from headgate.judge.business_hours import BusinessHours
 from headgate.judge.permits import Strict
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _SEARCH_DAYS = 400
+_DAY_MS = 86_400_000
+_LAST_MS = 253_402_128_000_000  # 9999-12-30: a day later some place is beyond what a date can say
 _ZONE_FILES = "tzdata.zoneinfo"
 
 
-class BusinessHours(Strict):
-    """Days and hours of local time in which a rollout may advance; `until` is exclusive."""
-
-    days: Annotated[tuple[Day, ...], Field(min_length=1)] = ("mon", "tue", "wed", "thu", "fri")
-    since: time = time(9)
-    until: time = time(17)
-
-    @model_validator(mode="after")
-    def _sound(self) -> Self:
-        if self.since.tzinfo is not None or self.until.tzinfo is not None:
-            raise ValueError("write hours without an offset; `time_zone` says whose they are")
-        if self.since >= self.until:
-            raise ValueError("since must be before until")
-        return self
-
-
 class Freeze(Strict):
-    """A time in which nothing advances; without an offset both are of the calendar's time zone."""
+    """A time in which nothing advances; without an offset both are of the calendar's time zone.
+
+    Of a time that the clocks show twice the first is meant, and one that they skip is reckoned
+    from before the change, as RFC 5545 has it.
+    """
 
     since: datetime
     until: datetime
@@ -84,41 +73,32 @@ def zone_of(name: str) -> ZoneInfo:
 def closed_because(calendar: Calendar, now_ms: int) -> str:
     """Why nothing may advance now; empty where it may."""
     zone = zone_of(calendar.time_zone)
-    now = datetime.fromtimestamp(now_ms / 1000, zone)
-    freeze = _freeze_at(calendar, now)
+    freeze = _freeze_at(calendar, now_ms)
     if freeze is not None:
-        until, why = freeze
-        return f"a freeze lasts until {until:%Y-%m-%d %H:%M %Z}" + (f" ({why})" if why else "")
-    hours = calendar.business_hours
-    if hours is None or _is_open(hours, now):
+        until = _shown(_ms(freeze.until, zone), zone)
+        why = f" ({freeze.reason})" if freeze.reason else ""
+        return f"a freeze lasts until {until:%Y-%m-%d %H:%M %Z}{why}"
+    hours, now = calendar.business_hours, _shown(now_ms, zone)
+    if hours is None or hours.hold_at(now):
         return ""
     days = ", ".join(hours.days)
     return (
-        f"it is {now:%a %H:%M %Z}, outside business hours "
-        f"({days} {hours.since:%H:%M}-{hours.until:%H:%M})"
+        f"it is {now:%a %H:%M %Z}, outside business hours ({days} {hours.since:%H:%M}-{hours.end})"
     )
-
-
-def _freeze_at(calendar: Calendar, now: datetime) -> tuple[datetime, str] | None:
-    """Until when the freeze lasts that is in force now, and the reason given for it."""
-    zone = zone_of(calendar.time_zone)
-    for freeze in calendar.freezes:
-        since, until = (_in_zone(at, zone) for at in (freeze.since, freeze.until))
-        if since <= now < until:
-            return until, freeze.reason
-    return None
 
 
 def opens_at_ms(calendar: Calendar, now_ms: int) -> int | None:
     """The first moment from `now_ms` on at which a rollout may advance; None within 400 days."""
-    at_ms = now_ms
-    for _ in range(2 * (_SEARCH_DAYS + len(calendar.freezes))):
-        later_ms = _not_before_ms(calendar, at_ms)
-        if later_ms == at_ms:
+    zone = zone_of(calendar.time_zone)
+    hours, at_ms = calendar.business_hours, now_ms
+    while at_ms - now_ms <= _SEARCH_DAYS * _DAY_MS:
+        freeze = _freeze_at(calendar, at_ms)
+        if freeze is not None:
+            at_ms = _ms(freeze.until, zone)
+        elif hours is None or hours.hold_at(_shown(at_ms, zone)):
             return at_ms
-        if later_ms - now_ms > _SEARCH_DAYS * 86_400_000:
-            return None
-        at_ms = later_ms
+        else:
+            at_ms = hours.may_begin_ms(at_ms, zone)
     return None
 
 
@@ -127,35 +107,25 @@ def opens_words(calendar: Calendar, now_ms: int) -> str:
     at_ms = opens_at_ms(calendar, now_ms)
     if at_ms is None:
         return f"it does not open within {_SEARCH_DAYS} days"
-    at = datetime.fromtimestamp(at_ms / 1000, zone_of(calendar.time_zone))
+    at = _shown(at_ms, zone_of(calendar.time_zone))
     return f"it opens {at:%a %Y-%m-%d %H:%M %Z}" if at_ms > now_ms else ""
 
 
-def _not_before_ms(calendar: Calendar, at_ms: int) -> int:
-    """`at_ms`, or the end of what keeps the calendar closed then."""
+def _freeze_at(calendar: Calendar, at_ms: int) -> Freeze | None:
+    """The freeze in force then. Moments are compared, since two times of one zone are compared by
+    what its clocks show.
+    """
     zone = zone_of(calendar.time_zone)
-    at = datetime.fromtimestamp(at_ms / 1000, zone)
-    freeze = _freeze_at(calendar, at)
-    if freeze is not None:
-        return _ms(freeze[0])
-    hours = calendar.business_hours
-    if hours is None or _is_open(hours, at):
-        return at_ms
-    day = at.date()
-    if at.time() >= hours.since:
-        day += timedelta(days=1)
-    while DAYS[day.weekday()] not in hours.days:
-        day += timedelta(days=1)
-    return _ms(datetime.combine(day, hours.since, zone))
+    for freeze in calendar.freezes:
+        if _ms(freeze.since, zone) <= at_ms < _ms(freeze.until, zone):
+            return freeze
+    return None
 
 
-def _is_open(hours: BusinessHours, now: datetime) -> bool:
-    return DAYS[now.weekday()] in hours.days and hours.since <= now.time() < hours.until
+def _ms(at: datetime, zone: ZoneInfo) -> int:
+    at = at.replace(tzinfo=zone) if at.tzinfo is None else at
+    return min(round(at.timestamp() * 1000), _LAST_MS)
 
 
-def _in_zone(at: datetime, zone: ZoneInfo) -> datetime:
-    return at.replace(tzinfo=zone) if at.tzinfo is None else at
-
-
-def _ms(at: datetime) -> int:
-    return round(at.timestamp() * 1000)
+def _shown(at_ms: int, zone: ZoneInfo) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, zone)
