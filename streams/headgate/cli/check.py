@@ -87,7 +87,7 @@ def run(
         int, typer.Option(metavar="DURATION", parser=_duration, help="Again and again, until ^C.")
     ] = 0,
     report_too: Annotated[
-        bool, typer.Option("--report", help="Report each outcome to Headgate.")
+        bool, typer.Option("--report", help="Report what the rollout asks of that version.")
     ] = False,
     reason: Reason = "",
     operator: Operator = None,
@@ -97,7 +97,8 @@ def run(
     """Send the requests in FILE to a model's endpoint and hold the answers against it.
 
     Status, latency, JSON Schema and text patterns; headers may come from environment variables.
-    Exit code 1 if a check fails, or Headgate refuses its report.
+    What is run and not asked for is named and not reported. Exit code 1 if a check fails, or
+    Headgate refuses its report.
     """
     suite, calls = load_checks(file, os.environ)
     target = Target(model or suite.model, version or suite.version)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from headgate.checks.calls import Call
 from headgate.cli.asking import answer_lines
+from headgate.cli.checks_asked import not_asked
 from headgate.cli.options import print_json
 from headgate.cli.registry_tables import print_table
 from headgate.cli.requests import Answer, ask, request_fields
@@ -45,6 +46,10 @@ class Reporter:
     reason: str
     timeout_s: float
 
+    def unwanted(self, checks: Sequence[str]) -> dict[str, str]:
+        """Why nobody asks for each of these checks of the version, by name."""
+        return not_asked(self.settings, self.target.model, self.target.version, checks)
+
     def report(self, row: Result) -> tuple[ReportCheck, Answer]:
         """Say what a check found, and wait for what Headgate makes of it."""
         request = ReportCheck(
@@ -59,10 +64,11 @@ class Reporter:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What came of every check, and of every report."""
+    """What came of every check and report, and why what was not asked for is not reported."""
 
     results: Sequence[Result]
-    reports: Sequence[tuple[ReportCheck, Answer]]
+    reports: Sequence[tuple[ReportCheck, Answer]] = ()
+    unreported: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fine(self) -> bool:
@@ -81,6 +87,8 @@ class Round:
         for request, answer in self.reports:
             for line in answer_lines(request, answer):
                 typer.echo(line)
+        for check, why in self.unreported.items():
+            typer.echo(f"Not reported: {check}; {why}.")
 
     def _to_json(self, target: Target) -> dict[str, Any]:
         return {
@@ -89,16 +97,20 @@ class Round:
             "passed": all(row.passed for row in self.results),
             "checks": [asdict(row) for row in self.results],
             "reports": [answer.to_json() for _, answer in self.reports],
+            "not_reported": dict(self.unreported),
         }
 
 
 def run_once(calls: Sequence[Call], reporter: Reporter | None) -> Round:
-    """Send every request and, with a reporter, tell Headgate what came of it."""
+    """Send every request and, with a reporter, tell Headgate what came of what it asks for."""
     from headgate.checks.asking import ask_all  # noqa: PLC0415 - aiohttp takes long to load
 
     results = asyncio.run(ask_all(calls))
-    reports = [reporter.report(row) for row in results] if reporter is not None else []
-    return Round(results, reports)
+    if reporter is None:
+        return Round(results)
+    left = reporter.unwanted([row.check for row in results])
+    reports = [reporter.report(row) for row in results if row.check not in left]
+    return Round(results, reports, left)
 
 
 def chosen(calls: Sequence[Call], only: Sequence[str]) -> tuple[Call, ...]:
