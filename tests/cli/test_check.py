@@ -155,6 +155,7 @@ checks:
         ":12: checks.1: give json or body, not both",
     ):
         assert said in result.stderr, said
+    assert "at least 1 item" not in result.stderr
 
 
 def test_a_header_is_not_shown_even_where_it_is_wrong(run: Run, tmp_path: Path) -> None:

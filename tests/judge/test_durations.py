@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
-from headgate.judge.durations import parse_duration_ms, say_duration
+from headgate.judge.durations import DurationMs, parse_duration_ms, say_duration
 
 
 @pytest.mark.parametrize(
@@ -23,10 +24,19 @@ def test_a_duration_is_read_with_its_unit(text: object, duration_ms: int) -> Non
     assert parse_duration_ms(text) == duration_ms
 
 
-@pytest.mark.parametrize("text", ["", "15", 15, "1.5h", "h", "5 minutes", "-3s", None, "1h x"])
+@pytest.mark.parametrize(
+    "text", ["", "15", 15, "1.5h", "h", "5 minutes", "-3s", None, "1h x", ["1w"], False]
+)
 def test_anything_else_is_no_duration(text: object) -> None:
     with pytest.raises(ValueError, match="30s"):
         parse_duration_ms(text)
+
+
+def test_what_is_too_long_is_told_as_a_duration() -> None:
+    kind = TypeAdapter(DurationMs)
+    assert kind.validate_python("53w") == 53 * 604_800_000
+    with pytest.raises(ValidationError, match="too long; at most 53w"):
+        kind.validate_python("99999w")
 
 
 @pytest.mark.parametrize(

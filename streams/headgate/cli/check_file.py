@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from headgate.checks.calls import Call, CallError, calls_of
 from headgate.checks.suite import Check, Expect, Suite
 from headgate.cli.yaml_lines import Document, Path_, read_document
+from headgate.judge.policy import own_mistakes
 from headgate.problems import did_you_mean, value_at
 
 EXAMPLE = "config/checks.yaml shows a sound file."
@@ -43,7 +44,7 @@ def _suite(document: Document) -> Suite | None:
     try:
         return Suite.model_validate_json(value)
     except ValidationError as error:
-        for row in error.errors():
+        for row in own_mistakes(error):
             path = _path(row["loc"])
             document.blame(path, _value(document, path), _plain(row["msg"]), _remedy(path, row))
     return None

@@ -209,11 +209,16 @@ def parse_policy(content: dict[str, Any]) -> Policy:
     except orjson.JSONEncodeError as error:  # whole numbers beyond 64 bits, keys that are no text
         raise PolicyError([("$", f"it cannot be sent as JSON: {error}")]) from error
     except ValidationError as error:
-        rows = error.errors()
-        own = [row for row in rows if _is_own(row, rows)]
+        rows = own_mistakes(error)
         raise PolicyError(
-            [(".".join(map(str, row["loc"])) or "$", _rule_of(row["msg"])) for row in own]
+            [(".".join(map(str, row["loc"])) or "$", _rule_of(row["msg"])) for row in rows]
         ) from error
+
+
+def own_mistakes(error: ValidationError) -> list[Any]:
+    """Pydantic's rows without mere consequences: no list is empty because its items are bad."""
+    rows = error.errors()
+    return [row for row in rows if _is_own(row, rows)]
 
 
 _KEPT = 256
@@ -239,7 +244,6 @@ def _rule_of(message: str) -> str:
 
 
 def _is_own(row: Any, rows: list[Any]) -> bool:
-    """Whether a problem is no mere consequence: a list is not empty because its items are bad."""
     loc = row["loc"]
     inside = any(len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in rows)
     return not (row["type"] == "too_short" and inside)
