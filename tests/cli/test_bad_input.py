@@ -139,6 +139,78 @@ BAD: dict[str, tuple[Bench, tuple[str, ...], str, str]] = {
         "max_hold is shorter than hold",
         "--steps 5%:1w,50%:1w",
     ),
+    "a hold beyond half a year": (
+        adopted,
+        (*CANARY, "v2", "--steps", "5%:27w"),
+        "a hold lasts at most 26w",
+        "--steps 5%:1w,50%:1w",
+    ),
+    "a longest hold beyond a year": (
+        adopted,
+        (*CANARY, "v2", "--steps", "5%:1w:max=53w"),
+        "max_hold is at most 52w",
+        "--steps 5%:1w,50%:1w",
+    ),
+    "a step of nothing": (
+        adopted,
+        (*CANARY, "v2", "--steps", "0%:1w"),
+        "a step of 0 % gives the candidate nothing",
+        "--steps 5%:1w,50%:1w",
+    ),
+    "a step beyond everything": (
+        adopted,
+        (*CANARY, "v2", "--steps", "50%:1w,120%:1w"),
+        "120 % is more than all of the traffic",
+        "--steps 5%:1w,50%:1w",
+    ),
+    "a first share beyond everything": (
+        adopted,
+        ("rollout", "start", MODEL, "--candidate", "v2", "--stable", "v1", "--weight", "120%"),
+        "120 % is more than all of the traffic",
+        "from 0% to 100%",
+    ),
+    "a share beyond everything": (
+        _running,
+        ("rollout", "set-weight", MODEL, "10001"),
+        "100.01 % is more than all of the traffic",
+        "from 0% to 100%",
+    ),
+    "an arm beyond everything": (
+        adopted,
+        (*TEST, "--arm", "v2=120%"),
+        "their weights sum to 12000",
+        "weights that sum to 10000",
+    ),
+    "an arm of nothing": (
+        adopted,
+        (*TEST, "--arm", "v2=0%", "--arm", "v3=50%"),
+        "nothing is left for v2",
+        "weights that sum to 10000",
+    ),
+    "a difference of nothing": (
+        adopted,
+        (*TEST, "--arm", "v2=50%", "--criterion", "rating_mean:higher:0%"),
+        "0.0 is not above 0 and at most 10",
+        "--criterion rating_mean:higher:2%",
+    ),
+    "a difference beyond every difference": (
+        adopted,
+        (*TEST, "--arm", "v2=50%", "--criterion", "rating_mean:higher:2000%"),
+        "20.0 is not above 0 and at most 10",
+        "--criterion rating_mean:higher:2%",
+    ),
+    **{
+        f"an unknown model in {words[0]} {words[1]}": (
+            adopted,
+            words,
+            " yet.",
+            "headgate adopt nobody VERSION",
+        )
+        for words in (
+            ("rollout", "start", "nobody", "--canary", "--candidate", "v2"),
+            ("ab", "start", "nobody", "--arm", "v2=50%"),
+        )
+    },
     "a check that nobody declared": (
         _green,
         ("check", "report", MODEL, "v2", "nonsense", "--passed"),
@@ -201,7 +273,13 @@ def test_what_cannot_be_is_refused_on_audit_and_in_the_exit_code(
     [
         ((*CANARY, "v2", "--steps", "50%:1w,5%"), "has no hold", "Write each step as"),
         ((*TEST, "--arm", "v2=60%", "--arm", "v3"), "has no weight", "Write each arm as"),
-        (("rollout", "set-weight", MODEL, "10001"), "equal to 10000", "set-weight -h"),
+        (("rollout", "set-weight", MODEL, "a lot"), "'a lot' is no weight", "write 5%"),
+        (("rollout", "set-weight", MODEL, "9" * 30), "between 0% and 100%", "set-weight -h"),
+        (
+            (*TEST, "--arm", "v2=50%", "--criterion", "rating_mean:higher:nan%"),
+            "'nan%' is no difference",
+            "write 2%",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_told_before_it_is_sent(

@@ -164,14 +164,13 @@ def test_parts_that_do_not_go_together_are_told_before_anything_is_sent(
     assert said in " ".join(result.stderr.split())
 
 
-def test_without_a_known_production_version_it_asks_for_stable(
+def test_without_a_known_production_version_stable_is_left_to_who_decides(
     ask: Run, settings: Settings
 ) -> None:
     publish(settings, Topic.STATUS, ("other", encode(canary(model="other"))))
     publish(settings, Topic.CONTROL, ("other", encode(command(7, "other"))))
-    result = ask("rollout", "start", MODEL, "--canary", "--candidate", "v2")
-    assert result.exit_code == ExitCode.USAGE
-    assert "name it with --stable" in " ".join(result.stderr.split())
+    request = asked(ask, settings, "rollout", "start", MODEL, "--canary", "--candidate", "v2")
+    assert (request.stable, request.candidate) == ("", "v2")
 
 
 @pytest.mark.parametrize(
@@ -200,6 +199,22 @@ def test_a_cutover_is_told_apart_from_the_next_step(
     ask: Run, settings: Settings, name: str, is_cutover: bool
 ) -> None:
     assert asked(ask, settings, "rollout", name, MODEL).cutover is is_cutover
+
+
+@pytest.mark.parametrize("weight", ["5%", "5 %", "500"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("set-weight", MODEL),
+        ("start", MODEL, "--stable", "v1", "--candidate", "v2", "--weight"),
+    ],
+)
+def test_a_weight_is_a_percentage_or_basis_points(
+    ask: Run, settings: Settings, words: tuple[str, ...], weight: str
+) -> None:
+    request = asked(ask, settings, "rollout", *words, weight)
+    assert isinstance(request, SetWeight | StartRollout)
+    assert request.weight == 500
 
 
 def test_skipping_a_proof_needs_a_reason(ask: Run) -> None:

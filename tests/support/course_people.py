@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from headgate.vocabulary import Mode, RolloutKind
-from headgate.wire.control import Weight
 from headgate.wire.key_requests import Approve
 from headgate.wire.requests import digest_of_request
 from headgate.wire.rollout_requests import (
     Advance,
     ApplyPolicy,
+    AskedArm,
     Defer,
     EndHold,
     Pause,
@@ -76,14 +76,14 @@ def start(walk: Walk) -> None:
     elif walk.kind is RolloutKind.AB:
         shares = choose(((3_000, 3_000, 4_000), (2_000, 1_000, 7_000), (3_334, 3_333, 3_333)))
         arms = zip((*names, model.production), shares, strict=True)
-        fields["arms"] = tuple(Weight(version=name, weight=weight) for name, weight in arms)
+        fields["arms"] = tuple(AskedArm(version=name, weight=weight) for name, weight in arms)
         fields["criteria"] = (RATING, ERRORS)
     walk.stage.request(StartRollout, operator=choose(WHO), **fields)
 
 
 def _start_nonsense(walk: Walk) -> Fields:
     stable = walk.stage.model.production
-    halves = (Weight(version="x1", weight=5_000), Weight(version=stable, weight=4_000))
+    halves = (AskedArm(version="x1", weight=5_000), AskedArm(version=stable, weight=4_000))
     return walk.chance.choice(
         (
             {"stable": stable, "candidate": stable, "weight": 500},
@@ -148,7 +148,11 @@ def _winner(walk: Walk) -> Fields:
 Ask = tuple[type, Callable[["Walk"], Fields], int]
 _ASKED: tuple[Ask, ...] = (
     (StartRollout, _start_nonsense, 2),
-    (SetWeight, lambda walk: {"weight": walk.chance.choice((0, 300, 4_000, 9_000, 10_000))}, 4),
+    (
+        SetWeight,
+        lambda walk: {"weight": walk.chance.choice((0, 300, 4_000, 9_000, 10_000, 12_000))},
+        4,
+    ),
     (Pause, lambda walk: {"reason": walk.chance.choice(("", "lunch"))}, 4),
     (Resume, lambda _: {}, 4),
     (Advance, _split, 8),

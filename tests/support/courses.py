@@ -6,8 +6,8 @@ from typing import Any
 
 from headgate.vocabulary import RolloutKind
 from headgate.wire.audit import AuditRecord
-from headgate.wire.control import Weight
 from headgate.wire.reports import TestCriterion
+from headgate.wire.rollout_requests import AskedArm
 from support.ledger import LedgerBench, Traffic, policy_content
 
 GOOD = Traffic(requests=60, error_rate=0.02)
@@ -54,7 +54,7 @@ def start_blue_green(bench: LedgerBench, candidate: str = "v2", **fields: Any) -
 
 def start_ab(bench: LedgerBench, *arms: tuple[str, int], **fields: Any) -> AuditRecord:
     """Ask for an A/B test of arms and their basis points, the last of them stable."""
-    rows = tuple(Weight(version=name, weight=weight) for name, weight in arms)
+    rows = tuple(AskedArm(version=name, weight=weight) for name, weight in arms)
     asked = {"arms": rows, "criteria": (RATING, ERRORS), "stable": arms[-1][0], **fields}
     return bench.start(0, arms[0][0], kind=RolloutKind.AB, **asked)
 

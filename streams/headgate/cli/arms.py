@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite, nan
 
 from headgate.cli.steps import parse_weight
 from headgate.vocabulary import BASIS_POINTS
-from headgate.wire.control import Weight
 from headgate.wire.reports import TestCriterion
+from headgate.wire.rollout_requests import AskedArm
 
 ARM = "VERSION=WEIGHT, such as v2=25% or v2=2500"
 CRITERION = "METRIC:higher|lower:DIFFERENCE, such as rating_mean:higher:2%"
@@ -17,8 +18,9 @@ class ArmsError(ValueError):
     """Arms or criteria that can't be read; one line says all that is wrong."""
 
 
-def parse_arms(rows: Sequence[str], stable: str) -> tuple[Weight, ...]:
-    """The arms with their shares; stable, last, has what they leave. Raises `ArmsError`.
+def parse_arms(rows: Sequence[str], stable: str) -> tuple[AskedArm, ...]:
+    """The arms with their shares; stable, last, where it is known, has what they leave. Raises
+    `ArmsError`.
 
     Whether such arms make a test is for the fold to say, on audit.
     """
@@ -28,13 +30,13 @@ def parse_arms(rows: Sequence[str], stable: str) -> tuple[Weight, ...]:
         try:
             if not given or not version:
                 raise ValueError("has no weight" if not given else "has no version")
-            arms.append(Weight(version=version, weight=parse_weight(weight)))
+            arms.append(AskedArm(version=version, weight=parse_weight(weight)))
         except ValueError as error:
             problems.append(f"{row!r}: {error}")
     if problems:
         raise ArmsError(f"{'; '.join(problems)}. Write each arm as {ARM}")
     left = BASIS_POINTS - sum(arm.weight for arm in arms)
-    return (*arms, Weight(version=stable, weight=max(left, 0)))
+    return (*arms, AskedArm(version=stable, weight=max(left, 0))) if stable else tuple(arms)
 
 
 def parse_criteria(rows: Sequence[str]) -> tuple[TestCriterion, ...]:
@@ -58,8 +60,8 @@ def parse_criteria(rows: Sequence[str]) -> tuple[TestCriterion, ...]:
 def _difference(text: str) -> float:
     try:
         number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError as error:
-        raise ValueError(f"{text!r} is no difference; write 2% or 0.02") from error
-    if not 0 < number <= 10:
-        raise ValueError(f"{text} is not above 0 and at most 1000%")
+    except ValueError:
+        number = nan
+    if not isfinite(number):
+        raise ValueError(f"{text!r} is no difference; write 2% or 0.02")
     return number

@@ -18,8 +18,8 @@ from headgate.cli.starting import (
     check_options,
     chosen_kind,
 )
-from headgate.cli.steps import SHAPE
-from headgate.vocabulary import BASIS_POINTS, RolloutKind
+from headgate.cli.steps import SHAPE, parse_weight
+from headgate.vocabulary import RolloutKind
 from headgate.wire.request import Request
 from headgate.wire.rollout_requests import (
     Advance,
@@ -36,13 +36,20 @@ rollout_app = typer.Typer(
     no_args_is_help=True, help="Bring a version to its traffic, step by step, or take it back."
 )
 
-_WEIGHT = {
-    "min": 0,
-    "max": BASIS_POINTS,
-    "metavar": "BASIS_POINTS",
-    "help": "Basis points of the traffic: 500 is 5 %, 10000 is all.",
+
+def _weight(text: str) -> int:
+    try:
+        return parse_weight(text.strip())
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+_WEIGHT: dict[str, Any] = {
+    "parser": _weight,
+    "metavar": "WEIGHT",
+    "help": "Of the traffic: 5% or, in basis points, 500; 100% or 10000 is all.",
 }
-_BY_HAND = {**_WEIGHT, "help": "A manual rollout with this first share: 500 is 5 %."}
+_BY_HAND = {**_WEIGHT, "help": "A manual rollout with this first share: 5% or 500."}
 Candidate = Annotated[
     str, typer.Option("--candidate", metavar="VERSION", help="The version on trial.")
 ]
@@ -60,7 +67,7 @@ def register(app: typer.Typer) -> None:
         "headgate rollout start support-agent --canary --candidate v2 --steps 1%:1d,10%:3d:review",
         "headgate rollout start support-agent --blue-green --candidate v2",
         "headgate rollout start support-agent --ab --arm v2=25% --arm v3=25%",
-        "headgate rollout start support-agent --candidate v2 --weight 500",
+        "headgate rollout start support-agent --candidate v2 --weight 5%",
     )
 )
 @asks(changes_split=True)
@@ -152,9 +159,7 @@ def skip(model: ModelName, reason: Why, *, fields: Fields) -> Request:
     return Skip(**{**fields.of_split(model), "reason": reason})
 
 
-@rollout_app.command(
-    "set-weight", epilog=examples("headgate rollout set-weight support-agent 2500")
-)
+@rollout_app.command("set-weight", epilog=examples("headgate rollout set-weight support-agent 25%"))
 @asks(changes_split=True)
 def set_weight(
     model: ModelName,

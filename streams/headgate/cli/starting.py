@@ -47,7 +47,7 @@ def chosen_kind(
     if len(chosen) != 1:
         hint = "; arms are an A/B test's: add --ab" if arms and not chosen else ""
         raise typer.BadParameter(
-            "give exactly one of --canary, --blue-green, --ab and --weight BASIS_POINTS (a share "
+            "give exactly one of --canary, --blue-green, --ab and --weight WEIGHT (a share "
             f"that you raise by hand){hint}"
         )
     return chosen[0]

@@ -13,11 +13,12 @@ from headgate.cli.phrases import share
 from headgate.judge.courses import MAX_HOLD_TIMES
 from headgate.judge.durations import parse_duration_ms, say_duration
 from headgate.vocabulary import BASIS_POINTS
-from headgate.wire.rollout_requests import MAX_HOLD_MS, MAX_STEPS, Step
+from headgate.wire.fields import MAX_INT
+from headgate.wire.rollout_requests import MAX_STEPS, Step
 
 SHAPE = "WEIGHT:HOLD[:max=DURATION][:review], such as 5%:1w or 500:1w:review"
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
-_POINTS = re.compile(r"\d{1,5}")
+_POINTS = re.compile(r"\d+")
 
 
 class StepsError(ValueError):
@@ -56,20 +57,21 @@ def _step(text: str) -> Step:
     fields: dict[str, Any] = {"max_hold_ms": MAX_HOLD_TIMES * hold_ms}
     for part in parts[2:]:
         fields |= _extra(part)
-    if hold_ms > MAX_HOLD_MS or fields["max_hold_ms"] > MAX_HOLD_TIMES * MAX_HOLD_MS:
+    if max(hold_ms, fields["max_hold_ms"]) > MAX_INT:
         raise ValueError("a hold lasts at most 26w")
     return Step(weight=parse_weight(parts[0]), hold_ms=hold_ms, **fields)
 
 
 def parse_weight(text: str) -> int:
+    """Basis points of `5%` or `500`. Raises `ValueError`; whether they can be the fold says."""
     percent = _PERCENT.fullmatch(text)
     if percent is None and not _POINTS.fullmatch(text):
         raise ValueError(f"{text!r} is no weight; write 5% or, in basis points, 500")
     points = Decimal(percent[1]) * 100 if percent else Decimal(text)
     if points != int(points):
         raise ValueError(f"{text} is finer than a basis point, 0.01%")
-    if not 1 <= points <= BASIS_POINTS:
-        raise ValueError(f"a weight lies between 0.01% and 100%, 1 and {BASIS_POINTS:,}")
+    if points > MAX_INT:
+        raise ValueError(f"a weight lies between 0% and 100%, 0 and {BASIS_POINTS:,}")
     return int(points)
 
 

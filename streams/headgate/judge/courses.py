@@ -45,15 +45,20 @@ class StepSettings(Strict):
 
 def step_problem(step: Step) -> str:
     """What is wrong with a step; empty where nothing is."""
-    if step.hold_ms <= 0:
-        return "a hold of 0 proves nothing; write at least 1s"
-    if step.hold_ms > MAX_HOLD_MS:
-        return "a hold lasts at most 26w"
-    if step.max_hold_ms < step.hold_ms:
-        return "max_hold is shorter than hold"
-    if step.review and step.weight == BASIS_POINTS:
-        return "a review at 100 % has nobody to compare with; leave it out, or give less"
-    return ""
+    weight, hold_ms, max_hold_ms = step.weight, step.hold_ms, step.max_hold_ms
+    rules = (
+        (weight < 1, "a step of 0 % gives the candidate nothing"),
+        (weight > BASIS_POINTS, f"{weight / 100:g} % is more than all of the traffic"),
+        (hold_ms <= 0, "a hold of 0 proves nothing; write at least 1s"),
+        (hold_ms > MAX_HOLD_MS, "a hold lasts at most 26w"),
+        (max_hold_ms > MAX_HOLD_TIMES * MAX_HOLD_MS, "max_hold is at most 52w"),
+        (max_hold_ms < hold_ms, "max_hold is shorter than hold"),
+        (
+            step.review and weight == BASIS_POINTS,
+            "a review at 100 % has nobody to compare with; leave it out, or give less",
+        ),
+    )
+    return next((problem for broken, problem in rules if broken), "")
 
 
 def steps_problem(steps: tuple[Step, ...]) -> str:

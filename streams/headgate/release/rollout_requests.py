@@ -20,6 +20,7 @@ from headgate.release.courses.going_on import end_incidents, share
 from headgate.release.courses.starting import Asked, plan_of
 from headgate.release.refusals import RefusedError
 from headgate.release.reversing import roll_back
+from headgate.release.splits import check_share
 from headgate.release.state import ModelState, Rollout
 from headgate.release.turn import Turn
 from headgate.wire.rollout_requests import Promote, Rollback, SetWeight, StartRollout, StopTest
@@ -27,6 +28,7 @@ from headgate.wire.rollout_requests import Promote, Rollback, SetWeight, StartRo
 
 def start_rollout(turn: Turn, state: ModelState, request: StartRollout) -> tuple[ModelState, str]:
     """Give a candidate its first share beside the version in production."""
+    request = request if request.stable else replace(request, stable=state.production)
     policy = _startable(state, request)
     overridden = _overridden(state, request)
     plan = plan_of(Asked(state, policy, request, turn.now_ms))
@@ -49,7 +51,7 @@ def _startable(state: ModelState, request: StartRollout) -> Policy:
     if not state.production or policy is None:
         raise RefusedError(
             f"{model} has no production version yet.",
-            f"headgate adopt {model} {request.stable}",
+            f"headgate adopt {model} {request.stable or 'VERSION'}",
         )
     if state.rollout is not None:
         raise RefusedError(
@@ -116,6 +118,7 @@ def set_weight(turn: Turn, state: ModelState, request: SetWeight) -> tuple[Model
     """Another share for the candidate; more only where nothing forbids it."""
     rollout = running(state)
     check_revision(state, request)
+    check_share(request.weight)
     if request.weight == rollout.weight:
         return state, f"{rollout.candidate} has {share(rollout.weight)} already."
     if isinstance(rollout.course, BlueGreen):

@@ -9,6 +9,7 @@ import msgspec
 import orjson
 from msgspec.structs import replace
 
+from headgate.release.refusals import RefusedError
 from headgate.release.state import ModelState, Recovery
 from headgate.release.turn import Turn
 from headgate.release.versions import retired_of
@@ -43,6 +44,15 @@ def shared(candidate: str, stable: str, weight: int) -> tuple[Weight, ...]:
         Weight(version=candidate, weight=weight),
         Weight(version=stable, weight=BASIS_POINTS - weight),
     )
+
+
+def check_share(weight: int) -> None:
+    """Raises `RefusedError` for more than all of the traffic."""
+    if weight > BASIS_POINTS:
+        raise RefusedError(
+            f"{weight / 100:g} % is more than all of the traffic.",
+            f"Give from 0% to 100%, or 0 to {BASIS_POINTS} basis points.",
+        )
 
 
 def weight_of(state: ModelState, version: str) -> int:

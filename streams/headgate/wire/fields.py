@@ -20,6 +20,7 @@ Count = Annotated[int, Meta(ge=0, le=MAX_INT)]
 Offset = Annotated[int, Meta(ge=-1, le=MAX_INT)]
 TimestampMs = Annotated[int, Meta(ge=0, le=MAX_INT)]
 BasisPoints = Annotated[int, Meta(ge=0, le=BASIS_POINTS)]
+AskedPoints = Count  # basis points that somebody asks for; what they can be the fold says
 Bucket = Annotated[int, Meta(ge=0, le=BASIS_POINTS - 1)]
 LatencyMs = Annotated[float, Meta(ge=0, le=MAX_LATENCY_MS)]
 Tokens = Annotated[int, Meta(ge=0, le=MAX_TOKENS)]

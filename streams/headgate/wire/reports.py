@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from headgate.vocabulary import AbReason, AbVerdict
 from headgate.wire.fields import BasisPoints, Count, Name, TimestampMs
@@ -19,7 +17,7 @@ class TestCriterion(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     metric: Name
     better: Name
-    matters: Annotated[float, Meta(gt=0, le=10)]
+    matters: float
 
 
 class ArmResult(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -6,9 +6,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from headgate.vocabulary import BASIS_POINTS, Mode, RolloutKind
-from headgate.wire.control import Weight
-from headgate.wire.fields import BasisPoints, Count, Name, Text
+from headgate.vocabulary import Mode, RolloutKind
+from headgate.wire.fields import AskedPoints, Count, Name, Text
 from headgate.wire.reports import TestCriterion
 from headgate.wire.request import FitRequest, Request
 
@@ -37,27 +36,35 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
     a person after `max_hold_ms`. `review` asks for a comparison of both arms at the end.
     """
 
-    weight: Annotated[int, Meta(ge=1, le=BASIS_POINTS)]
-    hold_ms: Annotated[int, Meta(ge=0, le=MAX_HOLD_MS)]
-    max_hold_ms: Annotated[int, Meta(ge=0, le=2 * MAX_HOLD_MS)]
+    weight: AskedPoints
+    hold_ms: Count
+    max_hold_ms: Count
     review: bool = False
+
+
+class AskedArm(Struct, frozen=True, kw_only=True):
+    """A version with the share that a test is to give it."""
+
+    version: Name
+    weight: AskedPoints
 
 
 class StartRollout(Request, frozen=True, kw_only=True, tag="start_rollout", omit_defaults=True):
     """Put `candidate` on its way beside `stable`.
 
-    `weight` is a manual rollout's first share; `steps` replace the policy's for a canary. An A/B
+    Without `stable` it is the version in production. `weight` is a manual rollout's first share;
+    `steps` replace the policy's for a canary. An A/B
     test has `arms`: every version with its fixed share, stable last, `candidate` first, and
     `criteria` in place of the policy's, the first of which decides. A version that was rolled back
     from starts again only where `overrides` names that decision.
     """
 
-    stable: Name
+    stable: Text = ""
     candidate: Name
     kind: RolloutKind = RolloutKind.MANUAL
-    weight: BasisPoints = 0
+    weight: AskedPoints = 0
     steps: Annotated[tuple[Step, ...], Meta(max_length=MAX_STEPS)] = ()
-    arms: Annotated[tuple[Weight, ...], Meta(max_length=MAX_ARMS)] = ()
+    arms: Annotated[tuple[AskedArm, ...], Meta(max_length=MAX_ARMS)] = ()
     criteria: Annotated[tuple[TestCriterion, ...], Meta(max_length=MAX_CRITERIA)] = ()
     overrides: Text = ""
 
@@ -73,7 +80,7 @@ class SplitRequest(Request, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SetWeight(SplitRequest, frozen=True, kw_only=True, tag="set_weight", omit_defaults=True):
-    weight: BasisPoints
+    weight: AskedPoints
 
 
 class Pause(Request, frozen=True, kw_only=True, tag="pause", omit_defaults=True):

@@ -13,6 +13,7 @@ from headgate.release.refusals import RefusedError
 from headgate.release.state import Incident, ModelState
 from headgate.release.turn import Turn
 from headgate.vocabulary import BASIS_POINTS, AbVerdict, AlertKind, Severity
+from headgate.wire.control import Weight
 from headgate.wire.rollout_requests import StartRollout
 
 _SUBJECT = "test"
@@ -23,8 +24,8 @@ _MISLEADS = {
 }
 
 
-def check_arms(request: StartRollout) -> None:
-    """Raises `RefusedError` where the arms are no complete split with stable last."""
+def arms_of(request: StartRollout) -> tuple[Weight, ...]:
+    """The split of a new test. Raises `RefusedError` where its arms are none with stable last."""
     arms, names = request.arms, [row.version for row in request.arms]
     total, problem = sum(row.weight for row in arms), ""
     if len(arms) < 2:
@@ -45,6 +46,7 @@ def check_arms(request: StartRollout) -> None:
             f"The arms do not hold together ({said}): {problem}.",
             "Name every version once, stable last, with weights that sum to 10000.",
         )
+    return tuple(Weight(version=row.version, weight=row.weight) for row in arms)
 
 
 def begin(
@@ -59,14 +61,15 @@ def begin(
         begun = comparing.begin(
             state,
             policy,
-            request.arms,
+            arms_of(request),
             first_revision=first_revision,
             now_ms=now_ms,
             criteria=criteria,
         )
     except PlanError as error:
         raise RefusedError(
-            f"The test does not hold together: {error}.", "Mend its arms and criteria."
+            f"The test does not hold together: {error}.",
+            "Mend its arms and criteria, such as --arm v2=25% --criterion rating_mean:higher:2%.",
         ) from error
     return Experiment(comparing=begun)
 

@@ -12,7 +12,7 @@ from headgate.release.courses import canary, experiment
 from headgate.release.courses.course import BlueGreen, Canary, Course
 from headgate.release.courses.going_on import share
 from headgate.release.refusals import RefusedError
-from headgate.release.splits import next_revision, shared
+from headgate.release.splits import check_share, next_revision, shared
 from headgate.release.state import ModelState
 from headgate.vocabulary import RolloutKind
 from headgate.wire.control import Weight
@@ -55,6 +55,7 @@ def plan_of(asked: Asked) -> Plan:
 
 def _manual(asked: Asked) -> Plan:
     request = asked.request
+    check_share(request.weight)
     return Plan(
         shared(request.candidate, request.stable, request.weight),
         None,
@@ -90,16 +91,16 @@ def _blue_green(asked: Asked) -> Plan:
 
 def _ab(asked: Asked) -> Plan:
     request = asked.request
-    experiment.check_arms(request)
+    arms = experiment.arms_of(request)
     course = experiment.begin(
         asked.state, asked.policy, request, asked.first_revision, asked.now_ms
     )
     plan = course.comparing.test.plan
-    said = ", ".join(f"{row.version} {share(row.weight)}" for row in request.arms)
+    said = ", ".join(f"{row.version} {share(row.weight)}" for row in arms)
     first = METRICS[plan.criteria[0].metric].noun
     count = f"about {plan.needed:,}" if plan.needed is not None else "nobody knows how many"
     return Plan(
-        request.arms,
+        arms,
         course,
         f"an A/B test of {request.model}: {said}. {first[0].upper()}{first[1:]} decides; to "
         f"find twice the smallest difference that matters, {count} requests are needed.",
