@@ -51,7 +51,7 @@ requests:
   - {at: 0, type: start_rollot}
   - {at: soon, type: set_weight, weight: 500000}
   - {type: start_rollout, stable: v1, candidate: v7, steps: [{weight: 500, hold: 0}]}
-  - {type: set_weight, weight: 500000}
+  - {type: set_weight, weight: -5}
 expect: promted
 """
     with pytest.raises(ConfigError) as error:
@@ -79,6 +79,80 @@ expect: promted
     assert found["arms.v3.latency_p50"].remedy == "Did you mean latency_p50_ms?"
     assert found["requests.0.type"].remedy == "Did you mean start_rollout?"
     assert all(problem.rule and problem.remedy for problem in error.value.problems)
+    assert found["colour"].source.endswith("mine.yaml:4")
+    assert found["requests.3.weight"].source.endswith("mine.yaml:15")
+
+
+@pytest.mark.parametrize(
+    ("line", "path", "rule", "remedy"),
+    [
+        (
+            "{at: 61m, type: promote}",
+            "requests.1.at",
+            "comes when the scenario is over, after 1 h",
+            "let the scenario last longer",
+        ),
+        (
+            "{at: 5m, every: 1m, until: 5m, type: promote}",
+            "requests.1",
+            "`until` must be later than `at`",
+            "shows a sound one",
+        ),
+        (
+            "{at: 5m, until: 6m, type: promote}",
+            "requests.1",
+            "`until` goes with `every`",
+            "shows a sound one",
+        ),
+        (
+            "{type: promote, model: other}",
+            "requests.1.model",
+            "a scenario has one model, simulated",
+            "Leave `model` out.",
+        ),
+        (
+            "{type: report_check, version: v22, check: smoke, passed: true}",
+            "requests.1.version",
+            "no version of this scenario is called v22",
+            "Did you mean v2? Or add it to `arms`",
+        ),
+        (
+            "{type: stop_test, winner: v3}",
+            "requests.1.winner",
+            "no version of this scenario is called v3",
+            "Or add it to `arms`",
+        ),
+        (
+            "{type: start_rollout, kind: ab, candidate: v2, arms: [{version: v2, weight: 3000}, "
+            "{version: v9, weight: 3000}, {version: v1, weight: 4000}]}",
+            "requests.1.arms.1.version",
+            "no version of this scenario is called v9",
+            "Or add it to `arms`",
+        ),
+    ],
+)
+def test_a_request_that_would_come_to_nothing_is_told_with_its_line(
+    tmp_path: Path, line: str, path: str, rule: str, remedy: str
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_script(write(tmp_path, f"{SOUND}  - {line}\n"))
+    (problem,) = error.value.problems
+    assert (problem.path, problem.source[-12:]) == (path, "/mine.yaml:6")
+    assert rule in problem.rule
+    assert remedy in problem.remedy
+
+
+@pytest.mark.parametrize(
+    "line", ["changes: [{at: 61m, set: {error_rate: 0.1}}]", "faults: [{at: 2h, kind: acks_lost}]"]
+)
+def test_what_changes_after_the_end_is_a_mistake_too(tmp_path: Path, line: str) -> None:
+    with pytest.raises(ConfigError, match="comes when the scenario is over"):
+        load_script(write(tmp_path, f"{SOUND}{line}\n"))
+
+
+def test_a_request_may_be_for_every_model(tmp_path: Path) -> None:
+    more = '  - {type: set_mode, model: "*", mode: observe}\n'
+    assert len(load_script(write(tmp_path, SOUND + more)).asked()) == 2
 
 
 def test_an_unknown_name_is_told_with_those_that_there_are() -> None:

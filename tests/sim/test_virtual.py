@@ -172,6 +172,12 @@ def test_without_numba_it_fails_at_once(monkeypatch: pytest.MonkeyPatch) -> None
         run()
 
 
+def test_a_refusal_is_told_with_what_to_do_instead() -> None:
+    told = run(lasts="2m", requests=[START, {**START, "at": "1m", "candidate": "v3"}])
+    (refused,) = [line.sentence for line in told.timeline if line.event == "refused"]
+    assert "one at a time per model. Instead: headgate rollout promote simulated" in refused
+
+
 def test_while_nothing_is_counted_nothing_is_decided() -> None:
     told = run(
         requests=[START],

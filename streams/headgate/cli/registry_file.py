@@ -10,7 +10,7 @@ import msgspec
 
 from headgate.checking import MISSING, mistakes
 from headgate.cli.registry_rules import check_together
-from headgate.cli.yaml_lines import Document, Path_, read_document
+from headgate.yaml_lines import Document, Path_, read_document
 from headgate.problems import did_you_mean
 from headgate.registry import semver
 from headgate.registry.soundness import rule_flaws, spec_flaws

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from headgate.cli.yaml_lines import Document, Path_
+from headgate.yaml_lines import Document, Path_
 from headgate.registry import semver
 from headgate.registry.bumps import judge
 from headgate.registry.lineage import cycles, missing_parents

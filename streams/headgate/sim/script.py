@@ -145,6 +145,14 @@ class Asking(Strict):
     every: Annotated[DurationMs, Field(gt=0)] | None = None
     until: DurationMs | None = None
 
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if self.until is not None and self.every is None:
+            raise ValueError("`until` goes with `every`: a request is sent once without it")
+        if self.until is not None and self.until <= self.at:
+            raise ValueError("`until` must be later than `at`")
+        return self
+
 
 def times_of(row: dict[str, Any], lasts_ms: int) -> list[int]:
     """The moments at which a request is sent. Raises pydantic's `ValidationError`."""

@@ -1,4 +1,4 @@
-"""Scenario files read: every mistake at once, each with its place, its rule and what to do."""
+"""Scenario files read: every mistake at once, each with its line, its rule and what to do."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from pydantic import BaseModel, ValidationError
 
 from headgate.checking import Mistake, mistakes
 from headgate.contract import contract_file
-from headgate.problems import ConfigError, Problem, did_you_mean, read_yaml, show_value, value_at
+from headgate.judge.durations import parse_duration_ms, say_duration
+from headgate.problems import ConfigError, Problem, did_you_mean, value_at
 from headgate.sim.arms import Behaviour
 from headgate.sim.script import (
     BEHAVIOUR,
+    MODEL,
     REQUESTS,
     Change,
     Daily,
@@ -25,6 +27,8 @@ from headgate.sim.script import (
     filled_in,
     times_of,
 )
+from headgate.vocabulary import ANY_MODEL
+from headgate.yaml_lines import read_document
 
 Steps = tuple[str | int, ...]
 _SHOWN = "config/scenarios/turns_bad_late.yaml shows a sound one."
@@ -36,7 +40,8 @@ _PARTS: dict[object, type[BaseModel]] = {
     "faults": Fault,
 }
 _BEHAVIOUR_NAMES = {field.name for field in fields(Behaviour)}
-_VERSIONS_OF = ("stable", "candidate", "version")
+_VERSIONS_OF = ("stable", "candidate", "version", "winner")
+_TIMED = ("requests", "changes", "faults")
 
 
 def shipped_scenarios() -> dict[str, Path]:
@@ -59,19 +64,12 @@ def find_script(name_or_file: str) -> Script:
 
 def load_script(path: Path) -> Script:
     """A scenario file. Raises `ConfigError` with every mistake in it."""
-    content = {"name": path.stem, **read_yaml(path)}
-    found = [_problem(path, row) for row in (*_of_shape(content), *_of_sense(content))]
-    if found:
-        raise ConfigError(dict.fromkeys(found))
+    document = read_document(path)
+    content = {"name": path.stem, **document.content}
+    for row in (*_of_shape(content), *_of_sense(content)):
+        document.blame(row.path, row.value, row.rule, row.remedy)
+    document.finish()
     return Script.model_validate(content)
-
-
-def _problem(path: Path, row: Mistake) -> Problem:
-    where = ".".join(map(str, row.path)) or "$"
-    plain = row.value is None or isinstance(row.value, dict | list)
-    return Problem(
-        str(path), where, "" if plain else show_value(where, row.value), row.rule, row.remedy
-    )
 
 
 def _of_shape(content: dict[str, Any]) -> Iterator[Mistake]:
@@ -107,12 +105,33 @@ def _of_sense(content: dict[str, Any]) -> Iterator[Mistake]:
     if len(versions) == 1:
         yield Mistake(("candidate",), None, "is stable itself", "Name another version.")
     versions |= {str(name) for name in _mapping(content.get("arms"))}
+    yield from _too_late(content)
     for number, change in enumerate(_rows(content.get("changes"))):
         yield from _in_change(content, change, ("changes", number), versions)
     for number, fault in enumerate(_rows(content.get("faults"))):
         yield from _in_fault(content, fault, ("faults", number))
     for number, request in enumerate(_rows(content.get("requests"))):
         yield from _in_request(request, number, versions)
+
+
+def _too_late(content: dict[str, Any]) -> Iterator[Mistake]:
+    """What would begin after the end, and so never."""
+    lasts_ms = _duration_ms(content.get("lasts"))
+    for kind in _TIMED:
+        for number, row in enumerate(_rows(content.get(kind))):
+            at_ms = _duration_ms(row.get("at", 0))
+            if lasts_ms and at_ms is not None and at_ms > lasts_ms:
+                rule = f"comes when the scenario is over, after {say_duration(lasts_ms)}"
+                remedy = "Make it earlier, or let the scenario last longer (`lasts`)."
+                yield Mistake((kind, number, "at"), row.get("at"), rule, remedy)
+
+
+def _duration_ms(text: object) -> int | None:
+    """None for what is none, which the form of a scenario tells."""
+    try:
+        return parse_duration_ms(text)
+    except ValueError:
+        return None
 
 
 def _in_change(
@@ -156,15 +175,23 @@ def _in_request(request: dict[str, Any], number: int, versions: set[str]) -> Ite
     for found in mistakes(said, kind):
         remedy = found.remedy.replace("config/registry.yaml shows a sound file.", _SHOWN)
         yield Mistake((*path, *found.path), found.value, found.rule, remedy)
-    named = [str(request[name]) for name in _VERSIONS_OF if name in request]
-    yield from _unknown(named, path, versions, "version")
+    if request.get("model", MODEL) not in {MODEL, ANY_MODEL}:
+        rule = f"a scenario has one model, {MODEL}"
+        yield Mistake((*path, "model"), request["model"], rule, "Leave `model` out.")
+    for name in _VERSIONS_OF:
+        if request.get(name):
+            yield from _unknown([request[name]], (*path, name), versions, "version")
+    for place, arm in enumerate(_rows(request.get("arms"))):
+        where = (*path, "arms", place, "version")
+        yield from _unknown([arm.get("version")], where, versions, "version")
 
 
 def _unknown(names: object, path: Steps, known: set[str], what: str) -> Iterator[Mistake]:
     for name in names if isinstance(names, list) else []:
         if str(name) not in known:
             rule = f"no {what} of this scenario is called {name}"
-            yield Mistake(path, None, rule, did_you_mean(str(name), known))
+            more = " Or add it to `arms` of the scenario." if what == "version" else ""
+            yield Mistake(path, None, rule, did_you_mean(str(name), known) + more)
 
 
 def _mapping(value: object) -> dict[str, Any]:

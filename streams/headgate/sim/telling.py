@@ -86,7 +86,7 @@ class Telling:
     def hear(self, message: object) -> None:
         """Take in what the fold publishes."""
         if isinstance(message, AuditRecord):
-            self.note(self._since(message.at_ms), message.event, message.sentence)
+            self.note(self._since(message.at_ms), message.event, _told_of(message))
             asked = message.event == "accepted" and message.request_type == "start_rollout"
             self._started |= asked
         elif isinstance(message, Alert) and message.model == ANY_MODEL:
@@ -155,6 +155,11 @@ class Telling:
 
     def _since(self, at_ms: int) -> int:
         return at_ms - self._script.starts_ms
+
+
+def _told_of(record: AuditRecord) -> str:
+    refused = record.event == "refused" and record.remedy
+    return f"{record.sentence} Instead: {record.remedy}" if refused else record.sentence
 
 
 def turns(script: Script) -> Iterator[Line]:
