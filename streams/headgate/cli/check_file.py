@@ -11,9 +11,9 @@ from pydantic import BaseModel, ValidationError
 
 from headgate.checks.calls import Call, CallError, calls_of
 from headgate.checks.suite import Check, Expect, Suite
-from headgate.yaml_lines import Document, Path_, read_document
 from headgate.judge.policy import own_mistakes
 from headgate.problems import did_you_mean, value_at
+from headgate.yaml_lines import Document, Path_, read_document
 
 EXAMPLE = "config/checks.yaml shows a sound file."
 _PARTS: dict[object, type[BaseModel]] = {"checks": Check, "expect": Expect}

@@ -10,7 +10,6 @@ import msgspec
 
 from headgate.checking import MISSING, mistakes
 from headgate.cli.registry_rules import check_together
-from headgate.yaml_lines import Document, Path_, read_document
 from headgate.problems import did_you_mean
 from headgate.registry import semver
 from headgate.registry.soundness import rule_flaws, spec_flaws
@@ -18,6 +17,7 @@ from headgate.vocabulary import ANY_MODEL
 from headgate.wire.cleanup import CleanupPolicy
 from headgate.wire.fields import Name
 from headgate.wire.registry import CompatibilityRule, PromptTemplate, VersionSpec
+from headgate.yaml_lines import Document, Path_, read_document
 
 SECTIONS: dict[str, type] = {
     "models": list,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from headgate.yaml_lines import Document, Path_
 from headgate.registry import semver
 from headgate.registry.bumps import judge
 from headgate.registry.lineage import cycles, missing_parents
 from headgate.registry.soundness import embedding_flaws
 from headgate.wire.registry import CompatibilityRule, VersionSpec
+from headgate.yaml_lines import Document, Path_
 
 Entries = Sequence[tuple[str, VersionSpec]]
 Placed = dict[str, tuple[int, VersionSpec]]
