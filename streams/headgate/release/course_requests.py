@@ -5,6 +5,9 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from headgate.judge.policy import Policy
+from headgate.judge.promoting import Promotion
+from headgate.judge.sequential.state import Evidence
+from headgate.release import looking
 from headgate.release.alert_commands import check_command
 from headgate.release.compatible import check_candidate
 from headgate.release.courses import blue_green, canary, standby, stays
@@ -12,6 +15,7 @@ from headgate.release.courses.brakes import check_may_go_on, check_revision, run
 from headgate.release.courses.course import BlueGreen, Canary, Check, Course, Experiment
 from headgate.release.courses.following import WAYS, pause
 from headgate.release.courses.going_on import end_waiting, share
+from headgate.release.freshness import Blindness
 from headgate.release.refusals import RefusedError
 from headgate.release.rollouts import policy_of
 from headgate.release.state import ModelState, Rollout
@@ -78,7 +82,7 @@ def advance(turn: Turn, state: ModelState, request: Advance) -> tuple[ModelState
             f"Mend the telemetry, or headgate rollout skip {state.model} --reason '...'",
         )
     if course.stay is not None and evidence is not None:
-        proof = stays.proof_of(state, policy, evidence, {})
+        proof = _proof(state, policy, evidence, turn.now_ms)
         if not proof.proven:
             raise RefusedError(
                 f"{rollout.candidate} is not proven good: {proof.sentence}.",
@@ -91,6 +95,12 @@ def advance(turn: Turn, state: ModelState, request: Advance) -> tuple[ModelState
             f"skip {state.model} --reason '...'",
         )
     return _go_on(turn, state, policy, request.operator, "asked for it")
+
+
+def _proof(state: ModelState, policy: Policy, evidence: Evidence, now_ms: int) -> Promotion:
+    """What is proven of the candidate at this moment; while nothing is known, the stay says so."""
+    judged = looking.judge(state, now_ms, Blindness())
+    return stays.proof_of(state, policy, evidence, looking.of_candidate(state, judged))
 
 
 def skip(turn: Turn, state: ModelState, request: Skip) -> tuple[ModelState, str]:
@@ -188,7 +198,7 @@ def is_early(state: ModelState, policy: Policy, winner: str, now_ms: int) -> boo
         return not won or whole is None or winner not in whole.leaders
     if evidence is None or not _is_at_its_end(policy, course, now_ms):
         return True
-    return not stays.proof_of(state, policy, evidence, {}).proven
+    return not _proof(state, policy, evidence, now_ms).proven
 
 
 def _is_at_its_end(policy: Policy, course: Canary | BlueGreen | None, now_ms: int) -> bool:

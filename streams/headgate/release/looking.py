@@ -60,10 +60,11 @@ def look(turn: Turn, state: ModelState, blind: Blindness) -> ModelState:
         watched = state.watched.get(version)  # gone where the first action ended them all
         if watched is not None:
             state = act(turn, state, watched, seen.policy, seen.assessments)
-    return courses.follow(turn, state, policy, _of_candidate(state, judged))
+    return courses.follow(turn, state, policy, of_candidate(state, judged))
 
 
-def _of_candidate(state: ModelState, judged: Mapping[str, Judged]) -> Mapping[str, Assessment]:
+def of_candidate(state: ModelState, judged: Mapping[str, Judged]) -> Mapping[str, Assessment]:
+    """What was said of the candidate of the rollout that runs."""
     seen = judged.get(state.rollout.candidate) if state.rollout is not None else None
     return seen.assessments if seen is not None else {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from headgate.wire.rollout_requests import (
     Step,
 )
 from support.courses import BAD, GOOD, adopted, start_canary, weights
-from support.ledger import LedgerBench, Traffic
+from support.ledger import LedgerBench, Traffic, policy_content
 
 
 def _course(bench: LedgerBench) -> Canary:
@@ -259,6 +260,21 @@ def test_all_of_the_traffic_by_hand_is_a_promotion_and_asks_for_what_one_asks_fo
     assert _course(bench).at == 1  # where all of it is what the step says
     assert bench.request(SetWeight, weight=100).event == "accepted"
     assert bench.request(SetWeight, weight=10_000).event == "accepted"
+
+
+@pytest.mark.parametrize(("now", "said"), [(GOOD, "v2 takes 50 %"), (BAD, "error_rate: ")])
+def test_what_a_threshold_requires_is_judged_where_somebody_goes_on(
+    now: Traffic, said: str
+) -> None:
+    triggers = deepcopy(policy_content()["triggers"])
+    (errors,) = [row for row in triggers if row["name"] == "error_rate"]
+    del errors["beside_stable"]
+    errors |= {"proof": "threshold", "window": "10s", "for": "1h", "min_samples": 20}
+    bench = adopted(triggers=triggers)
+    start_canary(bench)
+    bench.serve(40, v1=GOOD, v2=GOOD)
+    bench.serve(2, v1=GOOD, v2=now)
+    assert said in bench.request(Advance).sentence
 
 
 def test_steps_that_fall_or_hold_for_nothing_are_refused() -> None:
