@@ -56,7 +56,7 @@ def test_a_rollback_is_told_with_its_breach_and_the_decision_to_override() -> No
 
 
 def test_a_promoted_version_that_is_rolled_back_later_is_told_with_its_own_rollout() -> None:
-    bench = adopted()
+    bench = adopted(canary={"early_promotion": "allowed"})
     bench.start(500)
     bench.request(Promote, operator="cy")
     bench.serve(5, v2=GOOD)

@@ -256,7 +256,7 @@ def test_a_rollback_may_name_what_it_is_of(ask: Run, settings: Settings) -> None
 def test_of_two_who_roll_back_at_once_the_second_takes_nothing_else_back(
     ask: Run, settings: Settings
 ) -> None:
-    bench = adopted()
+    bench = adopted(canary={"early_promotion": "allowed"})
     bench.start(500)
     bench.request(Promote)
     start_canary(bench, "v3", stable="v2")

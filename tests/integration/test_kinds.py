@@ -207,10 +207,16 @@ def test_a_test_of_three_arms_finds_its_winner_and_drops_a_bad_arm(serving: Serv
     is_in_order(serving, model, ("ab", "v2", "promoted"), ("ab", "v4", "rolled back"))
 
 
+def _is_proven(status: Json, candidate: str) -> bool:
+    rollout = status.get("rollout") or {}
+    return rollout.get("candidate") == candidate and not rollout.get("lacking")
+
+
 def _promoted(model: Model, stable: str, candidate: str) -> None:
-    """Started and promoted by hand, one after the other."""
+    """Started by hand and promoted once it is proven good, one after the other."""
     start = ("--stable", stable, "--candidate", candidate, "--weight", "5000")
     model.asks("rollout", "start", *start)
+    model.until(lambda status: _is_proven(status, candidate), f"{candidate} is proven good")
     model.asks("rollout", "promote")
 
 

@@ -21,7 +21,7 @@ from headgate.wire.rollout_requests import (
     SetWeight,
     StartRollout,
 )
-from support.ledger import MODEL, LedgerBench, policy_content
+from support.ledger import MODEL, LedgerBench, by_one_person, policy_content
 from support.people import ANN, BOB, VIC, Person, set_keys, signed_bench
 
 DAN = Person("dan", Role.APPROVER)
@@ -107,7 +107,7 @@ def test_what_could_not_be_done_is_refused_at_once(bench: LedgerBench) -> None:
 
 
 def test_the_rule_itself_is_not_changed_by_one_person(bench: LedgerBench) -> None:
-    asked = ANN.ask(bench, ApplyPolicy, policy=policy_content())
+    asked = ANN.ask(bench, ApplyPolicy, policy=by_one_person(policy_content()))
     assert asked.event == "waiting"
     assert _approve(bench, asked, DAN).event == "accepted"
     assert BOB.ask(bench, Promote).event == "accepted"

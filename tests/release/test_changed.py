@@ -82,7 +82,7 @@ def test_each_change_that_is_asked_for_tells_both_sides(
 
 def test_a_policy_is_told_with_its_content() -> None:
     bench = LedgerBench()
-    bench.adopt()
+    bench.adopt(policy_content())
     other = {**policy_content(), "description": "stricter"}
     answer = bench.request(ApplyPolicy, policy=other)
     assert answer.before["policy"]["content"] == policy_content()

@@ -84,7 +84,7 @@ class CanarySettings(Strict):
     With `early`, a step advances as soon as everything required is proven good.
     `pause_when_unknown` is how long a required metric may stay unknown, look after look, before the
     rollout pauses. With `early_promotion: approval`, promoting before that is proven and every hold
-    has passed waits for a second person.
+    has passed waits for a second person, in every kind of rollout.
     """
 
     steps: Annotated[tuple[StepSettings, ...], Field(min_length=1, max_length=MAX_STEPS)] = (

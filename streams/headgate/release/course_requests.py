@@ -189,7 +189,7 @@ def is_early(state: ModelState, policy: Policy, winner: str, now_ms: int) -> boo
     `winner` is a test's.
     """
     rollout = state.rollout
-    if rollout is None or rollout.course is None or policy.canary.early_promotion == "allowed":
+    if rollout is None or policy.canary.early_promotion == "allowed":
         return False
     course, evidence = rollout.course, evidence_of(state)
     if isinstance(course, Experiment):

@@ -139,9 +139,10 @@ def test_after_a_rollback_a_new_rollout_is_offered() -> None:
 
 
 def test_no_rollback_is_offered_to_a_version_that_was_rolled_back_from() -> None:
-    bench = adopted()
+    bench = adopted(canary={"early_promotion": "allowed"})
     bench.start(5_000)
     bench.request(Promote)
+    assert bench.model.production == "v2"
     assert "rollback" in _can(bench)
     bench.request(Rollback)
     assert bench.model.production == "v1"
