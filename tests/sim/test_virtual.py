@@ -23,7 +23,7 @@ from headgate.wire.audit import AuditRecord
 from headgate.wire.codec import encode
 from headgate.wire.ledger import Entry
 from headgate.wire.messages import ENTRY
-from support.ledger import policy_content
+from support.ledger import by_one_person, policy_content
 
 START = {"type": "start_rollout", "stable": "v1", "candidate": "v2", "weight": 500}
 
@@ -42,7 +42,8 @@ def script(**parts: Any) -> Script:
 
 
 def simulation(seed: int = 1, look_ms: int = 10_000, **parts: Any) -> Simulation:
-    return Simulation(script(**parts), policy_content(), seed=seed, look_ms=look_ms)
+    policy = by_one_person(policy_content())
+    return Simulation(script(**parts), policy, seed=seed, look_ms=look_ms)
 
 
 def run(seed: int = 1, look_ms: int = 10_000, **parts: Any) -> Told:
