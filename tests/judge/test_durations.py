@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from headgate.judge.durations import DurationMs, parse_duration_ms, say_duration
+from headgate.judge.durations import (
+    DurationMs,
+    parse_duration_ms,
+    say_duration,
+    write_duration,
+)
 
 
 @pytest.mark.parametrize(
@@ -45,3 +50,8 @@ def test_what_is_too_long_is_told_as_a_duration() -> None:
 )
 def test_a_duration_is_said_in_its_largest_units(duration_ms: int, said: str) -> None:
     assert say_duration(duration_ms) == said
+
+
+@pytest.mark.parametrize("text", ["1ms", "84s", "1m", "90m", "2h", "1d", "3w", "1500ms"])
+def test_a_duration_is_written_as_it_is_read(text: str) -> None:
+    assert write_duration(parse_duration_ms(text)) == text

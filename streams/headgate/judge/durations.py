@@ -55,6 +55,13 @@ def _not_too_long(duration_ms: int) -> int:
     return duration_ms
 
 
+def write_duration(duration_ms: int) -> str:
+    """A duration as commands and policies take it, in the largest unit that fits: `90s`, `1m`."""
+    whole = (unit for unit, ms in reversed(_UNITS_MS.items()) if duration_ms % ms == 0)
+    unit = next(whole)
+    return f"{duration_ms // _UNITS_MS[unit]}{unit}"
+
+
 DurationMs = Annotated[
     int,
     BeforeValidator(parse_duration_ms),

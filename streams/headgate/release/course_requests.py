@@ -144,14 +144,18 @@ def _no_steps(model: str, course: Course | Experiment | None) -> RefusedError:
 def _go_on(
     turn: Turn, state: ModelState, policy: Policy, operator: str, did: str
 ) -> tuple[ModelState, str]:
-    rollout = running(state)
+    rollout, settings = running(state), policy.blue_green
+    cuts_over = isinstance(rollout.course, BlueGreen) and rollout.course.stay is None
     if rollout.course is not None:
         way = WAYS[type(rollout.course)]
         why = f"{operator} {did}"
         state = way.go_on(turn, state, policy, rollout.course, operator=operator, why=why)
     if state.rollout is None:
         return state, f"Promoted {rollout.candidate} to production of {state.model}."
-    return state, f"{rollout.candidate} takes {share(state.rollout.weight)} of {state.model}."
+    said = f"{rollout.candidate} takes {share(state.rollout.weight)} of {state.model}."
+    if not cuts_over:
+        return state, said
+    return state, f"{said} {standby.keeping(state.model, rollout.stable, settings)}."
 
 
 def report_check(turn: Turn, state: ModelState, request: ReportCheck) -> tuple[ModelState, str]:

@@ -219,6 +219,25 @@ def test_of_two_who_cut_over_the_second_is_told_that_green_serves_already() -> N
     assert "headgate rollout promote support" in refused.remedy
 
 
+def test_the_cutover_says_how_blue_is_kept_known_to_be_ready() -> None:
+    bench = adopted()
+    _checked(bench)
+    bench.serve(1, v1=GOOD)
+    assert bench.request(Advance, cutover=True).sentence == (
+        "v2 takes 100 % of support. Until v1 is scaled down, 2 min after the cutover, report at "
+        "least every 5 min that it is ready (headgate check run FILE --model support --version v1 "
+        "--only ready --report --every 1m)."
+    )
+
+
+def test_a_cutover_by_itself_says_so_too() -> None:
+    bench = adopted(blue_green={"cutover": "auto"})
+    _checked(bench)
+    bench.serve(1, v1=GOOD)
+    told = [row for row in bench.audit if row.event == "decision"]
+    assert "report at least every 5 min that it is ready (headgate check run" in told[-1].sentence
+
+
 def test_nothing_but_green_is_cut_over() -> None:
     bench = adopted()
     start_canary(bench)

@@ -118,7 +118,8 @@ def _cut_over_if_due(turn: Turn, state: ModelState, policy: Policy, rollout: Rol
         return state
     if blue_green.blue_unready(state, settings, blue, course.blue_ready, turn.now_ms):
         return state
-    return _go_on(turn, state, policy, "every check passed and blue is ready")
+    keeping = standby.keeping(state.model, blue, settings)
+    return _go_on(turn, state, policy, f"every check passed and blue is ready. {keeping}")
 
 
 def _would_have(turn: Turn, state: ModelState, rollout: Rollout, why: str) -> ModelState:

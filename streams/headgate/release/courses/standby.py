@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from headgate.judge.courses import BlueGreenSettings
+from headgate.judge.durations import say_duration, write_duration
 from headgate.judge.policy import Policy
 from headgate.release import incidents
+from headgate.release.alert_commands import check_command
 from headgate.release.courses import cold, scaling
 from headgate.release.courses.blue_green import (
     blue_unready,
@@ -21,6 +24,7 @@ from headgate.vocabulary import AlertKind, Severity
 from headgate.wire.rollout_requests import ReportCheck
 
 _SUBJECT = "standby"
+_REPORTS = 5  # within `ready_last`, so that one that is lost pages nobody
 
 
 def follow(turn: Turn, state: ModelState, policy: Policy) -> ModelState:
@@ -66,6 +70,19 @@ def report(
     raise is_check_of(state, request, running_with(state, request).stable)
 
 
+def keeping(model: str, blue: str, settings: BlueGreenSettings) -> str:
+    """What somebody must do after the cutover, so that blue stays known to be ready;
+    without a full stop.
+    """
+    every = write_duration(max(settings.ready_last // _REPORTS, 1))
+    run = f"{check_command(model, blue, settings.ready_check)} --every {every}"
+    last, kept = say_duration(settings.ready_last), say_duration(settings.keep_blue)
+    return (
+        f"Until {blue} is scaled down, {kept} after the cutover, report at least every {last} that "
+        f"it is ready ({run})"
+    )
+
+
 def _open(turn: Turn, state: ModelState, policy: Policy, version: str, why: str) -> ModelState:
     check = policy.blue_green.ready_check
     return incidents.open_incident(
@@ -75,7 +92,8 @@ def _open(turn: Turn, state: ModelState, policy: Policy, version: str, why: str)
         trigger=_SUBJECT,
         severity=Severity.CRITICAL,
         sentence=f"Blue may not be ready to switch back to: {why}. Start {version}, then "
-        f"headgate check report {state.model} {version} {check} --passed.",
+        f"headgate check report {state.model} {version} {check} --passed, and again at least every "
+        f"{say_duration(policy.blue_green.ready_last)} until it is scaled down.",
         versions=(version,),
         numbers={},
     )
