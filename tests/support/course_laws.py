@@ -199,6 +199,8 @@ class Laws:
             self._cut_over(model, now_ms)
         elif isinstance(asked, Advance) and stay is not None:
             assert not self.is_blind(now_ms)
+        if rollout.kind is RolloutKind.BLUE_GREEN and stay and asked.request_id not in self.asked:
+            assert now_ms - stay.since_ms >= stay.step.hold_ms
         if asked.request_id in self.asked:
             assert command.rollout_id == self.asked[asked.request_id]
             self.counts["approved"] += 1
