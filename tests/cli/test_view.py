@@ -196,6 +196,34 @@ def test_a_suspect_warning_stops_nobody() -> None:
     assert f"headgate rollout promote {MODEL}" in answers.can_do(canary(triggers=(row,)))
 
 
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        (
+            {"error_rate": Verdict.OK, "rating": Verdict.OK},
+            "yes: nothing critical is beyond its limit; not proven, but beyond a warning's limit: "
+            "cost",
+        ),
+        (
+            {"error_rate": Verdict.OK, "rating": Verdict.UNKNOWN},
+            "yes, as far as is known (rating: too little to tell); not proven, but beyond a "
+            "warning's limit: cost",
+        ),
+        ({"rating": Verdict.UNKNOWN}, "not known yet: 3 of 50."),
+        ({"error_rate": Verdict.OK, "rating": Verdict.SUSPECT}, "doubtful: 3 of 50."),
+        ({}, "doubtful: It costs more."),
+    ],
+)
+def test_a_warning_beyond_its_limit_is_named_and_leaves_good_so_far_calm(
+    others: dict[str, Verdict], said: str
+) -> None:
+    rows = [trigger(name, verdict, "3 of 50.") for name, verdict in others.items()]
+    warning = trigger("cost", Verdict.SUSPECT, "It costs more.", severity="warning")
+    status = canary(triggers=(*rows, warning))
+    assert answers.good_so_far(status) == said
+    assert "  suspect cost: It costs more." in plain_lines(status)
+
+
 def test_in_observe_mode_nothing_happens_by_itself() -> None:
     assert "nothing by itself: in observe mode" in plain(canary(mode=Mode.OBSERVE))
 

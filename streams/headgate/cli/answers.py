@@ -66,19 +66,32 @@ def _pinned_words(status: ModelStatus, version: VersionStatus) -> str:
 
 def _verdict_words(status: ModelStatus, rows: list[TriggerStatus]) -> str:
     """`rows` is not empty and in order of urgency."""
-    worst = rows[0]
-    if worst.verdict in {Verdict.BREACH, Verdict.SUSPECT}:
-        answer = "no" if worst.verdict is Verdict.BREACH else "doubtful"
-        return f"{answer}: {worst.because.sentence}"
-    fine = [row.trigger for row in rows if row.verdict is Verdict.OK]
-    unknown = [trigger_name(status, row) for row in rows if row.verdict is Verdict.UNKNOWN]
+    of = {verdict: [row for row in rows if row.verdict is verdict] for verdict in Verdict}
+    fine, suspect, unknown = of[Verdict.OK], of[Verdict.SUSPECT], of[Verdict.UNKNOWN]
+    if of[Verdict.BREACH]:
+        return f"no: {rows[0].because.sentence}"
+    if suspect and (suspect[0].severity == "critical" or (not fine and not unknown)):
+        return f"doubtful: {suspect[0].because.sentence}"
     if not fine:
-        return f"not known yet: {worst.because.sentence}"
+        return f"not known yet: {unknown[0].because.sentence}"
+    beyond = ""  # of what only warns, chance alone takes some beyond their limits
+    if suspect:
+        beyond = f"; not proven, but beyond a warning's limit: {_names(status, suspect)}"
     if unknown:
-        return f"yes, as far as is known ({', '.join(unknown)}: too little to tell)"
-    if len(fine) == 1:
+        names = _names(status, unknown)
+        return f"yes, as far as is known ({names}: too little to tell){beyond}"
+    if len(rows) == 1:
         return "yes: its only trigger is within its limit"
-    return f"yes: all {len(fine)} triggers are within their limits"
+    which = "nothing critical is beyond its limit" if suspect else _all_within(fine)
+    return f"yes: {which}{beyond}"
+
+
+def _all_within(fine: list[TriggerStatus]) -> str:
+    return f"all {len(fine)} triggers are within their limits"
+
+
+def _names(status: ModelStatus, rows: list[TriggerStatus]) -> str:
+    return ", ".join(trigger_name(status, row) for row in rows)
 
 
 def how_sure(status: ModelStatus) -> list[str]:

@@ -235,6 +235,18 @@ def test_when_stable_vanishes_the_relative_is_unknown_and_the_absolute_decides()
     assert verdicts["latency_p95"].reason is Reason.NO_BASELINE
 
 
+def test_no_verdict_says_ok_of_what_its_sentence_calls_beyond_the_limit() -> None:
+    phase = Phase()
+    for _ in range(2):
+        phase.both(cell(50, 1), cell(100, 1))  # 2 % beside 1 %, of few
+    seen = phase.verdicts["regression_errors"]
+    assert (seen.verdict, seen.reason) == (Verdict.SUSPECT, Reason.NOT_PROVEN)
+    assert "is over the limit 1.25%: not proven (evidence " in seen.sentence
+    assert seen.cleared
+    for row in phase.verdicts.values():
+        assert row.verdict is not Verdict.OK or "is over" not in row.sentence
+
+
 def test_a_warning_is_quiet_when_the_trigger_it_names_says_it_all() -> None:
     phase = Phase()
     for _ in range(60):

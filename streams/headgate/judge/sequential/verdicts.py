@@ -21,7 +21,7 @@ from headgate.judge.sequential.holds import is_hold
 from headgate.judge.sequential.plan import Plan, plan_of
 from headgate.judge.sequential.state import Evidence, is_beside
 from headgate.judge.verdicts import Assessment
-from headgate.vocabulary import Reason, Severity, Verdict
+from headgate.vocabulary import Reason, Verdict
 
 
 @lru_cache(maxsize=64)
@@ -112,8 +112,7 @@ def _in_full(
         return Assessment(trigger=name, verdict=verdict, reason=reason, sentence=sentence)
     good = log_good(policy, trigger, evidence)
     numbers = _numbers(policy, trigger, evidence, combined, good)
-    critical = trigger.severity is Severity.CRITICAL  # chance alone takes others beyond theirs
-    if critical and reason is Reason.WITHIN_LIMIT and words.is_beyond(trigger, numbers):
+    if reason is Reason.WITHIN_LIMIT and words.is_beyond(trigger, numbers):
         reason = Reason.NOT_PROVEN
     held = reason is Reason.NOT_WORSE_THAN_STABLE
     return Assessment(
