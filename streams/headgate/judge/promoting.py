@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil, inf, log
+from math import ceil, log
 
 from headgate.judge.policy import Policy, Trigger
 from headgate.judge.sequential.columns import known_of
@@ -92,10 +92,19 @@ def _not_good(
     samples = known_of(policy, evidence)[trigger.name].total.candidate
     if good is None or not samples:
         return Lacking(trigger.name, f"no {unit} to prove it by yet")
-    words = f"evidence {_odds(good)} of {_odds(needed)}"
-    # Evidence grows in proportion to samples while nothing changes.
-    more = samples * (needed - good) / good if good > 0 else inf
-    return Lacking(trigger.name, words, ceil(more) if more <= MAX_MORE else None, unit)
+    why, more = _forecast(good, needed, samples, unit)
+    return Lacking(trigger.name, f"evidence {_odds(good)} of {_odds(needed)}{why}", more, unit)
+
+
+def _forecast(good: float, needed: float, samples: int, unit: str) -> tuple[str, int | None]:
+    """How many more samples a proof takes, or why that can't be said."""
+    if good <= 0:
+        why = f"pointing to no proof so far: how many more {unit} it takes cannot be said yet"
+        return f", {why}", None
+    more = samples * (needed - good) / good  # evidence grows with samples while nothing changes
+    if more > MAX_MORE:
+        return ", at this rate it will not be proven good", None
+    return "", ceil(more)
 
 
 def _leaning(policy: Policy, evidence: Evidence) -> list[Lacking | None]:
