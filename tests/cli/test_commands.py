@@ -59,7 +59,7 @@ def test_the_version_and_help_are_fine() -> None:
     [
         ("nonsense",),
         ("adopt", "m"),
-        ("rollout", "start", "m", "--stable", "v1", "--candidate", "v2", "--weight", "10001"),
+        ("rollout", "start", "m", "--stable", "v1", "--candidate", "v2", "--weight", "all"),
         ("defer", "m", "a-1", "--minutes", "31", "--reason", "x"),
         ("mode", "m", "sleep"),
         ("status", "--bootstrap-servers", "nowhere"),
