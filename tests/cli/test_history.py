@@ -60,7 +60,7 @@ def test_a_promoted_version_that_is_rolled_back_later_is_told_with_its_own_rollo
     bench.start(500)
     bench.request(Promote, operator="cy")
     bench.serve(5, v2=GOOD)
-    bench.request(Rollback, operator="bob", reason="wrong prices")
+    bench.request(Rollback, version="v2", operator="bob", reason="wrong prices")
     (row,) = told(bench)
     assert (row.outcome, row.promoted, row.reverted_by) == ("promoted", "v2", "bob")
     assert row.reverted_decision == bench.commands[-1].decision_id

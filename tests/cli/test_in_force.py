@@ -32,7 +32,7 @@ def command(revision: int, version: str, issued_at_ms: int = AT_MS - 1) -> Comma
         model=MODEL,
         revision=revision,
         action=Action.SET_WEIGHTS,
-        weights=(Weight(version=version, weight=10_000),),
+        weights=(Weight(version=version, weight=10_000), Weight(version="v1", weight=0)),
         salt="s",
         decision_id=f"d-{version}",
         issued_at_ms=issued_at_ms,

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from headgate.cli.failures import ExitCode
 from headgate.config import Settings
@@ -28,7 +29,7 @@ from headgate.wire.rollout_requests import (
     Step,
 )
 from support.commands import Run
-from support.courses import adopted, start_canary
+from support.courses import GOOD, adopted, start_canary
 from support.responder import Responder, answer, publish
 from support.statuses import AT_MS, MODEL, canary
 
@@ -236,11 +237,28 @@ def test_what_changes_the_split_names_the_one_that_was_in_force(
 
 
 def test_a_rollback_names_what_is_on_trial_and_no_revision(ask: Run, settings: Settings) -> None:
-    publish(settings, Topic.CONTROL, (MODEL, encode(command(7))))
+    split = (Weight(version="v2", weight=500), Weight(version="v1", weight=9_500))
+    publish(settings, Topic.CONTROL, (MODEL, encode(replace(command(7), weights=split))))
     publish(settings, Topic.STATUS, (MODEL, encode(canary(decision_id="d-7"))))
     request = asked(ask, settings, "rollout", "rollback", MODEL)
     assert not hasattr(request, "if_revision")
-    assert request.version == "v1"
+    assert request.version == "v2"
+
+
+def test_a_rollback_that_names_nothing_is_never_of_production(ask: Run, settings: Settings) -> None:
+    publish(settings, Topic.CONTROL, (MODEL, encode(command(7))))
+    publish(settings, Topic.STATUS, (MODEL, encode(canary(decision_id="d-7"))))
+    assert asked(ask, settings, "rollout", "rollback", MODEL).version == ""
+
+
+def test_a_rollback_of_a_test_that_names_no_arm_is_of_all_of_them(
+    ask: Run, settings: Settings
+) -> None:
+    names = {"v2": 2_500, "v3": 2_500, "v1": 5_000}
+    arms = tuple(Weight(version=name, weight=weight) for name, weight in names.items())
+    publish(settings, Topic.CONTROL, (MODEL, encode(replace(command(7), weights=arms))))
+    publish(settings, Topic.STATUS, (MODEL, encode(canary(decision_id="d-7"))))
+    assert asked(ask, settings, "rollout", "rollback", MODEL).version == ""
 
 
 def test_a_rollback_of_what_only_control_knows_names_nothing(ask: Run, settings: Settings) -> None:
@@ -251,6 +269,42 @@ def test_a_rollback_of_what_only_control_knows_names_nothing(ask: Run, settings:
 def test_a_rollback_may_name_what_it_is_of(ask: Run, settings: Settings) -> None:
     words = ("rollout", "rollback", MODEL, "--version", "v2")
     assert asked(ask, settings, *words).version == "v2"
+
+
+def test_a_rollback_may_override_the_one_before_it(ask: Run, settings: Settings) -> None:
+    words = ("rollout", "rollback", MODEL, "--version", "v2", "--overrides", "d-1")
+    request = asked(ask, settings, *words)
+    assert (request.version, request.overrides) == ("v2", "d-1")
+
+
+def test_who_rolls_back_seconds_after_another_does_not_take_production_back_too(
+    ask: Run, settings: Settings
+) -> None:
+    bench = adopted()
+    bench.start(500)
+    bench.request(Promote)
+    start_canary(bench, "v3", stable="v2")
+    name = bench.model.model
+
+    def tell() -> None:
+        command = bench.commands[-1]
+        known = {"revision": command.revision, "decision_id": command.decision_id}
+        publish(settings, Topic.CONTROL, (name, encode(command)))
+        publish(settings, Topic.STATUS, (name, encode(canary(model=name, **known))))
+
+    with Responder(settings, lambda request: [bench.admit(request)]):
+        tell()
+        first = ask("rollout", "rollback", name, "--operator", "ann")
+        bench.serve(3, v2=GOOD)
+        tell()
+        second = ask("rollout", "rollback", name, "--operator", "bob")
+    assert (first.exit_code, second.exit_code) == (ExitCode.FINE, ExitCode.NEGATIVE)
+    assert "v2 serves everything, and a rollback would go on to v1" in second.stdout
+    assert "ann rolled v3 back 3 s ago" in second.stdout
+    assert (
+        f"Instead: headgate rollout rollback {name} --version v2, if v2 is to go" in second.stdout
+    )
+    assert bench.model.production == "v2"
 
 
 def test_of_two_who_roll_back_at_once_the_second_takes_nothing_else_back(

@@ -53,6 +53,18 @@ def test_adoption_brings_nearly_any_version_into_production_but_not_what_is_arch
             move(record, "v1", Status.PRODUCTION, 2, adopting=True)
 
 
+def test_only_a_deprecated_version_comes_back_to_staging_where_its_rollback_is_overridden() -> None:
+    for before in Status:
+        record = VersionRecord(version="v1", status=before, since_ms=1)
+        if before is Status.DEPRECATED:
+            assert move(record, "v1", Status.STAGING, 2, overriding=True).status is Status.STAGING
+            with pytest.raises(TransitionError):
+                move(record, "v1", Status.CANDIDATE, 2, overriding=True)
+        elif (before, "staging") not in ALLOWED and before is not Status.STAGING:
+            with pytest.raises(TransitionError):
+                move(record, "v1", Status.STAGING, 2, overriding=True)
+
+
 def test_each_change_is_kept_with_who_when_and_why_up_to_a_bound() -> None:
     record = move(None, "v1", Status.STAGING, 1, by="ann", why="new")
     for at in range(2, 20, 2):

@@ -169,10 +169,10 @@ def test_a_rollback_to_nothing_that_fits_waits_for_nobody_and_pages_as_without_a
     assert BOB.ask(bench, SetCompatibility, rules=(rule,)).event == "accepted"
     answer = ANN.ask(bench, ApplyPolicy, policy=_policy(actions=["rollback"]))
     assert answer.event == "accepted"
-    asked = [BOB.ask(bench, Rollback) for _ in range(2)]
+    asked = [BOB.ask(bench, Rollback, version="v2") for _ in range(2)]
     assert [row.event for row in asked] == ["refused", "refused"]
     assert not bench.model.waiting
     paged = [row for row in bench.alerts if row.kind is AlertKind.NO_ROLLBACK_TARGET]
     assert len(paged) == 1
     assert BOB.ask(bench, SetCompatibility, rules=()).event == "accepted"
-    assert BOB.ask(bench, Rollback).event == "waiting"
+    assert BOB.ask(bench, Rollback, version="v2").event == "waiting"

@@ -257,7 +257,7 @@ def test_observe_mode_names_the_version_that_it_would_have_chosen() -> None:
 def test_a_requested_rollback_passes_over_a_previous_version_that_does_not_fit() -> None:
     bench = promoted("v1.1", "v1.2")
     know(bench, spec("v1", "e2"), spec("v1.1", "e1"), spec("v1.2", "e2"), embedding="e2")
-    answer = bench.request(Rollback)
+    answer = bench.request(Rollback, version="v1.2")
     assert answer.event == "accepted"
     assert "Not v1.1: v1.1 with embedding e2 is incompatible" in answer.sentence
     assert bench.model.production == "v1"
@@ -267,10 +267,10 @@ def test_a_requested_rollback_passes_over_a_previous_version_that_does_not_fit()
 def test_the_previous_version_that_a_rollback_leaves_must_fit_when_it_is_gone_back_to() -> None:
     bench = promoted("v1.1", "v1.2")
     know(bench, spec("v1", "e1"), spec("v1.1", "e1"), spec("v1.2", "e1"), embedding="e1")
-    bench.request(Rollback)
+    bench.request(Rollback, version="v1.2")
     assert (bench.model.production, bench.model.previous) == ("v1.1", "v1")
     know(bench, embedding="e2")
-    answer = bench.request(Rollback)
+    answer = bench.request(Rollback, version="v1.1")
     assert (answer.event, "v1 requires embedding e1" in answer.sentence) == ("refused", True)
     assert bench.model.production == "v1.1"
     assert len(pages(bench)) == 1
@@ -280,25 +280,25 @@ def test_a_version_that_was_passed_over_is_previous_only_where_there_is_no_other
     bench = promoted("v1.1", "v1.2", "v1.3")
     fit = [spec(name, "e1") for name in ("v1", "v1.1", "v1.3")]
     know(bench, *fit, spec("v1.2", "e2"), embedding="e1")
-    bench.request(Rollback)
+    bench.request(Rollback, version="v1.3")
     assert (bench.model.production, bench.model.previous) == ("v1.1", "v1")
     assert bench.model.versions["v1.2"].status is Status.DEPRECATED
-    bench.request(Rollback)
+    bench.request(Rollback, version="v1.1")
     assert (bench.model.production, bench.model.previous) == ("v1", "v1.2")
-    assert bench.request(Rollback).event == "refused"
+    assert bench.request(Rollback, version="v1").event == "refused"
 
 
 def test_a_requested_rollback_to_nothing_that_fits_is_refused_and_pages() -> None:
     bench = promoted("v2")
     know(bench, spec("v1", "e1"), embedding="e2")
     before = bench.model.command
-    answers = [bench.request(Rollback) for _ in range(2)]
+    answers = [bench.request(Rollback, version="v2") for _ in range(2)]
     assert [row.event for row in answers] == ["refused", "refused"]
     assert "v1 requires embedding e1" in answers[0].sentence
     assert bench.model.command is before
     assert len(pages(bench)) == 1
     know(bench, embedding="e1")
-    assert bench.request(Rollback).event == "accepted"
+    assert bench.request(Rollback, version="v2").event == "accepted"
     assert pages(bench)[-1].state is AlertState.RESOLVED
 
 

@@ -281,12 +281,12 @@ def test_after_a_rollback_there_is_still_a_previous_version_but_none_that_failed
     None
 ):
     bench = _three()
-    bench.request(Rollback)
+    bench.request(Rollback, version="v3")
     assert (bench.model.production, bench.model.previous) == ("v2", "v1")
-    bench.request(Rollback)
+    bench.request(Rollback, version="v2")
     assert bench.model.production == "v1"
-    refused = bench.request(Rollback)
-    assert (refused.event, "rolled back from" in refused.sentence) == ("refused", True)
+    refused = bench.request(Rollback, version="v1")
+    assert (refused.event, "was rolled back by" in refused.sentence) == ("refused", True)
 
 
 def test_a_tick_looks_at_versions_only_when_something_can_be_due() -> None:

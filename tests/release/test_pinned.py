@@ -232,8 +232,8 @@ def test_it_ends_when_the_version_is_archived() -> None:
 
 def test_it_ends_when_the_version_is_in_production_again(bench: LedgerBench) -> None:
     bench.serve(30, v3=GOOD, v1=BROKEN)
-    assert bench.request(Rollback).event == "accepted"
-    assert bench.request(Rollback).event == "accepted"
+    assert bench.request(Rollback, version="v3").event == "accepted"
+    assert bench.request(Rollback, version="v2").event == "accepted"
     bench.tick()
     assert bench.model.production == "v1"
     assert "v1" not in bench.model.pinned
@@ -298,7 +298,7 @@ def test_what_was_in_flight_when_production_was_rolled_back_is_nobodys_pin() -> 
     revision = bench.commands[-1].revision
     bench.serve(70, v3=GOOD)
     bench.tick((118_000 - bench.now_ms % 60_000) / 1000)  # minutes are what is kept of an hour
-    bench.request(Rollback)
+    bench.request(Rollback, version="v3")
     assert bench.model.versions["v3"].status is Status.DEPRECATED
     late = replace(GOOD, error_rate=0.5, revision=revision)
     bench.serve(110, v2=GOOD, v3=replace(late, revision=0))
@@ -429,7 +429,9 @@ def _random_step(bench: LedgerBench, chance: random.Random, number: int) -> None
         asked = {"stable": state.production, "candidate": f"n{number}", "weight": 5_000}
         bench.request(StartRollout, **asked)
     elif what < 0.30:
-        bench.request(chance.choice((Promote, Promote, Rollback)))
+        asked = ((Promote, {}), (Promote, {}), (Rollback, {"version": state.production}))
+        kind, fields = chance.choice(asked if state.rollout is None else ((Rollback, {}), *asked))
+        bench.request(kind, **fields)
     elif what < 0.35:
         bench.request(SetWeight, weight=chance.choice((100, 5_000)))
     elif what < 0.40:

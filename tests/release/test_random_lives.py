@@ -108,6 +108,10 @@ def _fields(bench: LedgerBench, chance: random.Random, kind: type, number: int) 
         Postpone: {"version": version, "days": chance.randint(1, 40), "reason": "busy"},
         Retain: {"version": version, "lift": chance.random() < 0.7, "reason": "audit"},
         Redeploy: {"version": version},
+        Rollback: {
+            "version": state.rollout.candidate if state.rollout else state.production,
+            "overrides": state.rolled_back_by.get(state.previous, "") if number % 2 else "",
+        },
     }
     return fields.get(kind, {})
 
@@ -145,10 +149,15 @@ def _ask_badly(bench: LedgerBench, chance: random.Random, number: int) -> bool:
 
 
 def _serve(bench: LedgerBench, chance: random.Random) -> None:
-    """Half a minute of traffic; what is on trial, or serves, may turn out bad."""
+    """Half a minute of traffic; what is on trial, or serves, may turn out bad, and somebody who
+    is paged for what has a deadline sometimes puts it off.
+    """
     model = bench.model
     served = model.rollout.candidate if model.rollout else model.production
     bench.serve(15, **{model.production: BUSY, served: chance.choice(TURNS)})
+    due = [row for row in bench.model.incidents.values() if row.deadline_ms and not row.acted]
+    if due and chance.random() < 0.3:
+        _defer(bench, chance)
 
 
 def _defer(bench: LedgerBench, chance: random.Random) -> None:
@@ -169,9 +178,10 @@ def _check_versions(before: ModelState, state: ModelState, promotions: int) -> N
     statuses = [row.status for row in state.versions.values()]
     assert statuses.count(Status.PRODUCTION) <= 2
     assert len({name.removeprefix("v") for name in state.versions}) == len(state.versions)
-    if promotions >= 2:
-        assert state.previous
+    if promotions >= 2 and state.previous:
         assert state.versions[state.previous].status in {Status.PRODUCTION, Status.DEPRECATED}
+    elif before.previous and not state.previous:
+        assert state.versions[before.previous].status is Status.CANDIDATE
     for version, record in state.versions.items():
         if record.status in {Status.ARCHIVED, Status.REMOVED}:
             assert weight_of(state, version) == 0
@@ -185,7 +195,9 @@ def _check_path(before: ModelState, version: str, record: VersionRecord) -> None
     path = [row.status for row in record.history[len(record.history) - fresh :]]
     for earlier, later in pairwise([known.status, *path] if known else path):
         adopted = later is Status.PRODUCTION and earlier in ADOPTABLE and not before.production
-        assert later in FOLLOWS[earlier] or adopted
+        overridden = (earlier, later) == (Status.DEPRECATED, Status.STAGING)
+        overridden = overridden and version in before.rolled_back_by
+        assert later in FOLLOWS[earlier] or adopted or overridden
 
 
 def _unfit(state: ModelState, version: str) -> str:
@@ -265,7 +277,7 @@ def test_a_random_life_never_breaks_what_must_hold(seed: int) -> None:
             elif getattr(row, "event", "") == "delete_artifact":
                 _check_order(row, archived_ms)
     _check_the_whole(bench)
-    assert promotions > 30
+    assert promotions > 25
     assert rollbacks > 15
     assert refused > 400
     assert deferred

@@ -45,7 +45,9 @@ requests = st.one_of(
         st.fixed_dictionaries({"stable": versions, "candidate": versions, "weight": weights}),
     ),
     st.tuples(st.just(SetWeight), st.fixed_dictionaries({"weight": weights})),
-    st.tuples(st.just(Rollback), st.just({})),
+    st.tuples(
+        st.just(Rollback), st.one_of(st.just({}), st.fixed_dictionaries({"version": versions}))
+    ),
     st.tuples(st.just(Promote), st.just({})),
     st.tuples(st.just(SetMode), st.fixed_dictionaries({"mode": st.sampled_from(sorted(Mode))})),
     st.tuples(

@@ -145,6 +145,17 @@ def _winner(walk: Walk) -> Fields:
     return {"winner": walk.chance.choice(names), **_split(walk)}
 
 
+def _rolled_back(walk: Walk) -> Fields:
+    """Some name nothing, an arm, production, or what is gone; some override a decision."""
+    model = walk.stage.model
+    version = walk.chance.choice(("", *model.watched, model.production, "v0"))
+    return {"version": version, "overrides": _overriding(walk)}
+
+
+def _overriding(walk: Walk) -> str:
+    return walk.chance.choice(("", *walk.stage.model.rolled_back_by.values()))
+
+
 Ask = tuple[type, Callable[["Walk"], Fields], int]
 _ASKED: tuple[Ask, ...] = (
     (StartRollout, _start_nonsense, 2),
@@ -158,7 +169,7 @@ _ASKED: tuple[Ask, ...] = (
     (Advance, _split, 8),
     (Skip, lambda walk: {"reason": walk.chance.choice(("", "known")), **_split(walk)}, 2),
     (Promote, _split, 3),
-    (Rollback, lambda _: {}, 2),
+    (Rollback, _rolled_back, 3),
     (StopTest, _winner, 3),
     (ReportCheck, _reported, 12),
     (Approve, _approved, 5),

@@ -81,7 +81,7 @@ def alert(**fields: Any) -> Alert:
 
 
 CAN = (
-    f"headgate rollout rollback {MODEL} --reason '...'",
+    f"headgate rollout rollback {MODEL} --version v2 --reason '...'",
     f"headgate rollout pause {MODEL}",
     f"headgate rollout skip {MODEL} --reason '...'",
     f"headgate rollout set-weight {MODEL} BASIS_POINTS",

@@ -48,12 +48,15 @@ class Fields:
         return {**self(model), "if_revision": split.revision if split else None}
 
     def on_trial(self, model: str) -> str:
-        """The candidate in the split in force, else what serves; empty where it is not sure.
+        """The one candidate in the split in force; empty where there is none, are several, or
+        the split is not sure.
 
-        A rollback of nothing in particular is never refused for what somebody put on `control`.
+        Then the request is of all that is on trial when it arrives, whatever somebody put on
+        `control`.
         """
         split = split_in_force(self.settings, model)
-        return split.weights[0].version if split and split.sure and split.weights else ""
+        one = split is not None and split.sure and len(split.weights) == 2
+        return split.weights[0].version if split is not None and one else ""
 
     def production(self, model: str) -> str:
         """The version in production, which comes last in a split; a status may be some seconds old.

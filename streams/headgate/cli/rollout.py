@@ -185,6 +185,7 @@ def promote(model: ModelName, *, fields: Fields) -> Request:
     epilog=examples(
         "headgate rollout rollback support-agent --reason 'wrong prices'",
         "headgate rollout rollback support-agent --version v2",
+        "headgate rollout rollback support-agent --version v2 --overrides d-4-1811-5a0c81f2",
     )
 )
 @asks(changes_split=True)
@@ -194,16 +195,26 @@ def rollback(
     version: Annotated[
         str,
         typer.Option(
-            metavar="VERSION", help="What is to be taken back; by default what is on trial now."
+            metavar="VERSION",
+            help="What is to be taken back: a candidate, one arm of a test, or production; by "
+            "default all that is on trial.",
+        ),
+    ] = "",
+    overrides: Annotated[
+        str,
+        typer.Option(
+            metavar="DECISION_ID",
+            help="The rollback of the previous version that this overrides to go back to it.",
         ),
     ] = "",
     fields: Fields,
 ) -> Request:
-    """All traffic from the candidate, or back to the version before.
+    """All traffic from what is on trial; with --version from one arm, or from production.
 
-    Where somebody has taken it back by then, nothing else is.
+    While no rollout runs it needs --version: where somebody, or Headgate, has taken the candidate
+    back already, nothing else is.
     """
-    return Rollback(**fields(model), version=version or fields.on_trial(model))
+    return Rollback(**fields(model), version=version or fields.on_trial(model), overrides=overrides)
 
 
 @rollout_app.command(

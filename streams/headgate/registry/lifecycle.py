@@ -63,10 +63,12 @@ def move(
     by: str = "",
     why: str = "",
     adopting: bool = False,
+    overriding: bool = False,
 ) -> VersionRecord:
     """The record with its new status; a version not heard of before may start anywhere.
 
-    `adopting` is the way into production of a model that has none. Raises `TransitionError` for a
+    `adopting` is the way into production of a model that has none, `overriding` the way back to
+    staging of a version that a rollback from production deprecated. Raises `TransitionError` for a
     transition that the lifecycle does not have.
     """
     if record is None:
@@ -76,7 +78,8 @@ def move(
     if record.status is to:
         return record
     adopted = adopting and to is Status.PRODUCTION and record.status in ADOPTABLE
-    if to not in FOLLOWS[record.status] and not adopted:
+    again = overriding and (record.status, to) == (Status.DEPRECATED, Status.STAGING)
+    if to not in FOLLOWS[record.status] and not adopted and not again:
         raise TransitionError(f"{version} is {record.status} and cannot become {to}")
     return _kept(
         replace(record, status=to, since_ms=now_ms, **_dates(to, now_ms)), to, now_ms, by, why

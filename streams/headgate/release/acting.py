@@ -11,10 +11,9 @@ from headgate.judge.verdicts import Assessment
 from headgate.release import incidents
 from headgate.release.changed import changed
 from headgate.release.compatible import NoTargetError, Target, choose_target, page
-from headgate.release.courses.experiment import without_arm
-from headgate.release.courses.going_on import end_waiting
+from headgate.release.courses.experiment import take_out
 from headgate.release.reasons import because
-from headgate.release.reversing import drop, roll_back
+from headgate.release.reversing import roll_back
 from headgate.release.rollouts import policy_of
 from headgate.release.splits import decision_id, next_revision, whole
 from headgate.release.state import Incident, ModelState, Watched
@@ -130,9 +129,10 @@ def _drop(
     if rollout is None or policy is None or target.version != rollout.stable:
         return _roll_back(turn, state, watched, due, target)
     before, within_ms = state, _recovered_within_ms(due)
-    state = drop(turn, state, rollout, bad, reasons=_reasons(due), recovered_within_ms=within_ms)
-    state = without_arm(state, policy, turn.now_ms)
-    state = end_waiting(turn, state, f"{bad} was taken out; the others are compared anew.")
+    reasons = _reasons(due)
+    state = take_out(
+        turn, state, rollout, policy, bad, reasons=reasons, recovered_within_ms=within_ms
+    )
     sentence = (
         f"Took {bad} out of the A/B test of {state.model}, its share goes to {target.version}: "
         f"{due[0][2].sentence} The others are compared anew."

@@ -6,6 +6,7 @@ import shlex
 
 from headgate.release.courses.course import BlueGreen, Experiment
 from headgate.release.state import Incident, ModelState, Rollout
+from headgate.release.taking_back import despite_rollback, take_back
 from headgate.vocabulary import AbVerdict, AlertKind
 
 CHECKS = "checks"  # what an alert is about that waits for checks of green
@@ -29,26 +30,25 @@ def commands_of(state: ModelState, incident: Incident) -> tuple[str, ...]:
             f"headgate rollout history {model}",
         )
     if state.rollout is not None and incident.kind is AlertKind.ROLLOUT_WAITING:
-        back = f"{_take_back(state)} --reason 'alert {incident.alert_id}'"
+        back = f"{take_back(state)} --reason 'alert {incident.alert_id}'"
         commands += _decisions(state, incident, state.rollout, back)
     if state.rollout is not None and incident.kind is AlertKind.OUTAGE_HOLD:
         commands.append(f"headgate rollout end-hold {model} --reason '...'")
+    in_production = state.rollout is None and state.previous in state.rolled_back_by
+    if in_production and incident.kind is AlertKind.NO_ROLLBACK_TARGET:
+        back = despite_rollback(state)
+        commands.append(f"{back} --reason 'alert {incident.alert_id}'")
     if incident.kind is AlertKind.PINNED_BREACH:
         commands.append(f"headgate lifecycle plan {model}")
     if incident.kind is AlertKind.BREACH and _can_go_back(state):
-        commands.append(f"{_take_back(state)} --reason 'alert {incident.alert_id}'")
+        back = take_back(state, incident.version)
+        commands.append(f"{back} --reason 'alert {incident.alert_id}'")
         puts_off = incident.deadline_ms is not None and incident.deadline_ms > incident.opened_ms
         if puts_off and not incident.deferred:
             commands.append(
                 f"headgate defer {model} {incident.alert_id} --minutes 30 --reason '...'"
             )
     return tuple(commands)
-
-
-def _take_back(state: ModelState) -> str:
-    """A rollback that names what it takes back: pasted once more, later, it takes nothing else."""
-    bad = state.rollout.candidate if state.rollout is not None else state.production
-    return f"headgate rollout rollback {shlex.quote(state.model)} --version {shlex.quote(bad)}"
 
 
 def _decisions(

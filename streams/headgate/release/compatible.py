@@ -16,6 +16,7 @@ from headgate.release import incidents
 from headgate.release.refusals import RefusedError
 from headgate.release.rollouts import policy_of
 from headgate.release.state import ModelState
+from headgate.release.taking_back import despite_rollback, take_back
 from headgate.release.turn import Turn
 from headgate.release.versions import GONE
 from headgate.vocabulary import AlertKind, Severity, Status
@@ -43,16 +44,12 @@ class Target(Struct, frozen=True, kw_only=True):
 class NoTargetError(RefusedError):
     """Nothing is fit to go back to: the split stays, and on-call is paged."""
 
-    def __init__(self, bad: str, usual: str, why: str, model: str) -> None:
+    def __init__(self, bad: str, usual: str, why: str, remedy: str) -> None:
         usually = f"{usual} cannot" if usual else "Nothing can"
         super().__init__(
             f"{usually} take all traffic back from {bad}: {why} No earlier version is "
             "known to be compatible: Headgate leaves the split alone.",
-            f"Register {usual} or an earlier version as compatible, or make an embedding live "
-            f"that it fits; then headgate rollout rollback {shlex.quote(model)}"
-            if usual
-            else f"headgate rollout start {shlex.quote(model)} --stable {shlex.quote(bad)} "
-            "--candidate VERSION --weight 500",
+            remedy,
         )
         self.versions = (bad, usual) if usual else (bad,)
 
@@ -126,8 +123,8 @@ def check_stable(state: ModelState, stable: str) -> None:
     if why:
         raise RefusedError(
             f"{stable} can take no more traffic: {why}",
-            f"headgate rollout rollback {shlex.quote(state.model)} finds an earlier version that "
-            "fits, or make an embedding live that it fits",
+            f"{take_back(state)} finds an earlier version that fits, or make an embedding live "
+            "that it fits",
         )
 
 
@@ -140,7 +137,7 @@ def choose_target(state: ModelState, bad: str, usual: str, *, by_hand: bool = Fa
     """
     settings = _settings(state)
     if not usual:
-        raise NoTargetError(bad, usual, "no previous version is known.", state.model)
+        raise NoTargetError(bad, usual, "no previous version is known.", _start(state, bad))
     answer = _answer(state, usual, settings)
     why = _against(state, answer, settings, by_hand=by_hand)
     if not why:
@@ -150,13 +147,31 @@ def choose_target(state: ModelState, bad: str, usual: str, *, by_hand: bool = Fa
         state.catalogue, state.versions, bad, model=state.model, api_version=settings.api_version
     )
     if found is None:
-        raise NoTargetError(bad, usual, why, state.model)
+        raise NoTargetError(bad, usual, why, _way_out(state, bad, usual))
     return Target(
         version=found.name,
         because=f"Not {usual}: {why} {found.name} is the newest earlier version that fits: "
         f"{found.rule}.",
         instead=True,
     )
+
+
+def _way_out(state: ModelState, bad: str, usual: str) -> str:
+    """What a person can do, by what speaks against the usual target."""
+    record = state.versions.get(usual)
+    if record is not None and record.status in GONE:
+        return _start(state, bad)
+    if record is not None and record.rolled_back:
+        return f"{despite_rollback(state, bad)} goes back to it all the same"
+    return (
+        f"Register {usual} or an earlier version as compatible, or make an embedding live "
+        f"that it fits; then {take_back(state, bad)}"
+    )
+
+
+def _start(state: ModelState, stable: str) -> str:
+    model, name = shlex.quote(state.model), shlex.quote(stable)
+    return f"headgate rollout start {model} --stable {name} --candidate VERSION --weight 500"
 
 
 def page(

@@ -9,6 +9,7 @@ from headgate.release.evidence import forget_evidence
 from headgate.release.refusals import RefusedError
 from headgate.release.standards import standard_of
 from headgate.release.state import ModelState
+from headgate.release.taking_back import take_back
 from headgate.release.turn import Turn
 from headgate.release.watched import keep
 from headgate.vocabulary import AlertKind, Mode
@@ -27,7 +28,7 @@ def defer(turn: Turn, state: ModelState, request: Defer) -> tuple[ModelState, st
     if incident.deferred:
         raise RefusedError(
             f"{request.alert_id} was put off before; once is all there is.",
-            f"headgate rollout rollback {state.model}, or let the deadline come",
+            f"{take_back(state, incident.version)}, or let the deadline come",
         )
     if incident.deadline_ms <= incident.opened_ms:
         raise RefusedError(
@@ -51,7 +52,7 @@ def end_hold(turn: Turn, state: ModelState, request: EndHold) -> tuple[ModelStat
     if not ended:
         raise RefusedError(
             "The hold is of a threshold, which ends it by itself.",
-            f"headgate rollout rollback {state.model}, or wait",
+            f"{take_back(state, held[0].version)}, or wait",
         )
     names = frozenset(kept.trigger for kept in ended)
     for version, watched in state.watched.items():

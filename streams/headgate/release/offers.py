@@ -12,6 +12,7 @@ from headgate.release.courses.blue_green import blue_unready, failing, unpassed
 from headgate.release.courses.brakes import forbidding
 from headgate.release.courses.course import BlueGreen, Experiment
 from headgate.release.state import ModelState, Rollout
+from headgate.release.taking_back import take_back
 
 
 def idle_commands(state: ModelState, policy: Policy | None, now_ms: int) -> tuple[str, ...]:
@@ -22,7 +23,7 @@ def idle_commands(state: ModelState, policy: Policy | None, now_ms: int) -> tupl
     way = "--blue-green" if _is_closed(policy, now_ms) else "--canary"
     known = state.versions.get(state.previous)
     may_go_back = state.previous and not (known is not None and known.rolled_back)
-    back = (f"headgate rollout rollback {model}",) if may_go_back else ()
+    back = (take_back(state),) if may_go_back else ()
     return (f"headgate rollout start {model} {way} --candidate VERSION", *back)
 
 
@@ -37,7 +38,8 @@ def running_commands(
     model, rollout = shlex.quote(state.model), state.rollout
     if rollout is None:
         return ()
-    course, commands = rollout.course, [f"headgate rollout rollback {model} --reason '...'"]
+    course = rollout.course
+    commands = [f"{take_back(state, name)} --reason '...'" for name in state.watched]
     waits = course is not None and course.stay is not None and course.stay.waits
     if rollout.paused is not None or waits:
         commands.append(f"headgate rollout resume {model}")

@@ -15,6 +15,7 @@ from headgate.release import (
     incidents,
     lifecycle_requests,
     registry_requests,
+    rollback_requests,
     rollout_requests,
     rollouts,
 )
@@ -168,7 +169,7 @@ _HANDLERS: dict[type, Callable[[Turn, ModelState, Any], tuple[ModelState, str]]]
     Skip: course_requests.skip,
     ReportCheck: course_requests.report_check,
     Promote: rollout_requests.promote,
-    Rollback: rollout_requests.rollback,
+    Rollback: rollback_requests.rollback,
     StopTest: rollout_requests.stop_test,
     Defer: incident_requests.defer,
     EndHold: incident_requests.end_hold,

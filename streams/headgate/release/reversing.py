@@ -22,12 +22,15 @@ def roll_back(
     state: ModelState,
     *,
     bad: str,
+    also: tuple[str, ...] = (),
     target: str,
     reasons: tuple[Because, ...],
     recovered_within_ms: int,
     operator: str = "",
 ) -> ModelState:
-    """All traffic to `target`; `bad` is no automatic target until somebody clears it."""
+    """All traffic to `target`, which whoever chose it thereby clears; `bad`, and what goes `also`,
+    is no automatic target until somebody clears it.
+    """
     before = state
     change = Change(
         action=Action.ROLLBACK,
@@ -38,23 +41,25 @@ def roll_back(
         reasons=reasons,
         recovered_within_ms=recovered_within_ms,
     )
-    for name in (bad, target):
+    for name in (bad, *also, target):
         state = measuring.record(state, name, least=measuring.ENOUGH)
-    state = _mark_rolled_back(turn, state, bad, operator)
+    for name in (bad, *also):
+        state = _mark_rolled_back(turn, state, name, operator)
     state = unseat(turn, state, operator, f"its rollout ended with the rollback from {bad}")
     if target != state.production:
         passed_over = {state.production, state.previous} - {bad, target}
         state = demote(turn, state, passed_over, operator, f"passed over for {target}")
         why = f"rolled back to from {bad}"
         state = set_status(turn, state, target, Status.PRODUCTION, by=operator, why=why)
-        record = replace(state.versions[target], replaced_ms=0, not_before_ms=0)
+        record = replace(state.versions[target], replaced_ms=0, not_before_ms=0, rolled_back=False)
         state = replace(state, versions={**state.versions, target: record}, production=target)
         state = replace(state, previous=_earlier(state, bad, passed_over))
         state = demote_others(turn, state, operator)
     state = give_split(turn, state, whole(target), change)
     decision = state.command.decision_id if state.command else ""
-    rolled_back_by = {**state.rolled_back_by, bad: decision}
-    state = replace(state, rollout=None, watched={}, rolled_back_by=rolled_back_by)
+    kept = {name: by for name, by in state.rolled_back_by.items() if name != target}
+    marked = {**kept, **dict.fromkeys((bad, *also), decision)}
+    state = replace(state, rollout=None, watched={}, rolled_back_by=marked)
     return warn_if_cold(turn, before, state, target)
 
 
@@ -66,6 +71,7 @@ def drop(
     *,
     reasons: tuple[Because, ...],
     recovered_within_ms: int,
+    operator: str = "",
 ) -> ModelState:
     """One of several candidates gives its share to stable; the others keep theirs."""
     rows = state.command.weights if state.command else ()
@@ -80,10 +86,11 @@ def drop(
         from_version=bad,
         to_version=rollout.stable,
         rollout_id=rollout.rollout_id,
+        operator=operator,
         reasons=reasons,
         recovered_within_ms=recovered_within_ms,
     )
-    state = _mark_rolled_back(turn, state, bad, "")
+    state = _mark_rolled_back(turn, state, bad, operator)
     state = give_split(turn, state, weights, change)
     decision = state.command.decision_id if state.command else ""
     left = {name: kept for name, kept in state.watched.items() if name != bad}

@@ -1,4 +1,4 @@
-"""Requests about a rollout: start one, widen it, complete it, go back."""
+"""Requests about a rollout: start one, widen it, complete it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from headgate.judge.policy import Policy
 from headgate.release import rollouts
-from headgate.release.compatible import check_candidate, check_stable, choose_target
+from headgate.release.compatible import check_candidate, check_stable
 from headgate.release.courses import blue_green, canary
 from headgate.release.courses.brakes import (
     check_calendar,
@@ -16,21 +16,22 @@ from headgate.release.courses.brakes import (
 )
 from headgate.release.courses.candidates import check_startable
 from headgate.release.courses.course import BlueGreen, Experiment
-from headgate.release.courses.going_on import end_incidents, share
+from headgate.release.courses.going_on import called, end_incidents, share
 from headgate.release.courses.starting import Asked, plan_of
+from headgate.release.overriding import check_overrides, overridden
 from headgate.release.refusals import RefusedError
-from headgate.release.reversing import roll_back
 from headgate.release.splits import check_share
 from headgate.release.state import ModelState, Rollout
+from headgate.release.taking_back import take_back
 from headgate.release.turn import Turn
-from headgate.wire.rollout_requests import Promote, Rollback, SetWeight, StartRollout, StopTest
+from headgate.wire.rollout_requests import Promote, SetWeight, StartRollout, StopTest
 
 
 def start_rollout(turn: Turn, state: ModelState, request: StartRollout) -> tuple[ModelState, str]:
     """Give a candidate its first share beside the version in production."""
     request = request if request.stable else replace(request, stable=state.production)
     policy = _startable(state, request)
-    overridden = _overridden(state, request)
+    despite = overridden(state, _candidates(request), request.operator)
     plan = plan_of(Asked(state, policy, request, turn.now_ms))
     if any(row.weight for row in plan.weights[:-1]):
         check_calendar(policy, turn.now_ms)
@@ -42,7 +43,7 @@ def start_rollout(turn: Turn, state: ModelState, request: StartRollout) -> tuple
         kind=request.kind,
         course=plan.course,
     )
-    return state, f"Started: {plan.sentence}{overridden}"
+    return state, f"Started: {plan.sentence}{despite}"
 
 
 def _startable(state: ModelState, request: StartRollout) -> Policy:
@@ -55,8 +56,8 @@ def _startable(state: ModelState, request: StartRollout) -> Policy:
         )
     if state.rollout is not None:
         raise RefusedError(
-            f"A rollout of {state.rollout.candidate} is running; one at a time per model.",
-            f"{_ending(state.rollout, model)}, or headgate rollout rollback {model}",
+            f"The {called(state.rollout)} is running; one at a time per model.",
+            f"{_ending(state.rollout, model)}, or {take_back(state)}",
         )
     if request.stable != state.production:
         raise RefusedError(
@@ -70,7 +71,8 @@ def _startable(state: ModelState, request: StartRollout) -> Policy:
     for version in _candidates(request):
         check_startable(state, policy, version)
         check_candidate(state, version)
-    _check_overrides(state, request)
+    again = "start it with"
+    check_overrides(state, _candidates(request), request.overrides, again)
     return policy
 
 
@@ -82,36 +84,6 @@ def _ending(rollout: Rollout, model: str) -> str:
 def _candidates(request: StartRollout) -> tuple[str, ...]:
     arms = tuple(row.version for row in request.arms if row.version != request.stable)
     return arms or (request.candidate,)
-
-
-def _check_overrides(state: ModelState, request: StartRollout) -> None:
-    """A version that was rolled back from starts again only if somebody names that decision."""
-    known = {name: state.rolled_back_by.get(name, "") for name in _candidates(request)}
-    named = {part.strip() for part in request.overrides.split(",")} - {""}
-    strange = sorted(named - set(known.values()))
-    if strange:
-        raise RefusedError(
-            f"{request.candidate} was not rolled back by {', '.join(strange)}.",
-            "Leave --overrides out.",
-        )
-    all_of_them = ",".join(dict.fromkeys(filter(None, known.values())))
-    for version, decision in known.items():
-        if decision and decision not in named:
-            raise RefusedError(
-                f"{version} was rolled back by decision {decision}.",
-                f"headgate explain {decision}; to try it again all the same, start it with "
-                f"--overrides {all_of_them}",
-            )
-
-
-def _overridden(state: ModelState, request: StartRollout) -> str:
-    """A sentence for each rollback that whoever starts this sets aside."""
-    rows = ((name, state.rolled_back_by.get(name)) for name in _candidates(request))
-    return "".join(
-        f" {request.operator} overrides decision {decision}, which rolled {name} back."
-        for name, decision in rows
-        if decision
-    )
 
 
 def set_weight(turn: Turn, state: ModelState, request: SetWeight) -> tuple[ModelState, str]:
@@ -175,51 +147,6 @@ def promote(turn: Turn, state: ModelState, request: Promote) -> tuple[ModelState
     return state, (
         f"Promoted {rollout.candidate} to production of {state.model}; "
         f"{rollout.stable} is its previous version."
-    )
-
-
-def rollback(turn: Turn, state: ModelState, request: Rollback) -> tuple[ModelState, str]:
-    """All traffic from the candidate, or back to the previous version."""
-    policy = rollouts.policy_of(state)
-    if state.rollout is not None:
-        bad, usual = state.rollout.candidate, state.rollout.stable
-    else:
-        bad, usual = state.production, state.previous
-    if not bad or not usual or policy is None:
-        raise RefusedError(
-            f"{state.model} has nothing to roll back to: no rollout runs and no previous "
-            "version is known.",
-            f"headgate status {state.model}",
-        )
-    if request.version not in {"", bad}:
-        raise _taken_back_already(state, request.version, bad)
-    known = state.versions.get(usual)
-    if state.rollout is None and known is not None and known.rolled_back:
-        raise RefusedError(
-            f"{usual} is the previous version, but it was rolled back from.",
-            f"headgate lifecycle plan {state.model}, and start a rollout of another version",
-        )
-    target = choose_target(state, bad, usual, by_hand=True)
-    state = roll_back(
-        turn,
-        state,
-        bad=bad,
-        target=target.version,
-        reasons=(),
-        recovered_within_ms=policy.recovered_within,
-        operator=request.operator,
-    )
-    state = end_incidents(turn, state, f"{bad} was rolled back by {request.operator}.")
-    return state, f"Rolled {state.model} back from {bad} to {target.version}. {target.because}"
-
-
-def _taken_back_already(state: ModelState, version: str, bad: str) -> RefusedError:
-    decision = state.rolled_back_by.get(version, "")
-    how = f"was rolled back already, by decision {decision}" if decision else "is not on trial"
-    return RefusedError(
-        f"{version} {how}; this would take {bad} back.",
-        f"headgate status {state.model}; if {bad} is to go too: headgate rollout rollback "
-        f"{state.model} --version {bad}",
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Set
 
+from msgspec.structs import replace
+
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
 from headgate.release.versions import set_status
@@ -11,11 +13,21 @@ from headgate.vocabulary import Status
 
 
 def seat(turn: Turn, state: ModelState, version: str, rollout_id: str, operator: str) -> ModelState:
-    """The version becomes a candidate of the rollout; a developed one is deployed first."""
+    """The version becomes a candidate of the rollout; a developed one is deployed first.
+
+    One that was rolled back from production, which somebody overrides, comes back to staging first
+    and is not gone back to any more.
+    """
     known = state.versions.get(version)
     if known is not None and known.status is Status.DEVELOPMENT:
         why = f"deployed for rollout {rollout_id}"
         state = set_status(turn, state, version, Status.STAGING, by=operator, why=why)
+    if known is not None and known.status is Status.DEPRECATED:
+        why = f"rollout {rollout_id} overrides {state.rolled_back_by[version]}"
+        state = set_status(
+            turn, state, version, Status.STAGING, by=operator, why=why, overriding=True
+        )
+        state = replace(state, previous="" if state.previous == version else state.previous)
     why = f"rollout {rollout_id} began"
     return set_status(turn, state, version, Status.CANDIDATE, by=operator, why=why)
 

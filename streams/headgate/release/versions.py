@@ -15,17 +15,34 @@ MAX_RETIRED = 100
 
 
 def set_status(
-    turn: Turn, state: ModelState, version: str, to: Status, *, by: str = "", why: str = ""
+    turn: Turn,
+    state: ModelState,
+    version: str,
+    to: Status,
+    *,
+    by: str = "",
+    why: str = "",
+    overriding: bool = False,
 ) -> ModelState:
     """Move a version to a status, by whom and why; raises `TransitionError`.
 
-    Where nobody asked, Headgate did it. A version that is adopted may come from nearly anywhere.
+    Where nobody asked, Headgate did it. A version that is adopted may come from nearly anywhere;
+    `overriding` a rollback brings one back that was deprecated by it.
     """
     record = state.versions.get(version)
     adopting = not state.production
     why = f"{why}: {turn.reason}" if turn.reason else why
     by = by or HEADGATE
-    record = move(record, version, to, turn.now_ms, by=by, why=why, adopting=adopting)
+    record = move(
+        record,
+        version,
+        to,
+        turn.now_ms,
+        by=by,
+        why=why,
+        adopting=adopting,
+        overriding=overriding,
+    )
     return replace(state, versions={**state.versions, version: record})
 
 

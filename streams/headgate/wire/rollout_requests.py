@@ -121,13 +121,16 @@ class StopTest(SplitRequest, frozen=True, kw_only=True, tag="stop_test", omit_de
 
 
 class Rollback(Request, frozen=True, kw_only=True, tag="rollback", omit_defaults=True):
-    """All traffic from the candidate, or without a rollout back to the previous version.
+    """All traffic from what is on trial, or without a rollout back to the previous version.
 
-    With `version` it is refused where another one would be taken back by then: of two people who
-    roll back at the same time, the second must not take production back too.
+    `version` is what is taken back: an arm of a test goes alone. It is refused where another one
+    would be taken back by then: of two people who roll back at the same time, the second must not
+    take production back too. So without a rollout it must be named. A previous version that was
+    itself rolled back from is gone back to only where `overrides` names that decision.
     """
 
     version: Text = ""
+    overrides: Text = ""
 
 
 class Promote(SplitRequest, frozen=True, kw_only=True, tag="promote", omit_defaults=True):

@@ -173,7 +173,7 @@ def test_a_rollback_to_a_blue_that_was_scaled_down_goes_and_pages() -> None:
     bench.request(Advance)
     bench.serve(130, v2=GOOD)
     assert bench.model.versions["v1"].scaled_down
-    assert bench.request(Rollback).event == "accepted"
+    assert bench.request(Rollback, version=bench.model.production).event == "accepted"
     assert weights(bench)[-1] == {"v1": 10_000}
     page = [alert.state for alert in bench.alerts if alert.kind is AlertKind.COLD_ROLLBACK]
     assert page == [AlertState.FIRING]

@@ -251,7 +251,7 @@ def test_a_page_about_a_cold_rollback_is_over_once_the_version_serves() -> None:
     _cut_over(bench)
     bench.request(Promote)
     bench.tick(400)
-    bench.request(Rollback)
+    bench.request(Rollback, version=bench.model.production)
     bench.tick(1)
     assert AlertKind.COLD_ROLLBACK in {kept.kind for kept in bench.model.incidents.values()}
     bench.serve(12, v1=GOOD)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from headgate.judge.calendar import closed_because, opens_words
 from headgate.judge.policy import Policy
+from headgate.release.courses.going_on import called
 from headgate.release.refusals import RefusedError
 from headgate.release.state import Incident, ModelState, Rollout
+from headgate.release.taking_back import take_back
 from headgate.vocabulary import AlertKind, Mode
 from headgate.wire.rollout_requests import SplitRequest
 
@@ -27,7 +29,7 @@ def check_nothing_forbids(state: ModelState) -> None:
     if incident is not None:
         raise RefusedError(
             f"Alert {incident.alert_id} forbids more traffic: {incident.sentence}",
-            f"headgate rollout rollback {state.model}, or wait until the alert is resolved",
+            f"{take_back(state, incident.version)}, or wait until the alert is resolved",
         )
 
 
@@ -38,7 +40,7 @@ def check_may_go_on(state: ModelState, policy: Policy | None, now_ms: int) -> No
     rollout = state.rollout
     if rollout is not None and rollout.paused is not None:
         raise RefusedError(
-            f"The rollout of {rollout.candidate} is paused by {rollout.paused.by}.",
+            f"The {called(rollout)} is paused by {rollout.paused.by}.",
             f"headgate rollout resume {state.model}",
         )
     check_nothing_forbids(state)

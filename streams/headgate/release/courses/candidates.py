@@ -7,14 +7,17 @@ import shlex
 from headgate.judge.policy import Policy
 from headgate.release.refusals import RefusedError
 from headgate.release.state import ModelState
+from headgate.release.taking_back import take_back
 from headgate.vocabulary import Status
 
 MAX_NAMED = 5
 
 
 def check_startable(state: ModelState, policy: Policy, version: str) -> None:
-    """Raises `RefusedError` for a version that is not deployed, or that nobody registered while the
-    one in production is: a slip of the pen gets no traffic.
+    """Raises `RefusedError` for a version that is not deployed or was replaced, or that nobody
+    registered while the one in production is: a slip of the pen gets no traffic.
+
+    Of one that was rolled back from production, who starts it names the decision.
     """
     record, model, name = state.versions.get(version), state.model, shlex.quote(version)
     status = record.status if record is not None else None
@@ -29,11 +32,12 @@ def check_startable(state: ModelState, policy: Policy, version: str) -> None:
             f"{version} was removed, and its number is spent.",
             "Register what you want to serve as a new version: headgate registry apply FILE",
         )
-    if status is Status.DEPRECATED:
+    if status is Status.DEPRECATED and version not in state.rolled_back_by:
         raise RefusedError(
             f"{version} is deprecated: it was replaced and takes no new traffic.",
-            f"headgate rollout rollback {shlex.quote(model)} goes back to the previous version; "
-            "else register it as a new version.",
+            f"{take_back(state)} goes back to it."
+            if version == state.previous
+            else "Register what it served as a new version: headgate registry apply FILE",
         )
     specs = state.catalogue.specs
     held = state.production in specs and policy.compatibility.allow_unknown is None

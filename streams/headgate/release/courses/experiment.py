@@ -5,15 +5,18 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from headgate.judge.ab.criteria import Criterion, PlanError
+from headgate.judge.listing import listed
 from headgate.judge.policy import Policy
 from headgate.release import incidents
 from headgate.release.courses import comparing
 from headgate.release.courses.course import Comparing, Experiment
+from headgate.release.courses.going_on import end_waiting
 from headgate.release.refusals import RefusedError
-from headgate.release.state import Incident, ModelState
+from headgate.release.reversing import drop
+from headgate.release.state import Incident, ModelState, Rollout
 from headgate.release.turn import Turn
 from headgate.vocabulary import BASIS_POINTS, AbVerdict, AlertKind, Severity
-from headgate.wire.control import Weight
+from headgate.wire.control import Because, Weight
 from headgate.wire.rollout_requests import StartRollout
 
 _SUBJECT = "test"
@@ -74,7 +77,34 @@ def begin(
     return Experiment(comparing=begun)
 
 
-def without_arm(state: ModelState, policy: Policy, now_ms: int) -> ModelState:
+def take_out(
+    turn: Turn,
+    state: ModelState,
+    rollout: Rollout,
+    policy: Policy,
+    bad: str,
+    *,
+    reasons: tuple[Because, ...] = (),
+    recovered_within_ms: int,
+    operator: str = "",
+) -> ModelState:
+    """One of several arms goes, whoever took it out: its share goes to stable, and nobody waits
+    for a verdict of what was compared before.
+    """
+    state = drop(
+        turn,
+        state,
+        rollout,
+        bad,
+        reasons=reasons,
+        recovered_within_ms=recovered_within_ms,
+        operator=operator,
+    )
+    state = _without_arm(state, policy, turn.now_ms)
+    return end_waiting(turn, state, f"{bad} was taken out; the others are compared anew.")
+
+
+def _without_arm(state: ModelState, policy: Policy, now_ms: int) -> ModelState:
     """After an arm was dropped: the others are compared anew under the split in force, at half the
     alpha, so that all that is declared over the rollout stays within twice what was promised.
     """
@@ -187,4 +217,4 @@ def _tell(turn: Turn, state: ModelState, before: Comparing, now: Comparing) -> M
 
 def _arms(now: Comparing) -> str:
     names = [arm.version for arm in now.test.plan.arms]
-    return f"{', '.join(names[:-1])} and {names[-1]}"
+    return listed(names)

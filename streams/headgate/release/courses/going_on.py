@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from headgate.judge.listing import listed
 from headgate.judge.policy import Policy
 from headgate.judge.sequential.verdicts import assess_sequential
 from headgate.release import incidents, rollouts
 from headgate.release.changed import changed
-from headgate.release.courses.course import Course
+from headgate.release.courses.course import Course, Experiment
 from headgate.release.evidence import begin
 from headgate.release.reasons import because
 from headgate.release.standards import standard_of_candidate
-from headgate.release.state import ModelState
+from headgate.release.state import ModelState, Rollout
 from headgate.release.turn import Turn
 from headgate.release.watched import each, evidence_of
 from headgate.vocabulary import AlertKind
@@ -95,6 +96,14 @@ def with_course(state: ModelState, course: Course) -> ModelState:
     if state.rollout is None or state.rollout.course is course:
         return state
     return replace(state, rollout=replace(state.rollout, course=course))
+
+
+def called(rollout: Rollout) -> str:
+    """`rollout of v2`, or `A/B test of v2, v3 and v1`."""
+    if not isinstance(rollout.course, Experiment):
+        return f"rollout of {rollout.candidate}"
+    arms = rollout.course.comparing.test.plan.arms
+    return f"A/B test of {listed(arm.version for arm in arms)}"
 
 
 def share(weight: int) -> str:
