@@ -86,6 +86,44 @@ def test_a_bad_version_is_rolled_back_whatever_the_seed_and_meets_few() -> None:
     assert all(one.met_bad.failures < one.met_bad.requests / 5 for one in told)
 
 
+def test_who_met_a_bad_arm_is_told_of_that_arm_and_not_of_the_first() -> None:
+    arms = [
+        {"version": "v2", "weight": 3_000},
+        {"version": "v3", "weight": 3_000},
+        {"version": "v1", "weight": 4_000},
+    ]
+    start = {**START, "kind": "ab", "weight": 0, "arms": arms}
+    asked = [start, {"at": "5m", "type": "stop_test"}]
+    told = run(requests=asked, arms={"v3": {"error_rate": 0.3}}, lasts="8m")
+    (bad,) = told.bad
+    assert (told.ending, bad.version, bad.turned_ms) == ("stopped", "v3", 0)
+    assert 0 < bad.failures < bad.requests < 3_000
+    assert told.met_bad.version == "v2"
+    assert told.met_bad.requests > 2 * bad.requests
+
+
+def test_each_version_that_turned_bad_in_production_is_told_since_it_turned() -> None:
+    changes = [
+        {"at": "30m", "arms": ["v2"], "set": {"error_rate": 0.2}},
+        {"at": "40m", "arms": ["v1"], "set": {"error_rate": 0.2}},
+    ]
+    told = run(changes=changes, lasts="50m")
+    assert [(row.version, row.turned_ms) for row in told.bad] == [
+        ("v1", 40 * 60_000),
+        ("v2", 30 * 60_000),
+    ]
+    v1, v2 = told.bad
+    assert v1.requests == pytest.approx(100 * 600, rel=0.05)
+    assert 0 < v2.requests < 100 * 600
+    assert 0.15 < v2.failures / v2.requests < 0.25
+    assert (v2.requests, v2.failures) == (told.met_bad.requests, told.met_bad.failures)
+
+
+def test_where_none_was_bad_who_met_the_candidate_is_told() -> None:
+    (row,) = run().bad
+    assert (row.version, row.requests) == ("v2", run().met_bad.requests)
+
+
 @pytest.mark.parametrize("look_ms", [500, 10_000])
 def test_every_request_counts_once(look_ms: int) -> None:
     simulated = simulation(look_ms=look_ms, requests=[START], lasts="5m", labels_after="1m")

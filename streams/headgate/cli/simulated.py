@@ -85,12 +85,12 @@ def weight_plot(told: Told) -> Iterator[str]:
 def _ending(script: Script, told: Told) -> Iterator[str]:
     why = f" for {told.trigger}" if told.trigger else ""
     yield f"After {say_duration(told.ended_ms)} {_ENDINGS[told.ending]}{why}."
-    met = told.met_bad
-    since = f" since it turned at {moment(told.turned_ms)}" if told.turned_ms else ""
-    yield (
-        f"{met.version} served {met.requests:,} requests of about {met.users:,} users{since}; "
-        f"{met.failures:,} of them failed."
-    )
+    for met in told.bad:
+        since = f" since it turned at {moment(met.turned_ms)}" if met.turned_ms else ""
+        yield (
+            f"{met.version} served {met.requests:,} requests of about {met.users:,} users{since}; "
+            f"{met.failures:,} of them failed."
+        )
     if script.expect is not None:
         verdict = "as expected" if told.ending == script.expect else "NOT as expected"
         yield f"This is {verdict}: {_ENDINGS[script.expect]}."

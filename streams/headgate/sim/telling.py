@@ -18,6 +18,7 @@ from headgate.vocabulary import ANY_MODEL, Action, AlertState
 from headgate.wire.alerts import Alert
 from headgate.wire.audit import AuditRecord
 from headgate.wire.control import Command
+from headgate.wire.registry import VersionEntry
 
 SCENARIO = "scenario"
 _ENDS = {Action.PROMOTE: "promoted", Action.ROLLBACK: "rolled_back"}
@@ -46,9 +47,17 @@ class Met(Struct, frozen=True):
     users: int = 0
 
 
+class MetBad(Met, frozen=True):
+    """What a version served since it `turned_ms`: 0, the start, where it never became other."""
+
+    turned_ms: int = 0
+
+
 class Told(Struct, frozen=True, kw_only=True):
     """One finished run. `met_bad` counts what the candidate served since it `turned_ms`, until its
-    rollback was in force at every router; `trigger` is what a rollback was for.
+    rollback was in force at every router; `bad` the same of every version that turned or was rolled
+    back from, in the order of names, and of the candidate where none did. `trigger` is what a
+    rollback was for.
     """
 
     seed: int
@@ -57,6 +66,7 @@ class Told(Struct, frozen=True, kw_only=True):
     trigger: str
     turned_ms: int
     met_bad: Met
+    bad: tuple[MetBad, ...]
     met: tuple[Met, ...]
     looks: int
     timeline: tuple[Line, ...]
@@ -67,15 +77,16 @@ class Telling:
     """Filled while a simulation runs; `told` sums up."""
 
     def __init__(self, script: Script, world: World, users: Users) -> None:
-        self._script, self._users = script, users
+        self._script, self._world, self._users = script, world, users
         self.lines: list[Line] = []
         self.weights: list[tuple[int, dict[str, int]]] = []
         self._served: Counter[tuple[int, int]] = Counter()  # by revision and arm
         self._served_bad: Counter[tuple[int, int]] = Counter()
         self._failures: Counter[str] = Counter()
-        self._failures_bad = 0
+        self._failures_bad: Counter[str] = Counter()
         self._tables: dict[int, SplitTable] = {}
-        self._turned_ms = world.turns_ms(script.candidate)
+        self._turned_ms: dict[str, int] = {}
+        self._bad = {name for change in script.changes for name in change.arms}
         self._end: tuple[Ending, int, str] | None = None
         self._started = False
 
@@ -95,6 +106,8 @@ class Telling:
             self.note(self._since(message.at_ms), event, message.sentence)
         elif isinstance(message, Command):
             self._command(message)
+        elif isinstance(message, VersionEntry) and message.rolled_back:
+            self._bad.add(message.version)
 
     def _command(self, command: Command) -> None:
         at_ms = self._since(command.issued_at_ms)
@@ -113,23 +126,24 @@ class Telling:
         self._tables[table.revision] = table
         self._served[key] += requests
         self._failures[version] += failures
-        if version == self._script.candidate and at_ms > self._turned_ms:
+        if at_ms > self._turned(version):
             self._served_bad[key] += requests
-            self._failures_bad += failures
+            self._failures_bad[version] += failures
 
     def told(self, *, seed: int, looks: int, model: ModelState | None, now_ms: int) -> Told:
         """The whole run."""
         ending, ended_ms, trigger = self._ending(model, self._since(now_ms))
         candidate = self._script.candidate
-        bad = self._met(candidate, self._served_bad, self._failures_bad)
         names = sorted({table.versions[arm] for table, arm, _ in self._by_arm(self._served)})
+        bad = tuple(self._met_bad(name) for name in names if name in self._bad)
         return Told(
             seed=seed,
             ending=ending,
             ended_ms=ended_ms,
             trigger=trigger,
-            turned_ms=self._turned_ms,
-            met_bad=bad,
+            turned_ms=self._turned(candidate),
+            met_bad=self._met(candidate, self._served_bad, self._failures_bad[candidate]),
+            bad=bad or (self._met_bad(candidate),),
             met=tuple(self._met(name, self._served, self._failures[name]) for name in names),
             looks=looks,
             timeline=tuple(self.lines),
@@ -144,6 +158,15 @@ class Telling:
         if self._started and self._end is not None:
             return self._end
         return "not_started", at_ms, ""
+
+    def _turned(self, version: str) -> int:
+        if version not in self._turned_ms:
+            self._turned_ms[version] = self._world.turns_ms(version)
+        return self._turned_ms[version]
+
+    def _met_bad(self, version: str) -> MetBad:
+        met = self._met(version, self._served_bad, self._failures_bad[version])
+        return MetBad(met.version, met.requests, met.failures, met.users, self._turned(version))
 
     def _met(self, version: str, served: Counter[tuple[int, int]], failures: int) -> Met:
         mine = [row for row in self._by_arm(served) if row[0].versions[row[1]] == version]
