@@ -11,10 +11,12 @@ from headgate.cli.ab_report import BAR_CELLS, interval_bar, markdown, report_vie
 from headgate.cli.arms import ArmsError, parse_arms, parse_criteria
 from headgate.cli.failures import ExitCode
 from headgate.config import Settings
+from headgate.release.status import model_status
 from headgate.vocabulary import AbReason, AbVerdict, Topic
 from headgate.wire.codec import encode
 from headgate.wire.reports import ArmResult, PairResult, TestReport
 from support.commands import Run
+from support.courses import GOOD, adopted, start_ab
 from support.responder import publish
 from support.statuses import MODEL, canary
 
@@ -139,6 +141,22 @@ def test_when_no_test_runs_the_last_one_is_shown_and_when_it_was(
     as_json = ask("ab", "report", MODEL, "--json")
     assert json.loads(as_json.stdout)["verdict"] == "winner"
     assert "none runs" in as_json.stderr
+
+
+def test_before_the_first_reading_it_says_that_the_test_began_and_when_that_comes(
+    ask: Run, settings: Settings
+) -> None:
+    bench = adopted()
+    start_ab(bench, ("v2", 2_500), ("v3", 2_500), ("v1", 5_000))
+    bench.serve(3, v1=GOOD, v2=GOOD, v3=GOOD)
+    row = model_status(bench.state, bench.model)
+    publish(settings, Topic.STATUS, (row.model, encode(row)))
+    shown = ask("ab", "report", row.model)
+    assert shown.exit_code == ExitCode.NEGATIVE
+    assert shown.stdout == (
+        "support: the comparison of v2, v3 and v1 began 3 s ago; first reading in 7 s.\n"
+    )
+    assert json.loads(ask("ab", "report", row.model, "--json").stdout) is None
 
 
 def test_where_there_never_was_a_test_the_answer_says_how_to_start_one(

@@ -247,8 +247,12 @@ def test_all_models_go_into_observe_at_once_and_new_ones_are_born_in_it() -> Non
     bench.adopt()
     bench.request(SetMode, model="*", mode=Mode.OBSERVE)
     assert bench.model.mode is Mode.OBSERVE
+    (one,) = [row for row in bench.audit if row.request_type == "set_mode"]
+    assert one.sentence.startswith("The one model of ledger partition 0 is in observe mode")
     bench.request(Adopt, model="other", version="v1", policy=bench.model.policy.content)  # type: ignore[union-attr]
     assert bench.state.models["other"].mode is Mode.OBSERVE
+    both = bench.request(SetMode, model="*", mode=Mode.ENFORCE)
+    assert both.sentence.startswith("All 2 models of ledger partition 0 are in enforce mode")
 
 
 def test_only_a_mode_can_be_set_for_all_models() -> None:

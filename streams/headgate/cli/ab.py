@@ -11,11 +11,12 @@ from rich.console import Console
 from headgate.cli.ab_report import markdown, report_view
 from headgate.cli.asking import Fields, asks
 from headgate.cli.failures import ExitCode
-from headgate.cli.moments import second
+from headgate.cli.moments import ago, countdown, second
 from headgate.cli.options import AsJson, ModelName, examples, on_broker, print_json
 from headgate.cli.reading import latest_statuses
 from headgate.cli.starting import Arms, Criteria, Overrides, Stable, ab_request
 from headgate.config import Settings
+from headgate.judge.listing import listed
 from headgate.vocabulary import AbVerdict
 from headgate.wire.reports import TestReport
 from headgate.wire.request import Request
@@ -79,15 +80,15 @@ def report(
     Exit code 1 while nothing is decided, where it is void, and where there never was one.
     """
     status = latest_statuses(settings).get(model)
-    found = _running(status)
-    if found is None and status is not None and status.last_report is not None:
+    found, begun = _running(status), _begun(status)
+    if found is None and not begun and status is not None and status.last_report is not None:
         found = status.last_report
         over = f"{model}: none runs. The last one, as it was on {second(found.at_ms)}:"
         typer.echo(over, err=as_json or as_markdown)
     if as_json:
         print_json(msgspec.to_builtins(found))
     elif found is None:
-        typer.echo(f"{model}: no A/B test or review runs. headgate ab start {model} --arm ...")
+        typer.echo(f"{model}: {begun or _nothing(model, status)}")
     elif as_markdown:
         typer.echo(markdown(model, found))
     else:
@@ -100,6 +101,24 @@ def report(
 def _running(status: ModelStatus | None) -> TestReport | None:
     rollout = status.rollout if status is not None else None
     return rollout.report if rollout is not None else None
+
+
+def _nothing(model: str, status: ModelStatus | None) -> str:
+    as_of = f" as of {second(status.at_ms)}" if status is not None else ""
+    return f"no A/B test or review runs{as_of}. headgate ab start {model} --arm ..."
+
+
+def _begun(status: ModelStatus | None) -> str:
+    """That a comparison began which nobody has read yet, and when that comes; else nothing."""
+    rollout = status.rollout if status is not None else None
+    if status is None or rollout is None or rollout.report is not None:
+        return ""
+    since_ms, at_ms = rollout.compared_since_ms, rollout.reading_at_ms
+    if since_ms is None or at_ms is None:
+        return ""
+    arms = listed(arm.version for arm in status.weights)
+    first = countdown(at_ms, status.at_ms)
+    return f"the comparison of {arms} began {ago(since_ms, status.at_ms)}; first reading {first}."
 
 
 @ab_app.command(

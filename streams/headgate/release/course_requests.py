@@ -14,7 +14,7 @@ from headgate.release.courses import blue_green, canary, standby, stays
 from headgate.release.courses.brakes import check_may_go_on, check_revision, running
 from headgate.release.courses.course import BlueGreen, Canary, Check, Course, Experiment
 from headgate.release.courses.following import WAYS, pause
-from headgate.release.courses.going_on import end_waiting, share
+from headgate.release.courses.going_on import called, end_waiting, share
 from headgate.release.freshness import Blindness
 from headgate.release.refusals import RefusedError
 from headgate.release.rollouts import policy_of
@@ -31,14 +31,17 @@ def pause_rollout(turn: Turn, state: ModelState, request: Pause) -> tuple[ModelS
     rollout = running(state)
     if rollout.paused is not None:
         raise RefusedError(
-            f"The rollout of {rollout.candidate} is paused by {rollout.paused.by} already.",
+            f"The {called(rollout)} is paused by {rollout.paused.by} already.",
             f"headgate rollout resume {state.model}",
         )
     state = pause(turn, state, request.operator, request.reason)
     return state, (
-        f"Paused the rollout of {rollout.candidate} at {share(rollout.weight)}; a proven breach "
-        "is still rolled back."
+        f"Paused the {called(rollout)}{_at(rollout)}; a proven breach is still rolled back."
     )
+
+
+def _at(rollout: Rollout) -> str:
+    return "" if isinstance(rollout.course, Experiment) else f" at {share(rollout.weight)}"
 
 
 def resume_rollout(turn: Turn, state: ModelState, request: Resume) -> tuple[ModelState, str]:
@@ -50,7 +53,7 @@ def resume_rollout(turn: Turn, state: ModelState, request: Resume) -> tuple[Mode
     waits = stay is not None and stay.waits
     if rollout.paused is None and not waits:
         raise RefusedError(
-            f"The rollout of {rollout.candidate} is not paused.", f"headgate status {state.model}"
+            f"The {called(rollout)} is not paused.", f"headgate status {state.model}"
         )
     if rollout.course is not None and stay is not None:
         since_ms = turn.now_ms
@@ -69,7 +72,7 @@ def resume_rollout(turn: Turn, state: ModelState, request: Resume) -> tuple[Mode
             first_revision=review.test.first_revision,
         )
     state = end_waiting(turn, state, f"Resumed by {request.operator}.")
-    return state, f"Resumed the rollout of {rollout.candidate} at {share(rollout.weight)}."
+    return state, f"Resumed the {called(rollout)}{_at(rollout)}."
 
 
 def advance(turn: Turn, state: ModelState, request: Advance) -> tuple[ModelState, str]:

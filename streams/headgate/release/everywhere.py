@@ -82,13 +82,20 @@ def who_asks(request: AnyRequest) -> dict[str, Any]:
 Done = tuple[PartitionState, str, dict[str, Any]]
 
 
+def _in_mode(models: int, partition: int, mode: str) -> str:
+    if not models:
+        return f"Ledger partition {partition} has no model yet; every new one is in {mode} mode."
+    known = f"All {models} models of" if models > 1 else "The one model of"
+    verb = "are" if models > 1 else "is"
+    return f"{known} ledger partition {partition} {verb} in {mode} mode, and so is every new one."
+
+
 def _set_mode(turn: Turn, state: PartitionState, request: SetMode) -> Done:
     models = {
         name: replace(model, mode=request.mode, changed_offset=turn.offset, changed_ms=turn.now_ms)
         for name, model in state.models.items()
     }
-    sentence = f"All {len(models)} models of ledger partition {state.ledger_partition} are "
-    sentence += f"in {request.mode} mode, and so is every new one."
+    sentence = _in_mode(len(models), state.ledger_partition, request.mode)
     others = {
         f"modes.{name}": str(model.mode)
         for name, model in state.models.items()

@@ -20,7 +20,6 @@ from headgate.release.state import ModelState, Rollout
 from headgate.release.watched import evidence_of
 from headgate.vocabulary import AlertKind
 from headgate.wire.control import Weight
-from headgate.wire.reports import TestReport
 from headgate.wire.status import CheckStatus, LackingProof, RolloutStatus
 
 
@@ -37,6 +36,7 @@ def rollout_status(
     stay = rollout.course.stay if rollout.course is not None else None
     proof = _proof(state, policy, judged)
     coming = _next(state, policy, rollout, proof, now_ms)
+    known = comparing.of_rollout(state)
     return RolloutStatus(
         rollout_id=rollout.rollout_id,
         kind=rollout.kind,
@@ -55,7 +55,9 @@ def rollout_status(
         waits=stay.waits if stay else "",
         lacking=_lacking(policy, rollout, proof),
         checks=_checks(rollout, policy),
-        report=_report(state),
+        report=known.report if known is not None else None,
+        compared_since_ms=known.began_ms if known is not None else None,
+        reading_at_ms=comparing.next_reading_ms(known) if known is not None else None,
         next=coming.sentence,
         next_at_ms=coming.at_ms,
         can=running_commands(state, policy, proof, now_ms),
@@ -86,8 +88,10 @@ def place(rollout: Rollout) -> str:
 def _proof(
     state: ModelState, policy: Policy | None, judged: Mapping[str, Assessment]
 ) -> Promotion | None:
-    evidence = evidence_of(state)
-    if policy is None or evidence is None:
+    """What is lacking to a promotion; of a test its comparison decides, and not this."""
+    evidence, rollout = evidence_of(state), state.rollout
+    tests = rollout is not None and isinstance(rollout.course, Experiment)
+    if policy is None or evidence is None or tests:
         return None
     return proof_of(state, policy, evidence, judged)
 
@@ -140,11 +144,6 @@ def _checks(rollout: Rollout, policy: Policy | None) -> tuple[CheckStatus, ...]:
         )
         for name, version, known in rows
     )
-
-
-def _report(state: ModelState) -> TestReport | None:
-    known = comparing.of_rollout(state)
-    return known.report if known is not None else None
 
 
 def _next(

@@ -120,7 +120,7 @@ def window_row(
 def _versions(state: PartitionState, model: ModelState) -> tuple[VersionStatus, ...]:
     policy = policy_of(model)
     faults = policy.caller_faults.rules() if policy else CallerFaults()
-    roles, pinned = aliases(model), judge_pinned(model, state.time_ms, blindness(state))
+    roles, pinned = _roles(model), judge_pinned(model, state.time_ms, blindness(state))
     names = sorted(
         {*model.versions, *model.tables.totals},
         key=lambda name: (name not in roles, name not in pinned, _distance(model, name), name),
@@ -137,6 +137,12 @@ def _versions(state: PartitionState, model: ModelState) -> tuple[VersionStatus, 
         )
         for name in names[:MAX_VERSIONS_SHOWN]
     )
+
+
+def _roles(model: ModelState) -> dict[str, tuple[str, ...]]:
+    """The part that each version plays: every arm of a test is a candidate."""
+    on_trial = model.watched if model.rollout is not None else ()
+    return {**dict.fromkeys(on_trial, ("candidate",)), **aliases(model)}
 
 
 def _distance(model: ModelState, version: str) -> int:

@@ -98,7 +98,9 @@ class RolloutStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `place` is the stay in words, since `since_ms`; it ends at `hold_until_ms` at the earliest and
     waits for a person from `max_hold_until_ms` on. `waits` says why it waits for one already.
-    `step` counts a canary's `steps` from 1; it is 0 where there are none.
+    `step` counts a canary's `steps` from 1; it is 0 where there are none. Arms are compared since
+    `compared_since_ms`, and read next at `reading_at_ms`; from the first reading on there is a
+    `report`.
     """
 
     rollout_id: Name
@@ -119,6 +121,8 @@ class RolloutStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     lacking: tuple[LackingProof, ...] = ()
     checks: tuple[CheckStatus, ...] = ()
     report: TestReport | None = None
+    compared_since_ms: TimestampMs | None = None
+    reading_at_ms: TimestampMs | None = None
     next: str = ""
     next_at_ms: TimestampMs | None = None
     can: tuple[str, ...] = ()

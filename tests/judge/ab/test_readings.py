@@ -227,7 +227,7 @@ def test_the_whole_is_said_in_a_sentence() -> None:
     nothing = whole([said("c", "b", None), said("c", "a", None), said("b", "a", None)])
     assert sentence_of(nothing) == "Not enough data yet, about 500 more requests."
     same = whole([said("c", "b", ""), said("c", "a", ""), said("b", "a", "")])
-    assert sentence_of(same) == "No difference that matters between c and b and a."
+    assert sentence_of(same) == "No difference that matters between c, b and a."
 
 
 # A running test

@@ -8,9 +8,10 @@ from headgate.release.courses.comparing import of_rollout
 from headgate.release.status import model_status
 from headgate.vocabulary import AbVerdict, AlertKind, AlertState, Mode, Status, Topic
 from headgate.wire.messages import AUDIT
-from headgate.wire.reports import TestReport
+from headgate.wire.reports import TestCriterion, TestReport
 from headgate.wire.rollout_requests import (
     Advance,
+    Pause,
     Promote,
     Resume,
     Rollback,
@@ -18,7 +19,7 @@ from headgate.wire.rollout_requests import (
     SetWeight,
     StopTest,
 )
-from support.courses import RATING, adopted, start_ab, start_canary, weights
+from support.courses import ERRORS, RATING, adopted, start_ab, start_canary, weights
 from support.ledger import LedgerBench, Traffic
 
 RATED = Traffic(requests=40, error_rate=0.02, rating=4.0, slotted=True)
@@ -226,6 +227,54 @@ def test_arms_that_were_rolled_back_start_again_by_naming_every_decision() -> No
     assert set(both.split(",")) == set(bench.model.rolled_back_by.values())
     assert start_ab(bench, *arms, overrides=both.split(",")[0]).event == "refused"
     assert start_ab(bench, *arms, overrides=both).event == "accepted"
+
+
+def test_an_arm_taken_out_begins_a_comparison_whose_first_reading_is_foretold() -> None:
+    bench = _tested(("v2", 3_000), ("v3", 3_000), ("v1", 4_000))
+    bench.serve(11, v1=RATED, v2=RATED, v3=RATED)
+    bench.request(Rollback, version="v3")
+    rollout = model_status(bench.state, bench.model).rollout
+    assert rollout is not None
+    assert (rollout.report, rollout.compared_since_ms) == (None, bench.now_ms)
+    assert rollout.reading_at_ms == bench.now_ms + 10_000
+
+
+def test_a_test_is_told_of_as_a_test_of_all_its_arms() -> None:
+    bench = _tested(("v2", 2_500), ("v3", 2_500), ("v1", 5_000))
+    paused = bench.request(Pause)
+    assert paused.sentence.startswith("Paused the A/B test of v2, v3 and v1;")
+    assert "The A/B test of v2, v3 and v1 is paused by ann" in bench.request(Pause).sentence
+    resumed = [bench.request(Resume).sentence for _ in range(2)]
+    assert resumed == [
+        "Resumed the A/B test of v2, v3 and v1.",
+        "The A/B test of v2, v3 and v1 is not paused.",
+    ]
+    assert "The A/B test of v2, v3 and v1 is running" in start_canary(bench, "v4").sentence
+
+
+def test_every_arm_of_a_test_is_a_candidate_and_none_alone_is_asked_for_its_proof() -> None:
+    bench = _tested(("v2", 3_000), ("v3", 3_000), ("v1", 4_000))
+    bench.serve(3, v1=RATED, v2=RATED, v3=RATED)
+    status = model_status(bench.state, bench.model)
+    roles = {row.version: row.role for row in status.versions}
+    assert roles == {"v1": "stable", "v2": "candidate", "v3": "candidate"}
+    assert status.rollout is not None
+    assert status.rollout.lacking == ()
+
+
+def test_a_test_that_nobody_will_see_decided_says_what_to_change() -> None:
+    bench = adopted()
+    tiny = TestCriterion(metric="error_rate", better="lower", matters=0.0001)
+    hopeless = start_ab(bench, ("v2", 1), ("v1", 9_999), criteria=(tiny,))
+    assert "more than 1,000,000,000 samples are needed" in hopeless.sentence
+    assert "a larger difference (--criterion) or larger shares (--arm)" in hopeless.sentence
+    bench.request(StopTest)
+    unknown = start_ab(bench, ("v2", 5_000), ("v1", 5_000), criteria=(RATING,))
+    assert "too little is counted of v1 so far" in unknown.sentence
+    bench.request(StopTest)
+    foretold = start_ab(bench, ("v2", 5_000), ("v1", 5_000), criteria=(ERRORS,))
+    assert "requests are needed." in foretold.sentence
+    assert "nobody" not in foretold.sentence
 
 
 def test_a_test_replays_to_the_same_bytes() -> None:

@@ -26,14 +26,17 @@ def samples_needed(
 
     `known` is stable's record and `parts` are the two arms' parts of the pair's traffic (sum 1).
     """
-    if known.n < LEAST_KNOWN:
+    if not can_foretell(row, known):
         return None
     if row.kind is Kind.QUANTILE:
         return _for_quantiles(row.share, matters, alpha, parts, known.sketch)
-    if known.mean <= 0:
-        return None
     needed = _for_means(row.kind, matters, alpha, parts, known)
     return needed if needed <= MOST else None
+
+
+def can_foretell(row: Compared, known: Sample) -> bool:
+    """Whether stable's record is enough for a forecast: where there is none, it is over `MOST`."""
+    return known.n >= LEAST_KNOWN and (row.kind is Kind.QUANTILE or known.mean > 0)
 
 
 def _for_means(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headgate.judge.ab.overall import Overall
 from headgate.judge.ab.readings import Reading
+from headgate.judge.listing import listed
 from headgate.measure.metrics import METRICS
 from headgate.vocabulary import AbReason, AbVerdict
 
@@ -28,7 +29,7 @@ def between(reading: Reading) -> str:
 
 def sentence_of(whole: Overall) -> str:
     """What the test as a whole says."""
-    leaders = " and ".join(whole.leaders)
+    leaders = listed(whole.leaders)
     if whole.verdict is AbVerdict.WINNER:
         return f"{leaders} wins."
     if whole.verdict is AbVerdict.TRADE_OFF:

@@ -97,9 +97,14 @@ def count_fresh(state: ModelState) -> ModelState:
 
 
 def is_due(comparing: Comparing, now_ms: int) -> bool:
-    """Whether it is time for a reading: every pane at first, more seldom as the test grows old."""
+    """Whether it is time for a reading."""
+    return now_ms >= next_reading_ms(comparing)
+
+
+def next_reading_ms(comparing: Comparing) -> int:
+    """When it is read next: every pane at first, more seldom as the test grows old."""
     last_ms = comparing.report.at_ms if comparing.report is not None else comparing.began_ms
-    return now_ms - last_ms >= max(PANE_MS, (last_ms - comparing.began_ms) // SELDOM)
+    return last_ms + max(PANE_MS, (last_ms - comparing.began_ms) // SELDOM)
 
 
 def read(comparing: Comparing, faults: CallerFaults, now_ms: int) -> Comparing:

@@ -6,8 +6,12 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from headgate.judge.ab.forecast import MOST, can_foretell
+from headgate.judge.ab.plan import TestPlan
+from headgate.judge.ab.samples import COMPARED, sample_of
 from headgate.judge.policy import Policy
 from headgate.measure.metrics import METRICS
+from headgate.measure.windows import total_of
 from headgate.release.courses import canary, experiment
 from headgate.release.courses.course import BlueGreen, Canary, Course
 from headgate.release.courses.going_on import share
@@ -98,12 +102,29 @@ def _ab(asked: Asked) -> Plan:
     plan = course.comparing.test.plan
     said = ", ".join(f"{row.version} {share(row.weight)}" for row in arms)
     first = METRICS[plan.criteria[0].metric].noun
-    count = f"about {plan.needed:,}" if plan.needed is not None else "nobody knows how many"
     return Plan(
         arms,
         course,
         f"an A/B test of {request.model}: {said}. {first[0].upper()}{first[1:]} decides; to "
-        f"find twice the smallest difference that matters, {count} requests are needed.",
+        f"find twice the smallest difference that matters, {_needed(asked, plan)}.",
+    )
+
+
+def _needed(asked: Asked, plan: TestPlan) -> str:
+    """How many requests the test takes and, where that is no use, what to change."""
+    if plan.needed is not None:
+        return f"about {plan.needed:,} requests are needed"
+    metric, stable = plan.criteria[0].metric, asked.request.stable
+    counted = total_of(asked.state.tables, stable)
+    known = sample_of(metric, counted, asked.policy.caller_faults.rules())
+    if can_foretell(COMPARED[metric], known):
+        return (
+            f"more than {MOST:,} samples are needed, so that nobody will see it decided: stop it, "
+            "and start one with a larger difference (--criterion) or larger shares (--arm)"
+        )
+    return (
+        f"nobody knows yet how many requests are needed: too little is counted of {stable} so far; "
+        f"headgate ab report {asked.request.model} says it once there is a reading"
     )
 
 
