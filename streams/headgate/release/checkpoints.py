@@ -28,7 +28,7 @@ from headgate.measure.summed import Summed
 from headgate.measure.windows import Row, put_in_order
 from headgate.release.state import ModelState, PartitionState
 
-TAG = "headgate-checkpoint-5"
+TAG = "headgate-checkpoint-6"
 PART_BYTES = 500_000
 KEEP_MARKERS = 2
 _Panes = dict[int, dict[Row, Pile]]
