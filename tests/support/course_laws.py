@@ -19,6 +19,7 @@ from headgate.wire.rollout_requests import (
     Advance,
     Promote,
     ReportCheck,
+    Rollback,
     SetWeight,
     Skip,
     StartRollout,
@@ -101,6 +102,9 @@ class Laws:
             self._started(seen, asked, command)
         self._course(command, had, has)
         more = {name for name, weight in has.items() if weight > had.get(name, 0)}
+        if isinstance(asked, Rollback) and asked.overrides == self.banned.get(command.to_version):
+            del self.banned[command.to_version]
+            self.counts["gone back to all the same"] += 1
         self._more(more, seen.before.models.get(MODEL))
         if not command.operator:
             self._by_headgate(seen, command, more)
@@ -108,7 +112,9 @@ class Laws:
             self._by_person(seen, command, asked)
         if command.action is Action.ROLLBACK:
             assert not has.get(command.from_version)
-            self.banned[command.from_version] = command.decision_id
+            all_of_it = isinstance(asked, Rollback) and not asked.version
+            gone = had.keys() - {*has, stable_in(seen)} if all_of_it else {command.from_version}
+            self.banned |= dict.fromkeys(gone, command.decision_id)
         if len(has) == 1:
             self.ended.add(command.rollout_id)
             self.request = None
@@ -121,7 +127,7 @@ class Laws:
         candidates = sum(row.weight for row in command.weights[:-1])
         assert not candidates or not is_closed(seen.before.models[MODEL], seen.after.time_ms)
         for name in weights_of(command):
-            if self.banned.get(name) == request.overrides:
+            if self.banned.get(name) in request.overrides.split(","):
                 del self.banned[name]
                 self.counts["overridden"] += 1
 

@@ -28,15 +28,15 @@ def rollback(turn: Turn, state: ModelState, request: Rollback) -> tuple[ModelSta
     rollout = state.rollout
     if rollout is None:
         return _from_production(turn, state, request)
-    on_trial = tuple(state.watched)
+    on_trial = tuple(state.watched) or (rollout.candidate,)
     if request.version not in {"", *on_trial}:
         raise _not_on_trial(state, request.version)
     bad = request.version or on_trial[0]
     target = choose_target(state, bad, rollout.stable, by_hand=True)
     if request.version and len(on_trial) > 1 and target.version == rollout.stable:
         return _arm(turn, state, rollout, request)
-    others = tuple(name for name in on_trial if name != bad)
-    return _all(turn, state, (bad, *others), target, request)
+    also = () if request.version else on_trial[1:]
+    return _all(turn, state, (bad, *also), target, request)
 
 
 def _from_production(turn: Turn, state: ModelState, request: Rollback) -> tuple[ModelState, str]:
