@@ -280,7 +280,7 @@ def test_a_rollback_may_override_the_one_before_it(ask: Run, settings: Settings)
 def test_who_rolls_back_seconds_after_another_does_not_take_production_back_too(
     ask: Run, settings: Settings
 ) -> None:
-    bench = adopted()
+    bench = adopted(canary={"early_promotion": "allowed"})
     bench.start(500)
     bench.request(Promote)
     start_canary(bench, "v3", stable="v2")

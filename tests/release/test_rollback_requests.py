@@ -17,7 +17,7 @@ THREE = (("v2", 2_500), ("v3", 2_500), ("v1", 5_000))
 
 def promoted(*versions: str) -> LedgerBench:
     """Each promoted in place of the one before."""
-    bench = adopted()
+    bench = adopted(canary={"early_promotion": "allowed"})
     for version in versions:
         bench.start(5_000, version, stable=bench.model.production)
         bench.request(Promote)

@@ -102,11 +102,11 @@ def test_each_version_that_was_scaled_down_is_paged_about_however_many_came_afte
     bench = adopted()
     _replaced(bench, "v2", "v1")
     _replaced(bench, "v3", "v2")
-    bench.request(Rollback)
+    bench.request(Rollback, version=bench.model.production)
     assert _pages(bench) == [(AlertKind.COLD_ROLLBACK, "v2")]
     bench.serve(5, v2=GOOD)
     assert _pages(bench) == []
-    bench.request(Rollback)
+    bench.request(Rollback, version=bench.model.production)
     assert weights(bench)[-1] == {"v1": 10_000}
     assert _pages(bench) == [(AlertKind.COLD_ROLLBACK, "v1")]
     bench.serve(5, v1=GOOD)
@@ -119,7 +119,7 @@ def test_a_report_of_what_was_scaled_down_leaves_it_so() -> None:
     bench = adopted()
     _replaced(bench, "v2", "v1")
     assert "its scale-down was ordered" in _ready(bench, "v1", passed=True)
-    bench.request(Rollback)
+    bench.request(Rollback, version=bench.model.production)
     assert _pages(bench) == [(AlertKind.COLD_ROLLBACK, "v1")]
 
 
@@ -127,8 +127,8 @@ def test_the_page_is_over_where_the_cold_version_is_asked_for_nothing_any_more()
     bench = adopted()
     _replaced(bench, "v2", "v1")
     _replaced(bench, "v3", "v2")
-    bench.request(Rollback)
-    bench.request(Rollback)
+    bench.request(Rollback, version=bench.model.production)
+    bench.request(Rollback, version=bench.model.production)
     bench.tick()
     assert _pages(bench) == [(AlertKind.COLD_ROLLBACK, "v1")]
 
