@@ -43,9 +43,13 @@ def stages(rollout: RolloutStatus, now_ms: int) -> list[Stage]:
     """The stages from the first to promotion; none for a rollout by hand."""
     progress, words = _hold(rollout, now_ms)
     if rollout.kind is RolloutKind.CANARY:
-        names, at = [share(step.weight) for step in rollout.steps], rollout.step - 1
-        if rollout.steps[at].weight != rollout.weight:
-            names[at] += f" ({share(rollout.weight)} by hand)"
+        at = rollout.step - 1
+        names = [
+            share(step.weight)
+            if place != at or step.weight == rollout.weight
+            else f"{share(step.weight)} ({share(rollout.weight)} by hand)"
+            for place, step in enumerate(rollout.steps)
+        ]
     elif rollout.kind is RolloutKind.BLUE_GREEN:
         names, at = ["checks", "watch"], 0 if rollout.since_ms is None else 1
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from headgate.cli.course_view import stages
 from headgate.release.status import model_status
 from headgate.vocabulary import AlertKind, AlertState
@@ -58,6 +60,7 @@ def test_a_weight_by_hand_is_told_beside_the_steps_and_kept_by_the_next_one() ->
     assert told.place == "step 1 of 2 (10 %), at 80 % by hand"
     assert told.next.startswith("The next step (50 %), still at 80 %")
     assert stages(told, bench.now_ms)[0].name == "10 % (80 % by hand)"
+    assert stages(replace(told, steps=()), bench.now_ms) == []  # such as an earlier build tells
     bench.request(SetWeight, weight=2_000)
     told = model_status(bench.state, bench.model).rollout
     assert told is not None
