@@ -53,20 +53,21 @@ def proof_budget(first: Counts) -> Floats:
     return np.where(np.asarray(first), 1.0, 0.0)
 
 
-@compiled("f8[::1](i8[::1], b1[::1], i8, i8, b1)", _spent)
-def budgets(spent: Whole, prove_good: Flags, requests: int, planned: int, forever: bool) -> Floats:
-    """What each test of one run may spend, by its number: of a phase, or `forever`, or to
-    `prove_good`. `spent` is up to which requests it has spent its budget, -1 before its first look.
+@compiled("(f8[::1], i8[::1], b1[::1], i8, i8, b1)", _spent)
+def set_budgets(  # noqa: PLR0917 - machine code is called by position
+    budgets: Floats, spent: Whole, prove_good: Flags, requests: int, planned: int, forever: bool
+) -> None:
+    """Set in `budgets` what each test of one run may spend, by its number: of a phase, or
+    `forever`, or to `prove_good`. `spent` is up to which requests it has spent its budget, -1
+    before its first look.
     """
-    found = np.zeros(len(spent))
     for test in range(len(spent)):
         before = spent[test]
         if prove_good[test]:
-            found[test] = 1.0 if before < 0 else 0.0
+            budgets[test] = 1.0 if before < 0 else 0.0
         elif forever:
-            found[test] = (requests - max(before, 0)) / max(planned, 1)
+            budgets[test] = (requests - max(before, 0)) / max(planned, 1)
         elif before < 0:
-            found[test] = FIRST
+            budgets[test] = FIRST
         else:
-            found[test] = _spent(requests / planned) - _spent(before / planned)
-    return found
+            budgets[test] = _spent(requests / planned) - _spent(before / planned)

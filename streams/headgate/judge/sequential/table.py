@@ -8,7 +8,7 @@ import numpy as np
 
 from headgate.judge.sequential.bank import KINDS, Bank, Kind
 from headgate.judge.sequential.bets import BETS, Flags, Floats, Whole
-from headgate.judge.sequential.budget import budgets
+from headgate.judge.sequential.budget import set_budgets
 from headgate.judge.sequential.columns import uncounted
 from headgate.judge.sequential.hitting import add_hits
 from headgate.judge.sequential.process import NOTHING, grow
@@ -68,8 +68,8 @@ class LookTable:
         `forever`: `planned` is what comes in 30 days of a watch that does not end.
         """
         looked, worth = self.increments()
-        prove_good = self._bank.prove_good
-        money = budgets(columns.spent, prove_good, requests, planned, forever)
+        prove_good, money = self._bank.prove_good, np.empty(len(looked))
+        set_budgets(money, columns.spent, prove_good, requests, planned, forever)
         grow(columns.wealth, columns.log_e, looked, worth, money)
         columns.spent[looked] = requests
 
