@@ -51,13 +51,14 @@ def claim_growth(module: Any) -> None:
     increment, budgets = rng.normal(0, 4, (8, 8)), np.array([0.5, 0, 0.1, 1, 1e-9, 0.2, 0, 1])
     increment[0, :4] = np.nan, np.inf, -np.inf, -1e9
     looked = np.array([True, True, False, True, True, True, True, True])
-    grown, log_e = wealth.copy(), np.zeros(8)
-    module.grow(grown, log_e, looked, increment, budgets)
+    grown, log_e, spent = wealth.copy(), np.zeros(8), np.full(8, 300)
+    module.grow(grown, log_e, spent, looked, increment, budgets, 500)
     many = advance(wealth, increment, budgets)
     np.testing.assert_allclose(grown[looked], many[looked], rtol=1e-12)
     np.testing.assert_allclose(log_e[looked], log_e_value(many)[looked], rtol=1e-12)
     assert (grown[2] == wealth[2]).all()
     assert log_e[2] == 0
+    assert spent.tolist() == [500, 500, 300, 500, 500, 500, 500, 500]
 
 
 MUTATIONS = [

@@ -48,12 +48,12 @@ KINDS = len(Kind)
 
 class Breach(NamedTuple):
     """Where the evidence of a breach lies, by trigger: the lesser of two tests, which are the same
-    where there is one; those in `untested` (rows) have none.
+    where there is one; those that are `untested` have none.
     """
 
     first: Places
     second: Places
-    untested: list[int]
+    untested: Flags
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,12 +123,8 @@ def _breach(plans: tuple[Plan, ...], *, beside: bool) -> Breach:
         np.array([row * KINDS + kinds[at] for row, kinds in enumerate(tests)], np.intp)
         for at in (0, -1)
     )
-    untested = [
-        row
-        for row, plan in enumerate(plans)
-        if plan.limit is None and not (beside and plan.relative is not None)
-    ]
-    return Breach(first, second, untested)
+    untested = [plan.limit is None and not (beside and plan.relative is not None) for plan in plans]
+    return Breach(first, second, np.array(untested, np.bool_))
 
 
 def _breach_tests(plan: Plan, *, beside: bool) -> tuple[Kind, ...]:

@@ -13,10 +13,11 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from headgate.judge.sequential.bank import KINDS, Bank, Kind, bank_of
-from headgate.judge.sequential.bets import BETS, Floats
+from headgate.judge.sequential.bank import KINDS, Bank, Kind, Places, bank_of
+from headgate.judge.sequential.bets import BETS, Flags, Floats
 from headgate.judge.sequential.process import NOTHING
 from headgate.judge.sequential.state import Columns, Counted, Evidence, OpenLook, Path
+from headgate.measure.compiled import compiled
 
 if TYPE_CHECKING:
     from headgate.judge.policy import Policy
@@ -50,11 +51,20 @@ def breach_log_e(bank: Bank, columns: Columns, beside: bool) -> Floats:
     """ln E of a breach by trigger: beside a live stable arm the lesser of both tests, else the one
     there is; nothing where there is none.
     """
-    log_e, tests = columns.log_e, bank.beside if beside else bank.alone
-    lesser: Floats = np.minimum(log_e.take(tests.first), log_e.take(tests.second))
-    if tests.untested:
-        lesser[tests.untested] = NOTHING
+    lesser = np.empty(len(bank))
+    _set_lesser(lesser, columns.log_e, *(bank.beside if beside else bank.alone))
     return lesser
+
+
+@compiled("(f8[::1], f8[::1], i8[::1], i8[::1], b1[::1])")
+def _set_lesser(
+    lesser: Floats, log_e: Floats, first: Places, second: Places, untested: Flags
+) -> None:
+    for row in range(len(lesser)):
+        if untested[row]:
+            lesser[row] = NOTHING
+        else:
+            lesser[row] = min(log_e[first[row]], log_e[second[row]])
 
 
 def uncounted() -> list[int]:

@@ -76,6 +76,7 @@ def is_closed(source: Source, look: OpenLook, split: Split, *, now_ms: int, curr
         return False
     if not current or now_ms - look.opened_ms >= LOOK_MS:
         return True
-    share = split.stable / split.candidate if split.candidate else 1.0
     need = source.look_samples
-    return candidate >= need and stable >= need and stable >= need * share
+    if candidate < need or stable < need:
+        return False
+    return not split.candidate or stable >= need * (split.stable / split.candidate)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from headgate.judge.sequential.bets import BETS, Flags, Floats
+from headgate.judge.sequential.bets import BETS, Flags, Floats, Whole
 from headgate.measure.compiled import compiled
 
 # Stands for the logarithm of zero: far below anything that matters, and no infinity in a state.
@@ -37,10 +37,19 @@ def log_e_value(log_wealth: Floats) -> Floats:
     return mean
 
 
-@compiled("(f8[:,::1], f8[::1], b1[::1], f8[:,::1], f8[::1])")
-def grow(wealth: Floats, log_e: Floats, looked: Flags, increments: Floats, budgets: Floats) -> None:
-    """Those tests of one run that are `looked` at, advanced, and their e-values: in place, and for
-    a tenth of what `advance` and `log_e_value` take. Shapes (tests, 8) and (tests,).
+@compiled("(f8[:,::1], f8[::1], i8[::1], b1[::1], f8[:,::1], f8[::1], i8)")
+def grow(  # noqa: PLR0917 - machine code is called by position
+    wealth: Floats,
+    log_e: Floats,
+    spent: Whole,
+    looked: Flags,
+    increments: Floats,
+    budgets: Floats,
+    requests: int,
+) -> None:
+    """Those tests of one run that are `looked` at, advanced, their e-values, and up to which of the
+    `requests` they have spent their budget: in place, and for a tenth of what `advance` and
+    `log_e_value` take. Shapes (tests, 8) and (tests,).
     """
     bets = wealth.shape[1]
     for test in range(len(looked)):
@@ -55,3 +64,4 @@ def grow(wealth: Floats, log_e: Floats, looked: Flags, increments: Floats, budge
         for bet in range(bets):
             mean += np.exp(wealth[test, bet] - top) / bets
         log_e[test] = top + np.log(mean)
+        spent[test] = requests

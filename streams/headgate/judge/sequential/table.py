@@ -70,8 +70,7 @@ class LookTable:
         looked, worth = self.increments()
         prove_good, money = self._bank.prove_good, np.empty(len(looked))
         set_budgets(money, columns.spent, prove_good, requests, planned, forever)
-        grow(columns.wealth, columns.log_e, looked, worth, money)
-        columns.spent[looked] = requests
+        grow(columns.wealth, columns.log_e, columns.spent, looked, worth, money, requests)
 
 
 @lru_cache(maxsize=4096)

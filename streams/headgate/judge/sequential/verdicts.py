@@ -7,9 +7,12 @@ from functools import lru_cache
 from math import log
 from typing import Any
 
+import numpy as np
+
 from headgate.judge.policy import Policy, Trigger
 from headgate.judge.sequential import words
 from headgate.judge.sequential.bank import KINDS, Kind, bank_of
+from headgate.judge.sequential.bets import Flags, Floats, Whole
 from headgate.judge.sequential.columns import known_of
 from headgate.judge.sequential.combining import (
     Combined,
@@ -21,6 +24,7 @@ from headgate.judge.sequential.holds import is_hold
 from headgate.judge.sequential.plan import Plan, plan_of
 from headgate.judge.sequential.state import Evidence, is_beside
 from headgate.judge.verdicts import Assessment
+from headgate.measure.compiled import compiled
 from headgate.vocabulary import Reason, Verdict
 
 
@@ -33,7 +37,7 @@ def assess_sequential(
     `brief` leaves out the words and numbers of what nobody will be told.
     """
     combined = combine(policy, evidence)
-    quiet = _in_brief(policy, is_beside(evidence), *_signs(combined)) if brief else {}
+    quiet = _in_brief(policy, is_beside(evidence), _signs(combined)) if brief else {}
     if quiet and not combined.proven and not evidence.holding:
         return quiet
     known = known_of(policy, evidence)
@@ -68,21 +72,31 @@ def _reason(*, calm: bool, proven: bool, held: bool) -> Reason:
     return Reason.WITHIN_LIMIT if calm else Reason.NOT_PROVEN
 
 
-def _signs(combined: Combined) -> tuple[bytes, bytes, bytes]:
-    """What a brief verdict rests on: of each trigger whether its evidence is nothing, of each test
-    whether it has not looked, of each trigger whether nothing came of the candidate.
+def _signs(combined: Combined) -> bytes:
+    """What a brief verdict rests on: of each trigger whether its evidence is nothing and whether
+    nothing came of the candidate, of each test whether it has not looked.
     """
-    columns = combined.columns
-    calm, empty = combined.breach < 0, columns.counts[1, :, 1] == 0
-    return calm.tobytes(), (columns.spent < 0).tobytes(), empty.tobytes()
+    columns, triggers = combined.columns, len(combined.bank)
+    signs = np.empty(triggers * (2 + KINDS), np.bool_)
+    _set_signs(signs, combined.breach, columns.counts, columns.spent)
+    return signs.tobytes()
+
+
+@compiled("(b1[::1], f8[::1], i8[:,:,::1], i8[::1])")
+def _set_signs(signs: Flags, breach: Floats, counts: Whole, spent: Whole) -> None:
+    triggers = len(breach)
+    for row in range(triggers):
+        signs[row], signs[triggers + row] = breach[row] < 0, counts[1, row, 1] == 0
+    for test in range(len(spent)):
+        signs[2 * triggers + test] = spent[test] < 0
 
 
 @lru_cache(maxsize=4096)
-def _in_brief(
-    policy: Policy, beside: bool, calm: bytes, unspent: bytes, empty: bytes
-) -> dict[str, Assessment]:
+def _in_brief(policy: Policy, beside: bool, signs: bytes) -> dict[str, Assessment]:
     """The assessments of what is neither proven nor held, without their words and numbers."""
-    found, bank = {}, bank_of(policy)
+    bank = bank_of(policy)
+    calm, empty, unspent = signs[: len(bank)], signs[len(bank) :], signs[2 * len(bank) :]
+    found = {}
     for row, (name, plan) in enumerate(zip(bank.names, bank.plans, strict=True)):
         tests = unspent[row * KINDS : row * KINDS + KINDS]
         missing = _missing(plan, tests, empty=bool(empty[row]), beside=beside)
