@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from headgate.judge.policy import Policy
 from headgate.release import rollouts
 from headgate.release.compatible import check_candidate, check_stable
-from headgate.release.courses import blue_green, canary
+from headgate.release.courses import blue_green, canary, comparing
 from headgate.release.courses.brakes import (
     check_calendar,
     check_may_go_on,
@@ -158,8 +158,10 @@ def stop_test(turn: Turn, state: ModelState, request: StopTest) -> tuple[ModelSt
         raise RefusedError(
             f"No A/B test of {state.model} is running.", f"headgate status {state.model}"
         )
-    verdict = rollout.course.comparing.report
-    said = f" It had said: {verdict.sentence}" if verdict is not None else ""
+    policy = rollouts.policy_of(state)
+    if policy is not None:
+        state = comparing.with_final(state, rollout.course.comparing, policy, turn.now_ms)
+    said = f" It said: {state.last_report.sentence}" if state.last_report is not None else ""
     ended = f"The A/B test was stopped by {request.operator}."
     if request.winner in {"", rollout.stable}:
         check_stable(state, rollout.stable)
@@ -169,7 +171,7 @@ def stop_test(turn: Turn, state: ModelState, request: StopTest) -> tuple[ModelSt
     if request.winner not in state.watched:
         arms = ", ".join((*state.watched, rollout.stable))
         raise RefusedError(f"{request.winner} is no arm of the test.", f"Its arms are: {arms}.")
-    check_may_go_on(state, rollouts.policy_of(state), turn.now_ms)
+    check_may_go_on(state, policy, turn.now_ms)
     check_candidate(state, request.winner)
     won = replace(rollout, candidate=request.winner)
     state = rollouts.promote(turn, state, won, request.operator)

@@ -172,6 +172,17 @@ def _voids(bench: LedgerBench) -> list[AlertState]:
     return [alert.state for alert in bench.alerts if alert.kind is AlertKind.TEST_VOID]
 
 
+def test_what_a_test_said_at_its_end_has_all_that_came_by_then() -> None:
+    bench = _tested()
+    bench.serve(125, v1=RATED, v2=BETTER)
+    assert _report(bench).requests < 20_000
+    answer = bench.request(StopTest)
+    assert "v1 serves everything again. It said: v2 wins." in answer.sentence
+    last = bench.model.last_report
+    assert last is not None
+    assert (last.requests, last.at_ms) == (20_000, bench.now_ms)
+
+
 def test_shares_are_fixed_and_it_ends_only_by_stopping() -> None:
     bench = _tested()
     assert bench.request(SetWeight, weight=100).event == "refused"

@@ -81,10 +81,19 @@ def with_last(before: ModelState | None, after: ModelState) -> ModelState:
     ended = of_rollout(before)
     if ended is None or ended.report is None:
         return after
-    now = of_rollout(after)
-    if now is not None and now.began_ms == ended.began_ms:
+    now, last = of_rollout(after), after.last_report
+    goes_on = now is not None and now.began_ms == ended.began_ms
+    if goes_on or (last is not None and last.began_ms == ended.began_ms):
         return after
     return replace(after, last_report=ended.report)
+
+
+def with_final(state: ModelState, comparing: Comparing, policy: Policy, now_ms: int) -> ModelState:
+    """The state that keeps what a comparison says now, with all that it has counted: it is about to
+    be ended.
+    """
+    final = read(comparing, policy.caller_faults.rules(), now_ms)
+    return replace(state, last_report=final.report)
 
 
 def count_fresh(state: ModelState) -> ModelState:
