@@ -116,13 +116,13 @@ def claim_values(module: Any) -> None:
 
 MUTATIONS = [
     ("_HIGHEST if one.upper else _LOWEST", "_LOWEST"),
-    ("_FEW, _MANY, _LARGE = 4, 100, 100.0", "_FEW, _MANY, _LARGE = 4, 10**9, 100.0"),
-    ("_FEW, _MANY, _LARGE = 4, 100, 100.0", "_FEW, _MANY, _LARGE = 10**9, 10**9, 1e9"),
+    ("_FEW, _MANY, _LARGE = 8, 100, 100.0", "_FEW, _MANY, _LARGE = 8, 10**9, 100.0"),
+    ("_FEW, _MANY, _LARGE = 8, 100, 100.0", "_FEW, _MANY, _LARGE = 10**9, 10**9, 1e9"),
     ("np.maximum(value, low), high)", "value, high)"),
     ("- origin)", ")"),
     (") * stake", ")"),
-    ("product[bet] *= 1 + won", "product[bet] = 1 + won"),
-    ("count * np.log1p(won)", "np.log1p(won)"),
+    ("product[bet] *= 1 + FRACTIONS", "product[bet] = 1 + FRACTIONS"),
+    ("count * np.log1p(", "np.log1p("),
     ("total[bet] += np.log(product[bet])", "total[bet] = np.log(product[bet])"),
     ("product[bet] = 1.0", "pass"),
     ("worth[test, bet] += total[bet]", "worth[test, bet] = total[bet]"),
