@@ -99,7 +99,7 @@ def _merged(counts: Any, by: int) -> Any:
 MERGED_MUTATIONS = [
     ("blocks % length, blocks, length", "0, blocks - length + 1, length"),
     ("length = 1 << level", "length = 1 + level"),
-    ("moments[0, row, level] += n > 0", "moments[0, row, level] += 1"),
+    ("filled += n > 0", "filled += 1"),
     ("s * s / max(n, 1.0)", "s * s"),
     ("blocks // by >= 2", "blocks // by >= 1"),
 ]

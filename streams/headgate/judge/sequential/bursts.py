@@ -9,81 +9,82 @@ variance" (its moments).
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from functools import lru_cache
-from math import ceil, log
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
 
-from headgate.judge.sequential.bets import Floats
+from headgate.judge.sequential.bets import Floats, Whole
 from headgate.judge.sequential.sounding import sound_effect
 from headgate.measure.compiled import compiled
 
 FLOOR = 0.001
 BLOCKS = 360  # an hour of panes
 MERGES = (1, 2, 4, 8, 16)
-_LOG_STEP = log(1.1)
+_STEPS = [float(1.1**power) for power in range(-300, 800)]
+_REACH = [step * (1 + 5e-8) for step in _STEPS]  # what is above by rounding is as good as there
 
 
-def correlation(
-    samples: npt.ArrayLike, hits: npt.ArrayLike, least: float | Floats = FLOOR
-) -> Floats:
+def correlation(samples: npt.ArrayLike, hits: npt.ArrayLike, least: float = FLOOR) -> Floats:
     """An upper estimate of the correlation within blocks, shape (...) from shape (..., blocks).
 
     Moments of the beta-binomial: sum (s - n p)^2 / (n p (1-p)) exceeds K - 1 by rho sum (n - 1);
     one standard error is added. At least `least`, also where there is too little to tell.
     """
-    counts = _counts(samples, hits)
-    rows = counts.reshape(2, -1, counts.shape[-1])
-    return _from_moments(_moments(rows, 1), least).reshape(counts.shape[1:-1])
+    counts = np.array([samples, hits], np.int64)
+    _, *runs, blocks = counts.shape
+    n, s = counts.reshape(2, prod(runs), blocks)
+    return _correlations(n, s, 1, least).reshape(runs)
 
 
-def _counts(samples: npt.ArrayLike, hits: npt.ArrayLike) -> Floats:
-    """Samples and hits, shape (2, ..., blocks); an empty block where there is none."""
-    counts = np.array([samples, hits], np.float64)
-    return counts if counts.shape[-1] else np.zeros((*counts.shape[:-1], 1))
-
-
-def _moments(counts: Floats, levels: int) -> Floats:
-    """Of each row of blocks, and of merged ones, each level twice as long as the one before: the
-    blocks that have any samples, the sums of samples and hits, and the sum of s^2 / n, which is
-    that of (s - n p)^2 / n and p times the hits. Shape (4, rows, levels) from (2, rows, blocks);
-    the oldest odd blocks are left out.
+def _correlations(samples: Whole, hits: Whole, levels: int, least: float) -> Floats:
+    """Of each row of blocks, and of merged ones, each level twice as long as the one before: shape
+    (rows, levels) from (rows, blocks).
     """
-    moments = np.zeros((4, counts.shape[1], levels))
-    _add_moments(moments, counts)
-    return moments
+    found = np.empty((len(samples), levels))
+    _fill(found, samples, hits, least)
+    return found
 
 
-@compiled("(f8[:,:,::1], f8[:,:,::1])")
-def _add_moments(moments: Floats, counts: Floats) -> None:
-    _, rows, levels = moments.shape
-    blocks = counts.shape[2]
-    for row in range(rows):
-        for level in range(levels):
-            length = 1 << level
-            for start in range(blocks % length, blocks, length):
-                n = s = 0.0
-                for block in range(start, start + length):
-                    n += counts[0, row, block]
-                    s += counts[1, row, block]
-                moments[0, row, level] += n > 0
-                moments[1, row, level] += n
-                moments[2, row, level] += s
-                moments[3, row, level] += s * s / max(n, 1.0)
-
-
-def _from_moments(moments: Floats, least: float | Floats) -> Floats:
-    blocks, total, hits, squares = moments
-    rate = hits / np.maximum(total, 1)
+def _from_moments(blocks: float, total: float, hits: float, squares: float, least: float) -> float:
+    """From the number of blocks that have any samples, the sums of samples and hits, and the sum of
+    s^2 / n, which is that of (s - n p)^2 / n and p times the hits.
+    """
+    rate = hits / max(total, 1.0)
     variance = rate * (1 - rate)
     freedom = np.maximum(blocks - 1, 0)
     pairs = total - blocks
-    known = (blocks >= 2) & (pairs >= 1) & (variance > 0)
-    spread = (squares - rate * hits) / np.where(known, variance, 1)
-    excess = (spread - freedom + np.sqrt(2 * freedom)) / np.maximum(pairs, 1)
-    found: Floats = np.minimum(np.maximum(np.where(known, excess, least), least), 1.0)
-    return found
+    if blocks < 2 or pairs < 1 or variance <= 0:
+        return least
+    spread = (squares - rate * hits) / variance
+    excess: float = (spread - freedom + np.sqrt(2 * freedom)) / pairs
+    return min(max(excess, least), 1.0)
+
+
+@compiled(
+    "(f8[:,::1], Array(i8, 2, 'A', True), Array(i8, 2, 'A', True), f8)",
+    _from_moments,
+)
+def _fill(found: Floats, samples: Whole, hits: Whole, least: float) -> None:
+    """The oldest odd blocks are left out."""
+    rows, levels = found.shape
+    blocks = samples.shape[1]
+    for row in range(rows):
+        for level in range(levels):
+            length = 1 << level
+            filled = total = total_hits = squares = 0.0
+            for start in range(blocks % length, blocks, length):
+                n = s = 0.0
+                for block in range(start, start + length):
+                    n += samples[row, block]
+                    s += hits[row, block]
+                filled += n > 0
+                total += n
+                total_hits += s
+                squares += s * s / max(n, 1.0)
+            found[row, level] = _from_moments(filled, total, total_hits, squares, least / length)
 
 
 def design_effect(
@@ -103,11 +104,11 @@ def correlations(samples: npt.ArrayLike, hits: npt.ArrayLike) -> list[tuple[floa
 
     The same bursts weigh on merged blocks with a part of their correlation.
     """
-    counts = _counts(np.atleast_2d(samples), np.atleast_2d(hits))
-    blocks = counts.shape[-1]
-    levels = [by for by in MERGES if by == 1 or blocks // by >= 2]
-    found = _from_moments(_moments(counts, len(levels)), FLOOR / np.array(levels))
-    return [tuple(min(round_up(rho), 1.0) for rho in row) for row in found.tolist()]
+    samples, hits = (np.atleast_2d(np.asarray(each, np.int64)) for each in (samples, hits))
+    blocks = samples.shape[1]
+    levels = sum([by == 1 or blocks // by >= 2 for by in MERGES])
+    found = _correlations(samples, hits, levels, FLOOR)
+    return [tuple([min(round_up(rho), 1.0) for rho in row]) for row in found.tolist()]
 
 
 def block_sizes(arm_samples: float) -> tuple[float, ...]:
@@ -124,4 +125,4 @@ def effect_of(rhos: tuple[float, ...], sizes: tuple[float, ...], limit: float, s
 
 def round_up(number: float) -> float:
     """To the next of few values, each a tenth above the one before, so that results can be kept."""
-    return float(1.1 ** ceil(round(log(number) / _LOG_STEP, 6))) if number > 0 else 0.0
+    return _STEPS[bisect_left(_REACH, number)] if number > 0 else 0.0
