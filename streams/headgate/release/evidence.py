@@ -68,6 +68,9 @@ def _with_blocks(
     state: ModelState, watched: Watched, policy: Policy, evidence: Evidence
 ) -> Evidence:
     """With what the blocks that have closed by now tell of the looks to come."""
+    open_ms = open_block_ms(state.tables)
+    if open_ms <= evidence.block_ms:
+        return evidence
     measure = _measure(state, watched)
     return with_block(
         policy,
@@ -81,7 +84,7 @@ def _with_blocks(
             REFERENCE_QUANTILES,
         ),
         partial(closed_panes, state.tables, measure),
-        open_ms=open_block_ms(state.tables),
+        open_ms=open_ms,
         stable=measure,
         faults=policy.caller_faults.rules(),
     )

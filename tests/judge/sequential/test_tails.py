@@ -18,10 +18,11 @@ from headgate.judge.sequential.arms import Observed
 from headgate.judge.sequential.blocks import with_block
 from headgate.judge.sequential.bursts import BLOCKS
 from headgate.judge.sequential.combining import combine
+from headgate.judge.sequential.counting import BEGUN, REQUESTS, counting_of, with_closed
 from headgate.judge.sequential.observing import observe
 from headgate.judge.sequential.state import Evidence, Split
-from headgate.judge.sequential.tails import tails_of, with_tails
-from headgate.measure.cells import Cell, merge
+from headgate.judge.sequential.tails import tails_of
+from headgate.measure.cells import Cell, counts_alone, merge
 from headgate.measure.hdr import bucket_index
 from headgate.measure.sketch import Sketch
 
@@ -147,69 +148,108 @@ def test_a_version_that_turns_slow_among_its_spells_is_found() -> None:
         assert _first_proof(seed, spells=spells) is not None
 
 
+def _counted(
+    evidence: Evidence, version: str, cells: dict[int, list[Cell]], policy: Policy = HELD
+) -> Evidence:
+    """After a pane closed, the last one."""
+    told = {start: {version: counts_alone(merge(several))} for start, several in cells.items()}
+    counts = with_closed(
+        counting_of(policy, version, FAULTS),
+        evidence,
+        told,
+        lambda from_ms: [row for row in cells.items() if row[0] >= from_ms],
+    )
+    return replace(evidence, blocks=counts, block_ms=max(cells) + BLOCK_MS)
+
+
+def _tail(evidence: Evidence, name: str = "latency_p95", policy: Policy = HELD) -> list[list[int]]:
+    """Samples and hits, by block."""
+    counting = counting_of(policy, "v2", FAULTS)
+    place = [tail.name for tail in counting.tails].index(name)
+    begin = counting.tails_begin + 2 * place
+    found: list[list[int]] = evidence.blocks.lines[:, begin : begin + 2].tolist()
+    return found
+
+
+def _starts(evidence: Evidence) -> list[int]:
+    found: list[int] = evidence.blocks.lines[:, BEGUN].tolist()
+    return found
+
+
 def test_without_any_block_none_is_odd() -> None:
-    assert not blocks.is_odd(_alone().tails.counts)
+    assert not blocks.is_odd(_counted(_alone(), "v2", {0: []}).blocks.lines[:0], 3, 5)
 
 
 def test_tails_count_what_is_slower_than_each_trigger_tolerates() -> None:
-    names = [(tail.name, tail.limit) for tail in tails_of(HELD)]
-    assert ("latency_p95", 1_500_000.0) in names
-    evidence = with_tails(HELD, _alone(), "v2", [(0, [_cell(40, 3)]), (10_000, [_cell(60, 5)])],
-                          FAULTS)  # fmt: skip
-    place = 1 + [name for name, _ in names].index("latency_p95")
-    assert evidence.tails.counts[:, 0].tolist() == [[40, 60], [0, 0]]
-    assert evidence.tails.counts[:, place].tolist() == [[40, 60], [3, 5]]
+    assert ("latency_p95", 1_500_000.0) in [(tail.name, tail.limit) for tail in tails_of(HELD)]
+    evidence = _counted(_alone(), "v2", {0: [_cell(40, 3)], 10_000: [_cell(60, 5)]})
+    assert evidence.blocks.lines[:, REQUESTS].tolist() == [40, 60]
+    assert _tail(evidence) == [[40, 3], [60, 5]]
 
 
 def test_beside_stable_tails_are_counted_beyond_stables_quantile() -> None:
     (tail, *_) = [tail for tail in tails_of(POLICY) if tail.name == "latency_p95"]
     assert tail.limit is None
-    place = 1 + tails_of(POLICY).index(tail)
-    bare = with_tails(POLICY, _alone(), "v1", [(0, [_cell(40, 3)])], FAULTS)
-    assert bare.tails.counts[:, place].tolist() == [[0], [0]]  # nothing is known of stable yet
+    bare = _counted(_alone(), "v1", {0: [_cell(40, 3)]}, POLICY)
+    assert _tail(bare, policy=POLICY) == [[0, 0]]  # nothing is known of stable yet
     known = _alone(references={"latency_p95": 1_000_000.0})
-    told = with_tails(POLICY, known, "v1", [(0, [_cell(40, 3)])], FAULTS)
-    assert told.tails.counts[:, place].tolist() == [[40], [3]]
+    assert _tail(_counted(known, "v1", {0: [_cell(40, 3)]}, POLICY), policy=POLICY) == [[40, 3]]
+
+
+def test_after_an_estimate_the_pane_before_is_counted_beyond_the_new_quantile() -> None:
+    evidence = _alone(references={"latency_p95": 2_000_000.0})
+    evidence = _counted(evidence, "v2", {0: [_cell(40, 3)]}, POLICY)
+    told = replace(evidence, estimated_ms=10_000, references={"latency_p95": 1_000_000.0})
+    panes = {0: [_cell(40, 3)], 10_000: [_cell(60, 5)]}
+    assert _tail(_counted(told, "v2", panes, POLICY), policy=POLICY) == [[40, 3], [60, 5]]
 
 
 def test_a_block_is_counted_anew_when_more_of_it_comes() -> None:
-    evidence = with_tails(HELD, _alone(), "v2", [(0, [_cell(40, 3)])], FAULTS)
-    panes = [(0, [_cell(40, 3), _cell(10, 1)]), (10_000, [_cell(60, 5)])]
-    evidence = with_tails(HELD, evidence, "v2", panes, FAULTS)
-    assert evidence.tails.starts_ms.tolist() == [0, 10_000]
-    assert evidence.tails.counts[0, 0].tolist() == [50, 60]
+    evidence = _counted(_alone(), "v2", {0: [_cell(40, 3)]})
+    before = evidence.blocks.lines.tolist()
+    panes = {0: [_cell(40, 3), _cell(10, 1)], 10_000: [_cell(60, 5)]}
+    more = _counted(evidence, "v2", panes)
+    assert _starts(more) == [0, 10_000]
+    assert more.blocks.lines[:, REQUESTS].tolist() == [50, 60]
+    assert _tail(more) == [[50, 4], [60, 5]]
+    assert evidence.blocks.lines.tolist() == before
 
 
 def test_tails_of_another_version_or_of_other_limits_are_forgotten() -> None:
-    evidence = with_tails(HELD, _alone(), "v2", [(0, [_cell(40, 3)])], FAULTS)
-    other = with_tails(HELD, evidence, "v1", [(10_000, [_cell(60, 5)])], FAULTS)
-    assert other.tails.starts_ms.tolist() == [10_000]
+    evidence = _counted(_alone(), "v2", {0: [_cell(40, 3)]})
     strict = alone(POLICY, "v0", (("latency_p95_ms", 900.0),))
-    told = with_tails(strict, evidence, "v2", [(10_000, [_cell(60, 5)])], FAULTS)
-    assert told.tails.starts_ms.tolist() == [10_000]
+    for version, policy in (("v1", HELD), ("v2", strict)):
+        other = _counted(evidence, version, {10_000: [_cell(60, 5)]}, policy)
+        assert _starts(other) == [10_000]
+        assert (other.blocks.version, other.blocks.tails_from_ms) == (version, 10_000)
 
 
-def test_tails_are_kept_for_as_many_blocks_as_rates() -> None:
+def test_blocks_from_before_tails_are_counted_tell_of_rates_alone() -> None:
+    counting = counting_of(HELD, "v2", FAULTS)
+    told = {start: {"v2": _cell(40, 3)} for start in range(0, 50_000, BLOCK_MS)}
+    counts = with_closed(counting, _alone(), told, lambda _: [(40_000, [_cell(40, 3)])])
+    assert counts.lines[:, BEGUN].tolist() == list(told)
+    assert counts.tails_from_ms == 40_000
+
+
+def test_a_line_is_kept_of_as_many_blocks_as_tell() -> None:
     evidence = _alone()
     for number in range(BLOCKS + 5):
-        panes = [(number * BLOCK_MS, [_cell(10, 1)])]
-        evidence = with_tails(HELD, evidence, "v2", panes, FAULTS)
-    assert evidence.tails.counts.shape[-1] == BLOCKS
-    assert evidence.tails.starts_ms[0] == 5 * BLOCK_MS
+        evidence = _counted(evidence, "v2", {number * BLOCK_MS: [_cell(10, 1)]})
+    assert len(evidence.blocks.lines) == BLOCKS
+    assert _starts(evidence)[0] == 5 * BLOCK_MS
 
 
 def test_effects_of_a_policy_without_quantiles_need_no_tails() -> None:
     triggers = tuple(row for row in POLICY.triggers if row.metric == "error_rate")
     rates = POLICY.model_copy(update={"triggers": triggers})
     assert tails_of(rates) == ()
-    evidence = _alone()
-    assert with_tails(rates, evidence, "v2", [(0, [_cell(40, 3)])], FAULTS) is evidence
+    evidence = _counted(_alone(), "v2", {0: [_cell(40, 3)]}, rates)
+    assert evidence.blocks.lines.tolist() == [[0, 40, 40, 40, 0]]
 
 
 def test_what_came_late_into_the_pane_before_is_counted_with_the_next_one() -> None:
     late = replace(_cell(10, 10), requests=0)  # such as times to the first token alone
-    evidence = with_tails(HELD, _alone(), "v2", [(0, [_cell(40, 3)])], FAULTS)
-    panes = [(0, [_cell(40, 3), late]), (10_000, [_cell(60, 5)])]
-    evidence = with_tails(HELD, evidence, "v2", panes, FAULTS)
-    place = 1 + [tail.name for tail in tails_of(HELD)].index("latency_p95")
-    assert evidence.tails.counts[:, place].tolist() == [[50, 60], [13, 5]]
+    evidence = _counted(_alone(), "v2", {0: [_cell(40, 3)]})
+    panes = {0: [_cell(40, 3), late], 10_000: [_cell(60, 5)]}
+    assert _tail(_counted(evidence, "v2", panes)) == [[50, 13], [60, 5]]

@@ -4,28 +4,37 @@ quantiles and means that relative looks are measured by. Nothing here looks at t
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
 from msgspec.structs import replace
 
 from headgate.judge.policy import Policy
 from headgate.judge.sequential.bank import KINDS, Kind, bank_of
 from headgate.judge.sequential.bets import BREACH
-from headgate.judge.sequential.bursts import BLOCKS, block_sizes, correlations, effect_of, round_up
+from headgate.judge.sequential.bursts import block_sizes, correlations, effect_of, round_up
 from headgate.judge.sequential.columns import columns_of
-from headgate.judge.sequential.counting import Block, Counts, count_blocks
+from headgate.judge.sequential.counting import (
+    BEGUN,
+    COUNTED,
+    REQUESTS,
+    Block,
+    Blocks,
+    Counting,
+    Lines,
+    counting_of,
+    with_closed,
+    with_late,
+)
 from headgate.judge.sequential.samples import SAMPLED, Family, Sampled, Take
-from headgate.judge.sequential.state import Evidence
-from headgate.judge.sequential.tails import Pane, tail_effects, with_tails
+from headgate.judge.sequential.state import BlockCounts, Evidence
+from headgate.judge.sequential.tails import Effects, Pane, tail_effects
 from headgate.measure.cells import Cell
 from headgate.measure.compiled import compiled
 from headgate.measure.metrics import CallerFaults
 from headgate.vocabulary import BASIS_POINTS, PANE_MS
 
-Blocks = dict[int, Block]  # closed ones by their start in ms, in order
 ENOUGH = 50
 OWN_AGE_MS = 300_000
 ESTIMATED_BY = 20  # blocks: with an hour of them, what they tell is estimated every three minutes
@@ -34,11 +43,11 @@ _ODD = 9.0  # variances from its mean
 _LEAST_LIMIT, _HIGHEST_LIMIT = 1e-4, 0.5
 
 
-class Closed(NamedTuple):
-    """Those blocks that tell how bursty outcomes are, and the last ones, how many come."""
+class Telling(NamedTuple):
+    """The blocks of the phase that tell how bursty rates are, and those that tell it of tails."""
 
-    telling: list[Block]
-    last: list[Block]
+    rates: Lines
+    tails: Lines
 
 
 def with_block(
@@ -65,94 +74,70 @@ def with_block(
     is_first = evidence.block_ms < 0
     if is_first:
         evidence = with_references(policy, evidence, recent())
-    evidence = with_tails(policy, evidence, stable, panes(evidence.block_ms - PANE_MS), faults)
-    closed = _closed(evidence, blocks, open_ms)
-    counts = count_blocks(closed.telling, _takes(policy), stable, faults)
-    tails = _told_tails(evidence, open_ms)
-    waited = (open_ms - evidence.estimated_ms) // PANE_MS
-    soon = waited * ESTIMATED_BY < len(closed.telling)
-    if not is_first and soon and not is_odd(counts) and not is_odd(tails):
-        return replace(evidence, block_ms=open_ms)
-    effects = evidence.effects
-    if evidence.splits[-1].stable or closed.telling or not effects:
-        found = _effects(policy, evidence, closed, counts, faults)
-        found |= tail_effects(policy, evidence, tails, _requests(closed.last))
-        effects = {**effects, **found, **_leaning(policy, evidence)}
+    counting = counting_of(policy, stable, faults)
+    counts = with_closed(counting, evidence, blocks, panes)
+    telling = _telling(evidence, counts, blocks, open_ms)
+    if not is_first and not _is_due(counting, evidence, telling, open_ms):
+        return replace(evidence, blocks=counts, block_ms=open_ms)
+    counts = with_late(counting, counts, blocks)
+    telling = _telling(evidence, counts, blocks, open_ms)
+    effects = _effects(policy, counting, evidence, telling, _last(evidence, blocks))
     if not is_first:
         evidence = with_references(policy, evidence, recent())
-    return replace(
-        evidence,
-        effects=effects,
-        block_ms=open_ms,
-        estimated_ms=open_ms,
+    return replace(evidence, effects=effects, blocks=counts, block_ms=open_ms, estimated_ms=open_ms)
+
+
+def _is_due(counting: Counting, evidence: Evidence, telling: Telling, open_ms: int) -> bool:
+    """Whether it is time to estimate, or the newest block is unlike those before it: bursts are
+    heeded at once.
+    """
+    waited = (open_ms - evidence.estimated_ms) // PANE_MS
+    if waited * ESTIMATED_BY >= len(telling.rates):
+        return True
+    begin, end = counting.tails_begin, telling.tails.shape[1]
+    return is_odd(telling.rates, COUNTED, begin) or is_odd(telling.tails, begin, end)
+
+
+def is_odd(lines: Lines, begin: int, end: int) -> bool:
+    """Whether any count of the last line, in these columns, is far from what it is in all."""
+    return bool(len(lines)) and _is_odd(lines, begin, end, _ODD)
+
+
+@compiled("b1(Array(i8, 2, 'C', True), i8, i8, f8)")
+def _is_odd(lines: Lines, begin: int, end: int, most: float) -> bool:
+    for column in range(begin, end, 2):
+        total = hits = 0
+        for line in range(len(lines)):
+            total += lines[line, column]
+            hits += lines[line, column + 1]
+        n, s, rate = lines[-1, column], lines[-1, column + 1], hits / max(total, 1)
+        if (s - n * rate) ** 2 > most * n * rate * (1 - rate):
+            return True
+    return False
+
+
+def _telling(evidence: Evidence, counts: BlockCounts, blocks: Blocks, open_ms: int) -> Telling:
+    rates_from_ms = next(iter(blocks), 0)
+    return Telling(
+        _from(rates_from_ms, evidence, counts.lines, open_ms),
+        _from(counts.tails_from_ms, evidence, counts.lines, open_ms),
     )
 
 
-def _closed(evidence: Evidence, blocks: Blocks, open_ms: int) -> Closed:
-    """The blocks of the phase."""
-    counted, first, end = list(blocks.values()), 0, len(blocks)
-    if next(iter(blocks), 0) < evidence.blocks_from_ms:
-        first = bisect_left(list(blocks), evidence.blocks_from_ms)
-    stable = evidence.splits[-1].stable
-    told = end if stable else _end_of_own(evidence, list(blocks), first, open_ms)
-    begin, last = max(first, told - BLOCKS), counted[max(first, end - _EXPECTED_OF) : end]
-    return Closed(counted if not begin and told == end else counted[begin:told], last)
-
-
-def _end_of_own(evidence: Evidence, starts: list[int], first: int, open_ms: int) -> int:
-    """Where the blocks end that say how bursty a version's own outcomes are: without the last five
-    minutes.
+def _from(start_ms: int, evidence: Evidence, lines: Lines, open_ms: int) -> Lines:
+    """The blocks from `start_ms` on; a version's own without the last five minutes.
 
     A version that turns bad would seem bursty, and hide itself. Until there are enough older ones,
     what was known at the beginning holds.
     """
-    end = len(starts)
-    older = bisect_left(starts, open_ms - OWN_AGE_MS, min(first, end), end)
-    if older - first >= _EXPECTED_OF:
-        return older
-    return first if evidence.effects else end
-
-
-def _told_tails(evidence: Evidence, open_ms: int) -> Counts:
-    """The tails of the blocks of the phase, as `_closed` has them."""
-    starts = evidence.tails.starts_ms
-    first, end = int(starts.searchsorted(evidence.blocks_from_ms)), len(starts)
-    if not evidence.splits[-1].stable:
-        end = _end_of_own(evidence, starts.tolist(), first, open_ms)
-    return evidence.tails.counts[..., first:end]
-
-
-def _leaning(policy: Policy, evidence: Evidence) -> dict[str, tuple[float, float]]:
-    """For the same reason, the effects that stay as they are: where nobody else's blocks tell, and
-    the evidence leans towards a breach.
-    """
+    starts = lines[:, BEGUN]
+    first = int(starts.searchsorted(max(start_ms, evidence.blocks_from_ms)))
     if evidence.splits[-1].stable:
-        return {}
-    bank = bank_of(policy)
-    absolute = columns_of(bank, evidence).log_e[Kind.ABSOLUTE :: KINDS].tolist()
-    return {
-        name: evidence.effects[name]
-        for name, log_e in zip(bank.names, absolute, strict=True)
-        if name in evidence.effects and log_e >= 0
-    }
-
-
-def is_odd(counts: Counts) -> bool:
-    """Whether the newest block is unlike those before it: bursts are heeded at once."""
-    return bool(counts.shape[-1]) and _is_odd(counts, _ODD)
-
-
-@compiled("b1(Array(i8, 3, 'A', True), f8)")
-def _is_odd(counts: Counts, most: float) -> bool:
-    for row in range(counts.shape[1]):
-        total = hits = 0
-        for block in range(counts.shape[2]):
-            total += counts[0, row, block]
-            hits += counts[1, row, block]
-        n, s, rate = counts[0, row, -1], counts[1, row, -1], hits / max(total, 1)
-        if (s - n * rate) ** 2 > most * n * rate * (1 - rate):
-            return True
-    return False
+        return lines[first:]
+    older = max(int(starts.searchsorted(open_ms - OWN_AGE_MS)), first)
+    if older - first >= _EXPECTED_OF:
+        return lines[first:older]
+    return lines[first:first] if evidence.effects else lines[first:]
 
 
 def with_references(policy: Policy, evidence: Evidence, stable: Cell) -> Evidence:
@@ -183,38 +168,71 @@ def reference(sampled: Sampled, cell: Cell) -> float | None:
 
 def _effects(
     policy: Policy,
+    counting: Counting,
     evidence: Evidence,
-    closed: Closed,
-    counts: Counts,
-    faults: CallerFaults,
-) -> dict[str, tuple[float, float]]:
-    bank, split = bank_of(policy), evidence.splits[-1]
+    telling: Telling,
+    last: Sequence[Block],
+) -> Effects:
+    """The effects with those that the blocks tell now; `last` says how many samples come."""
+    split, begin = evidence.splits[-1], counting.tails_begin
+    if not (split.stable or len(telling.rates) or not evidence.effects):
+        return evidence.effects
     shares = (split.candidate / BASIS_POINTS, split.stable / BASIS_POINTS)
-    takes = _takes(policy)
-    found = dict(zip(takes, correlations(*counts), strict=True)) if takes else {}
-    totals = {take: counts[:, row].sum(-1) for row, take in enumerate(takes)}
-    sizes = {}
-    for take in takes:
-        expected = _expected(closed.last, take, faults)
-        sizes[take] = [block_sizes(expected * share) for share in shares]
-    effects = {}
+    requests = int(telling.tails[:, REQUESTS].sum())
+    tails = tail_effects(
+        counting.tails, telling.tails[:, begin:], requests, _requests(last), shares
+    )
+    rates = _rate_effects(policy, counting, telling.rates[:, COUNTED:begin], last, shares)
+    return {**evidence.effects, **rates, **tails, **_leaning(policy, evidence)}
+
+
+def _last(evidence: Evidence, blocks: Blocks) -> list[Block]:
+    """The last blocks of the phase."""
+    starts = list(blocks)[-_EXPECTED_OF:]
+    return [blocks[start_ms] for start_ms in starts if start_ms >= evidence.blocks_from_ms]
+
+
+def _rate_effects(
+    policy: Policy,
+    counting: Counting,
+    counts: Lines,
+    last: Sequence[Block],
+    shares: tuple[float, float],
+) -> Effects:
+    takes, bank = counting.takes, bank_of(policy)
+    effects: Effects = {}
+    if not takes:
+        return effects
+    samples, hits = counts.T[::2], counts.T[1::2]
+    rates = (hits.sum(-1) / np.maximum(samples.sum(-1), 1)).tolist()
+    told = {}
+    for take, rhos, rate in zip(takes, correlations(samples, hits), rates, strict=True):
+        expected = _expected(last, take, counting.faults)
+        told[take] = rhos, rate, [block_sizes(expected * share) for share in shares]
     for trigger, plan in zip(bank.triggers, bank.plans, strict=True):
-        take = plan.sampled.take
-        if take not in found:
+        if plan.sampled.take not in told:
             continue
-        samples, hits = totals[take]
-        rate = plan.limit if plan.limit is not None else round_up(hits / max(samples, 1))
-        limit = min(max(rate, _LEAST_LIMIT), _HIGHEST_LIMIT)
-        mine, other = (effect_of(found[take], size, limit, BREACH) for size in sizes[take])
+        rhos, rate, sizes = told[plan.sampled.take]
+        limit = plan.limit if plan.limit is not None else round_up(rate)
+        limit = min(max(limit, _LEAST_LIMIT), _HIGHEST_LIMIT)
+        mine, other = (effect_of(rhos, size, limit, BREACH) for size in sizes)
         effects[trigger.name] = (mine, other)
     return effects
 
 
-@lru_cache(maxsize=256)
-def _takes(policy: Policy) -> tuple[Take, ...]:
-    """The rates that the policy's triggers are about, each once."""
-    rates = (plan.sampled for plan in bank_of(policy).plans if plan.sampled.family is Family.RATE)
-    return tuple(dict.fromkeys(sampled.take for sampled in rates))
+def _leaning(policy: Policy, evidence: Evidence) -> dict[str, tuple[float, float]]:
+    """The effects that stay as they are: where nobody else's blocks tell, and the evidence leans
+    towards a breach.
+    """
+    if evidence.splits[-1].stable:
+        return {}
+    bank = bank_of(policy)
+    absolute = columns_of(bank, evidence).log_e[Kind.ABSOLUTE :: KINDS].tolist()
+    return {
+        name: evidence.effects[name]
+        for name, log_e in zip(bank.names, absolute, strict=True)
+        if name in evidence.effects and log_e >= 0
+    }
 
 
 def _expected(last: Sequence[Block], take: Take, faults: CallerFaults) -> float:

@@ -1,89 +1,138 @@
-"""Counts of closed blocks as arrays. All but one are counted again at every block, so that the
-arrays of the last time are kept beside the very blocks that they were counted from, with room for
-those to come.
+"""Counting blocks: of each that has closed a line, in order of time, with what tells how bursty
+outcomes are. Two columns a count, samples and hits: first rates, then tails.
+
+The distributions of a block are not kept for an hour. So its line is written when it closes, and
+once more when the next one does, if more of it came late. Its rates are counted anew whenever they
+changed later still and something is estimated by them.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from headgate.judge.sequential.samples import Take
+from headgate.judge.policy import Policy
+from headgate.judge.sequential.bank import bank_of
+from headgate.judge.sequential.bursts import BLOCKS
+from headgate.judge.sequential.samples import Family, Take
+from headgate.judge.sequential.state import BlockCounts, Evidence
+from headgate.judge.sequential.tails import Pane, Tail, tail_counts, tails_of
 from headgate.measure.cells import NOTHING, Cell
 from headgate.measure.metrics import CallerFaults
+from headgate.vocabulary import PANE_MS
 
-KEPT = 64
-ROOM = 256  # blocks
 Block = dict[str, Cell]  # counts by version
-Counts = npt.NDArray[np.int64]
+Blocks = dict[int, Block]  # closed ones by their start in ms, in order
+Tails = dict[int, list[int]]  # samples and hits of each, by a pane's start in ms
+Lines = npt.NDArray[np.int64]
+BEGUN, OUTCOMES, REQUESTS, COUNTED = range(4)  # columns: a start in ms, and what is counted
 
 
-@dataclass(slots=True)
-class _Room:
-    """Counts in a row, of which `filled` are written; nothing written ever changes."""
+class Counting(NamedTuple):
+    """What is counted of the blocks of a version: rates and tails. `named` is what they are known
+    by when a policy comes in the place of another.
+    """
 
-    counts: Counts
-    filled: int
+    version: str
+    faults: CallerFaults
+    takes: tuple[Take, ...]
+    tails: tuple[Tail, ...]
+    named: tuple[str, ...]
 
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    closed: list[Block]
-    asked: tuple[object, ...]
-    room: _Room
-    end: int  # of the blocks in the room
-
-
-_known: OrderedDict[int, _Known] = OrderedDict()
+    @property
+    def tails_begin(self) -> int:
+        """The column from which on tails are counted."""
+        return COUNTED + 2 * len(self.takes)
 
 
-def count_blocks(
-    blocks: list[Block], takes: tuple[Take, ...], version: str, faults: CallerFaults
-) -> Counts:
-    """Samples and hits of a version, shape (2, takes, blocks)."""
-    asked = (takes, version, faults)
-    known = _of_all_but_last(blocks, asked)
-    if known is None:
-        room = _Room(_counted(blocks, takes, version, faults), len(blocks))
-    else:
-        room = _with_room(known, len(blocks) - 1)
-        newest = blocks[-1].get(version, NOTHING)
-        samples = [take((newest,), faults) for take in takes]
-        room.counts[..., room.filled] = [s.n for s in samples], [s.hits for s in samples]
-        room.filled += 1
-    if blocks:
-        _known[id(blocks[-1])] = _Known(blocks, asked, room, room.filled)
-        while len(_known) > KEPT:
-            _known.popitem(last=False)
-    return room.counts[..., room.filled - len(blocks) : room.filled]
+@lru_cache(maxsize=256)
+def counting_of(policy: Policy, version: str, faults: CallerFaults) -> Counting:
+    """The rates that a policy's triggers are about, each once, and the tails."""
+    sampled = [plan.sampled for plan in bank_of(policy).plans]
+    rates = {row.take: row.label for row in sampled if row.family is Family.RATE}
+    tails = tails_of(policy)
+    named = (*rates.values(), *[tail.named for tail in tails])
+    return Counting(version, faults, tuple(rates), tails, named)
 
 
-def _counted(
-    blocks: list[Block], takes: tuple[Take, ...], version: str, faults: CallerFaults
-) -> Counts:
-    samples = [[take((block.get(version, NOTHING),), faults) for block in blocks] for take in takes]
-    counts = [[[s.n for s in row] for row in samples], [[s.hits for s in row] for row in samples]]
-    return np.array(counts, np.int64).reshape(2, len(takes), len(blocks))
+def with_closed(
+    counting: Counting,
+    evidence: Evidence,
+    blocks: Blocks,
+    panes: Callable[[int], Sequence[Pane]],
+) -> BlockCounts:
+    """The counts with the blocks that have closed since. Of another version than before, or where
+    something else is counted, nothing is kept.
+    """
+    known = evidence.blocks
+    if (known.version, known.named) != (counting.version, counting.named):
+        width = counting.tails_begin + 2 * len(counting.tails)
+        none = np.empty((0, width), np.int64)
+        known = BlockCounts(counting.version, counting.named, none)
+    tails = {
+        start_ms: tail_counts(counting.tails, evidence.references, cells)
+        for start_ms, cells in panes(_since_ms(evidence, known, blocks))
+    }
+    if evidence.block_ms < 0 or not len(known.lines):
+        return _anew(counting, known, blocks, tails)
+    return _with_lines(known, _lines(counting, blocks, tails, tails), tails)
 
 
-def _of_all_but_last(blocks: list[Block], asked: tuple[object, ...]) -> _Known | None:
-    """What is known of every block but the newest: the same objects, asked the same."""
-    known = _known.get(id(blocks[-2])) if len(blocks) > 1 else None
-    if known is None or known.asked != asked:
-        return None
-    before = len(blocks) - 1
-    same = known.closed[-before:] == blocks[:-1]  # of the same objects no field is compared
-    return known if same else None
+def with_late(counting: Counting, known: BlockCounts, blocks: Blocks) -> BlockCounts:
+    """The counts with what came late to the rates of any block."""
+    now = [block.get(known.version, NOTHING).outcomes for block in blocks.values()]
+    starts_ms, outcomes = known.lines[-len(now) :, :REQUESTS].T.tolist()
+    if now == outcomes and list(blocks) == starts_ms:
+        return known
+    return _anew(counting, known, blocks, {})
 
 
-def _with_room(known: _Known, before: int) -> _Room:
-    """Room after what is known, for one more: the same, unless it is full or another came there."""
-    room = known.room
-    if room.filled == known.end and room.filled < room.counts.shape[-1]:
-        return room
-    counts = np.empty((*room.counts.shape[:-1], before + ROOM), np.int64)
-    counts[..., :before] = room.counts[..., known.end - before : known.end]
-    return _Room(counts, before)
+def _since_ms(evidence: Evidence, known: BlockCounts, blocks: Blocks) -> int:
+    """The start of the first pane to count: of the last one before, where more of it came late or
+    its tails are counted beyond other values now.
+    """
+    since_ms = evidence.block_ms
+    if since_ms > evidence.estimated_ms and len(known.lines):
+        begun_ms, outcomes = known.lines[-1, :REQUESTS].tolist()
+        if blocks.get(begun_ms, {}).get(known.version, NOTHING).outcomes == outcomes:
+            return since_ms
+    return since_ms - PANE_MS
+
+
+def _anew(counting: Counting, known: BlockCounts, blocks: Blocks, tails: Tails) -> BlockCounts:
+    """With all rates counted anew; the tails that are not given stay as they are."""
+    begin = counting.tails_begin
+    kept = {line[BEGUN]: line[begin:] for line in known.lines.tolist()}
+    return _with_lines(known, _lines(counting, blocks, {**kept, **tails}, blocks), tails)
+
+
+def _lines(
+    counting: Counting, blocks: Blocks, tails: Tails, starts_ms: Iterable[int]
+) -> list[list[int]]:
+    uncounted, lines = [0] * (2 * len(counting.tails)), []
+    for start_ms in starts_ms:
+        cell = blocks.get(start_ms, {}).get(counting.version, NOTHING)
+        line = [start_ms, cell.outcomes, cell.requests]
+        for take in counting.takes:
+            sample = take((cell,), counting.faults)
+            line += sample.n, sample.hits
+        lines.append(line + tails.get(start_ms, uncounted))
+    return lines
+
+
+def _with_lines(known: BlockCounts, lines: list[list[int]], tails: Tails) -> BlockCounts:
+    """With such lines in the place of those from their first on; `tails` are new ones."""
+    if not lines:
+        return known
+    kept = int(known.lines[:, BEGUN].searchsorted(lines[0][BEGUN]))
+    first = max(0, kept + len(lines) - BLOCKS)
+    return BlockCounts(
+        known.version,
+        known.named,
+        np.concatenate((known.lines[first:kept], np.array(lines, np.int64))),
+        min([known.tails_from_ms, *tails]),
+    )

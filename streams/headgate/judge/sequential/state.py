@@ -11,7 +11,7 @@ from headgate.measure.hdr import IntArray
 from headgate.measure.sketch import EMPTY, Sketch
 
 _MERGED_FROM = 24
-_NO_STARTS, _NO_COUNTS = np.empty(0, np.int64), np.empty((2, 1, 0), np.int64)
+_NO_LINES = np.empty((0, 0), np.int64)
 
 
 class Sample(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -131,19 +131,18 @@ class WarmUp(Struct, frozen=True):
     measured: bool = True
 
 
-class Tails(Struct, frozen=True, eq=False):
-    """Of a version's closed blocks, by their starts, how many samples lay beyond the values that
-    quantiles are held against (`named`, one a tail): `counts` (2, 1 + tails, blocks), samples and
-    hits; first the requests, which have no hits.
+class BlockCounts(Struct, frozen=True, eq=False):
+    """What is counted (`named`) of a version's closed blocks, a line each: see `counting`. Its
+    tails are from `tails_from_ms` on.
     """
 
     version: str = ""
     named: tuple[str, ...] = ()
-    starts_ms: npt.NDArray[np.int64] = _NO_STARTS
-    counts: npt.NDArray[np.int64] = _NO_COUNTS
+    lines: npt.NDArray[np.int64] = _NO_LINES
+    tails_from_ms: int = 2**62
 
 
-NO_TAILS = Tails()
+NO_BLOCKS = BlockCounts()
 
 
 class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
@@ -155,9 +154,9 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     progress by revision and source, `holding` since when a trigger is in an outage hold. When a
     block of stable's traffic closes (at `block_ms`), or after some of them (at `estimated_ms`),
     `effects` (design effects of both arms by trigger) and `references` (stable's quantiles and
-    means by trigger, in wire units) are taken anew, with `p99_ms`, stable's p99 latency; `tails`
-    is what tells how bursty slowness is. Blocks
-    before `blocks_from_ms` tell of an outage that is over and not of how bursty outcomes are.
+    means by trigger, in wire units) are taken anew, with `p99_ms`, stable's p99 latency; `blocks`
+    is what tells how bursty outcomes are. Those before `blocks_from_ms` tell of an outage that is
+    over and not of that.
     """
 
     started_ms: int
@@ -179,7 +178,7 @@ class Evidence(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
     blocks_from_ms: int = 0
     effects: dict[str, tuple[float, float]] = {}
     references: dict[str, float] = {}
-    tails: Tails = NO_TAILS
+    blocks: BlockCounts = NO_BLOCKS
     p99_ms: int | None = None
 
 
