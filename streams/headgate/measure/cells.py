@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from headgate.measure import summed
 from headgate.measure.adding import add, add_sketches, plus, some_ids
 from headgate.measure.sketch import EMPTY, Sketch
-from headgate.measure.slots import add_slots, subtract_slots, whole_slots
+from headgate.measure.slots import add_slots, subtract_slots
 from headgate.wire.ledger import NO_SLOTS, Slots, Snapshot
 
 
@@ -60,7 +60,6 @@ class Counted(Snapshot, frozen=True, kw_only=True):
         counts = {name: getattr(self.cell, name) for name in Cell.__struct_fields__}
         counts |= {name: summed.whole(counts[name]) for name in ("sums", "counts")}
         counts["sketches"] = {name: one.encode() for name, one in self.cell.sketches.items()}
-        counts["slots"] = whole_slots(self.cell.slots)
         return Snapshot(**{**named, **counts})
 
 

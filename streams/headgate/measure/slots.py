@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import isnan
 
-from headgate.measure.summed import Table, plus, whole
+from headgate.measure.summed import Table
 from headgate.wire.ledger import NO_SLOTS, SLOTS, Slots
 
 # Names of `Slots` that are no measure's.
@@ -27,22 +27,15 @@ def slot_of(bucket: float | None) -> int:
 
 def add_slots(parts: Iterable[Slots]) -> Slots:
     """The sum; associative and commutative."""
-    total = NO_SLOTS
-    for part in parts:
-        if total is NO_SLOTS or part is NO_SLOTS:
-            total = part if total is NO_SLOTS else total
-        else:
-            total = _both(total, part)
-    return total
-
-
-def _both(one: Slots, other: Slots) -> Slots:
+    filled = [part for part in parts if part is not NO_SLOTS]
+    if len(filled) <= 1:
+        return filled[0] if filled else NO_SLOTS
     return Slots(
-        errors=plus(one.errors, other.errors, _add),
-        labelled=plus(one.labelled, other.labelled, _add),
-        flagged=plus(one.flagged, other.flagged, _add),
-        sums=plus(one.sums, other.sums, _add),
-        counts=plus(one.counts, other.counts, _add),
+        errors=_add([part.errors for part in filled]),
+        labelled=_add([part.labelled for part in filled]),
+        flagged=_add([part.flagged for part in filled]),
+        sums=_add([part.sums for part in filled]),
+        counts=_add([part.counts for part in filled]),
     )
 
 
@@ -69,13 +62,6 @@ def _add(tables: Sequence[Table[Row]]) -> dict[str, Row]:
 
 def _total(rows: list[Row]) -> Row:
     return rows[0] if len(rows) == 1 else tuple(map(sum, zip(*rows, strict=True)))
-
-
-def whole_slots(slots: Slots) -> Slots:
-    """Slots as they are written."""
-    if slots is NO_SLOTS:
-        return slots
-    return Slots(**{name: whole(getattr(slots, name)) for name in Slots.__struct_fields__})
 
 
 def _subtract(newer: Table[Row], older: Table[Row]) -> dict[str, Row]:

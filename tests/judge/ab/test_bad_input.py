@@ -13,7 +13,6 @@ from headgate.judge.ab.plan import TestPlan
 from headgate.judge.ab.readings import Reading, read_all
 from headgate.judge.ab.running import AbTest, count, read_test
 from headgate.judge.ab.samples import COMPARED
-from headgate.judge.ab.tally import ArmTally
 from headgate.judge.ab.words import sentence, sentence_of
 from headgate.measure.cells import Cell, merge
 from headgate.measure.metrics import CallerFaults
@@ -27,7 +26,7 @@ NOT_ENOUGH = AbVerdict.NOT_ENOUGH
 
 
 def read(made: TestPlan, **cells: Cell) -> tuple[Reading, ...]:
-    return read_all(made, {name: ArmTally(cell) for name, cell in cells.items()}, FAULTS)
+    return read_all(made, cells, FAULTS)
 
 
 NO_ERRORS = served(1, 400, errors=0.0)

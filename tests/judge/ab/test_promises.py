@@ -10,7 +10,6 @@ import pytest
 from ab_fleet import ALL, FAULTS, THREE, TWO, Fleet, cells, draw, first_verdicts, plan_of, recorded
 from headgate.judge.ab import intervals
 from headgate.judge.ab.readings import read_all
-from headgate.judge.ab.tally import ArmTally
 from headgate.measure.cells import Cell
 from headgate.vocabulary import AbVerdict
 
@@ -68,8 +67,8 @@ def test_the_simulation_reads_what_a_running_test_reads(known: Cell) -> None:
     found = first_verdicts(plan, fleet, (33, 0), [40_000])
     drawn = draw(np.random.default_rng((33, 0)), fleet, THREE, 40_000)
     (row,) = cells(drawn, [40_000], 3)
-    tallies = {arm.version: ArmTally().add(cell) for arm, cell in zip(THREE, row, strict=True)}
-    readings = read_all(plan, tallies, FAULTS)
+    counted = {arm.version: cell for arm, cell in zip(THREE, row, strict=True)}
+    readings = read_all(plan, counted, FAULTS)
     settled = [reading for reading in readings if reading.verdict is not AbVerdict.NOT_ENOUGH]
     assert settled
     assert {(r.metric, r.one, r.other): r.winner for r in settled} == {

@@ -15,7 +15,6 @@ from headgate.judge.ab.overall import Overall, settle
 from headgate.judge.ab.plan import TestPlan
 from headgate.judge.ab.readings import Reading, read_all
 from headgate.judge.ab.running import AbTest, count, read_test
-from headgate.judge.ab.tally import ArmTally
 from headgate.judge.ab.words import sentence, sentence_of
 from headgate.measure.cells import Cell, merge
 from headgate.measure.metrics import CallerFaults
@@ -33,7 +32,7 @@ WINNER, NO_DIFFERENCE, NOT_ENOUGH = (
 
 
 def read(made: TestPlan, **cells: Cell) -> tuple[Reading, ...]:
-    return read_all(made, {name: ArmTally(cell) for name, cell in cells.items()}, FAULTS)
+    return read_all(made, cells, FAULTS)
 
 
 # Verdicts of one comparison
@@ -256,7 +255,7 @@ def test_only_outcomes_of_the_test_count() -> None:
     fresh = {("b", 5): served(1, 50), ("b", 6): served(2, 50), ("a", 5): served(3, 50)}
     counted = count(test, fresh)
     assert counted.tallies["b"].cell == merge([served(1, 50), served(2, 50)])
-    assert counted.tallies["a"].requests == 50
+    assert counted.tallies["a"].cell.requests == 50
 
 
 def test_a_running_test_survives_a_checkpoint() -> None:

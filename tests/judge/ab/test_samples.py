@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import numpy as np
 import pytest
 
 from headgate.judge.ab import clusters, samples
-from headgate.judge.ab.tally import ArmTally
+from headgate.judge.ab.tally import tallied
 from headgate.measure.cells import NOTHING, Cell
 from headgate.measure.metrics import METRICS, CallerFaults
 from headgate.release.checkpoints import _encoder
@@ -150,15 +151,11 @@ def test_failed_tasks_are_the_labels_that_are_false() -> None:
 
 def test_a_tally_is_the_same_in_any_order_and_stays_small() -> None:
     parts = [served(seed, 2_000) for seed in range(12)]
-    one, other = ArmTally(), ArmTally()
-    for part in parts:
-        one = one.add(part)
-    for part in reversed(parts):
-        other = other.add(part)
-    assert one == other
-    assert one.requests == 24_000
+    one, other = (reduce(tallied, some, None) for some in (parts, parts[::-1]))
+    assert one is not None and one == other
+    assert one.cell.requests == 24_000
     rng = np.random.default_rng(5)
-    wide = ArmTally(served(99, 400_000, latency_ms=float(rng.uniform(500, 900))))
+    wide = tallied(None, served(99, 400_000, latency_ms=float(rng.uniform(500, 900))))
     assert len(_encoder.encode(wide)) < 60_000  # before compression
 
 
@@ -169,7 +166,7 @@ def test_what_no_criterion_is_about_is_not_kept() -> None:
         sketches={"bucket": cell.sketches["tokens"]},
         safety_request_ids=("r1",),
     )
-    kept = ArmTally().add(cell).add(more).cell
+    kept = tallied(tallied(None, cell), more).cell
     assert "bucket" not in kept.sketches
     assert kept.safety_request_ids == ()
     assert kept.slots != NO_SLOTS

@@ -11,7 +11,7 @@ from headgate.judge.ab.intervals import LogInterval, intervals
 from headgate.judge.ab.missing import requests_missing
 from headgate.judge.ab.plan import Comparison, TestPlan
 from headgate.judge.ab.samples import COMPARED, Kind, Sample, sample_of, value_of
-from headgate.judge.ab.tally import ArmTally
+from headgate.measure.cells import NOTHING, Cell
 from headgate.measure.metrics import CallerFaults
 from headgate.vocabulary import AbReason, AbVerdict
 
@@ -45,18 +45,16 @@ class Reading(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def read_all(
-    plan: TestPlan, tallies: Mapping[str, ArmTally], faults: CallerFaults
+    plan: TestPlan, counted: Mapping[str, Cell], faults: CallerFaults
 ) -> tuple[Reading, ...]:
-    """A reading per comparison of the plan, in its order; arms without a tally have no samples."""
-    nothing = ArmTally()
+    """A reading per comparison of the plan, in its order, by what each arm has `counted`."""
+    cells = {arm.version: counted.get(arm.version, NOTHING) for arm in plan.arms}
     samples = {
-        (arm.version, criterion.metric): sample_of(
-            criterion.metric, tallies.get(arm.version, nothing).cell, faults
-        )
-        for arm in plan.arms
+        (version, criterion.metric): sample_of(criterion.metric, cell, faults)
+        for version, cell in cells.items()
         for criterion in plan.criteria
     }
-    requests = sum(tallies.get(arm.version, nothing).requests for arm in plan.arms)
+    requests = sum(cell.requests for cell in cells.values())
     readings = []
     for comparison, found in zip(plan.comparisons, intervals(plan, samples), strict=True):
         metric = comparison.criterion.metric

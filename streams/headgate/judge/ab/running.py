@@ -10,13 +10,12 @@ from msgspec.structs import replace
 from headgate.judge.ab.overall import Overall, Settled, overall, settle
 from headgate.judge.ab.plan import TestPlan
 from headgate.judge.ab.readings import Reading, read_all
-from headgate.judge.ab.tally import ArmTally
+from headgate.judge.ab.tally import tallied
 from headgate.measure.cells import Cell
 from headgate.measure.metrics import CallerFaults
+from headgate.measure.piles import Pile
 from headgate.measure.windows import Row
 from headgate.vocabulary import AbVerdict
-
-NO_TALLY = ArmTally()
 
 
 class AbTest(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
@@ -28,7 +27,7 @@ class AbTest(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
 
     plan: TestPlan
     first_revision: int
-    tallies: dict[str, ArmTally] = {}
+    tallies: dict[str, Pile] = {}
     settled: tuple[Settled, ...] = ()
     decided: Overall | None = None
 
@@ -36,10 +35,10 @@ class AbTest(Struct, frozen=True, kw_only=True, omit_defaults=True, eq=False):
 def count(test: AbTest, fresh: Mapping[Row, Cell]) -> AbTest:
     """The test with what has come since the last look, by (version, revision)."""
     arms = {arm.version for arm in test.plan.arms}
-    tallies = dict(test.tallies)
+    tallies = test.tallies.copy()
     rows = [row for row in sorted(fresh) if row[0] in arms and row[1] >= test.first_revision]
     for row in rows:
-        tallies[row[0]] = tallies.get(row[0], NO_TALLY).add(fresh[row])
+        tallies[row[0]] = tallied(tallies.get(row[0]), fresh[row])
     return replace(test, tallies=tallies) if rows else test
 
 
@@ -50,7 +49,8 @@ def read_test(
 
     The verdict of the whole stays the one that was reached first.
     """
-    readings = read_all(test.plan, test.tallies, faults)
+    arms = {version: tally.cell for version, tally in test.tallies.items()}
+    readings = read_all(test.plan, arms, faults)
     settled = settle(readings, test.settled, at_ms)
     whole = test.decided or overall(test.plan, readings, settled, at_ms)
     decided = whole if whole.verdict is not AbVerdict.NOT_ENOUGH else None

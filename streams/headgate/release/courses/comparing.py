@@ -10,9 +10,10 @@ from headgate.judge.ab.criteria import Arm, Criterion
 from headgate.judge.ab.overall import Key, Settled, key_of
 from headgate.judge.ab.plan import plan_test
 from headgate.judge.ab.readings import Reading
-from headgate.judge.ab.running import NO_TALLY, AbTest, count, read_test
+from headgate.judge.ab.running import AbTest, count, read_test
 from headgate.judge.ab.words import sentence, sentence_of
 from headgate.judge.policy import Policy
+from headgate.measure.cells import NOTHING
 from headgate.measure.metrics import CallerFaults, read_all
 from headgate.measure.windows import total_of
 from headgate.release.courses.course import Comparing, Experiment
@@ -127,7 +128,7 @@ def read(comparing: Comparing, faults: CallerFaults, now_ms: int) -> Comparing:
         verdict=whole.verdict,
         reason=whole.reason,
         sentence=sentence_of(whole),
-        requests=sum(tally.requests for tally in test.tallies.values()),
+        requests=sum(tally.cell.requests for tally in test.tallies.values()),
         needed=test.plan.needed,
         more=whole.more,
         leaders=whole.leaders,
@@ -140,9 +141,10 @@ def read(comparing: Comparing, faults: CallerFaults, now_ms: int) -> Comparing:
 
 
 def _arm(test: AbTest, arm: Arm, faults: CallerFaults) -> ArmResult:
-    tally = test.tallies.get(arm.version, NO_TALLY)
-    values = {name: seen.value for name, seen in read_all(tally.cell, _SHOWN, faults).items()}
-    return ArmResult(version=arm.version, weight=arm.weight, requests=tally.requests, **values)
+    tally = test.tallies.get(arm.version)
+    cell = tally.cell if tally is not None else NOTHING
+    values = {name: seen.value for name, seen in read_all(cell, _SHOWN, faults).items()}
+    return ArmResult(version=arm.version, weight=arm.weight, requests=cell.requests, **values)
 
 
 def _pair(test: AbTest, now: Reading, facts: Mapping[Key, Settled]) -> PairResult:
