@@ -20,8 +20,9 @@ from headgate.measure.cells import Cell
 from headgate.measure.hdr import bucket_index
 from headgate.measure.metrics import CallerFaults
 from headgate.measure.sketch import Sketch
+from headgate.measure.slots import BySlot
 from headgate.vocabulary import AbVerdict
-from headgate.wire.ledger import SLOTS, Slots
+from headgate.wire.ledger import SLOTS
 
 FAULTS = CallerFaults()
 USERS = 3_000
@@ -172,20 +173,17 @@ def cells(requests: Requests, looks: Sequence[int], arms: int) -> list[list[Cell
 
 
 def _cell(tables, sketches, at: int, arm: int) -> Cell:  # type: ignore[no-untyped-def]
-    slots: dict[str, dict[str, tuple[int, ...]]] = {}
+    numbers = np.array([by_slot[at, arm] for by_slot in tables.values()])
+    slots = BySlot(((tuple(tables), numbers),))
     totals: dict[str, dict[str, int]] = {}
-    for (table, name), numbers in tables.items():
-        row = tuple(numbers[at, arm].tolist())
-        slots.setdefault(table, {})[name] = row
-        totals.setdefault(table, {})[name] = sum(row)
+    for (table, name), total in zip(tables, numbers.sum(1).tolist(), strict=True):
+        totals.setdefault(table, {})[name] = total
     requests = totals["counts"].pop("requests")
     found = {}
     for name, (indexes, dense) in sketches.items():
         filled = dense[at, arm] > 0
         found[name] = Sketch(indexes[filled], dense[at, arm][filled])
-    return Cell(
-        outcomes=requests, requests=requests, sketches=found, slots=Slots(**slots), **totals
-    )
+    return Cell(outcomes=requests, requests=requests, sketches=found, slots=slots, **totals)
 
 
 def recorded(seed: int, requests: int = 20_000) -> Cell:

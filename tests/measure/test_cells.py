@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from headgate.measure.cells import NOTHING, Cell, difference, merge
+from headgate.measure.slots import BySlot
 from headgate.wire.ledger import Slots
 
 names = st.sampled_from(["timeout", "500", "429"])
@@ -16,7 +17,7 @@ rows = st.binary(min_size=32, max_size=32).filter(any).map(tuple)  # drawn as on
 by_slot = st.dictionaries(names, rows, max_size=2)
 slots = st.builds(
     Slots, errors=by_slot, labelled=by_slot, flagged=by_slot, sums=by_slot, counts=by_slot
-)
+).map(BySlot.of)
 cells = st.builds(
     Cell,
     outcomes=st.integers(1, 1000),
@@ -54,9 +55,10 @@ def test_counts_that_went_backwards_are_refused_by_name(a: Cell) -> None:
 
 
 @given(slots)
-def test_slots_that_went_backwards_are_refused_by_name(a: Slots) -> None:
+def test_slots_that_went_backwards_are_refused_by_name(a: BySlot) -> None:
     less = Cell(outcomes=1, slots=a)
-    more = merge([less, Cell(outcomes=1, slots=Slots(sums={"tokens": (0,) * 31 + (1,)}))])
+    tokens = BySlot.of(Slots(sums={"tokens": (0,) * 31 + (1,)}))
+    more = merge([less, Cell(outcomes=1, slots=tokens)])
     with pytest.raises(ValueError, match="slots of tokens went backwards"):
         difference(replace(less, outcomes=2), more)
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from headgate.measure.cells import Cell
 from headgate.measure.reading import read_window
+from headgate.measure.slots import BySlot
 from headgate.measure.windows import (
     Tables,
     add_snapshot,
@@ -192,7 +193,7 @@ def test_repeats_and_overtaken_snapshots_never_change_the_total(
 
 
 def test_slots_are_kept_for_the_next_look_alone() -> None:
-    slots = Slots(counts={"requests": (1,) * 32})
+    slots = BySlot.of(Slots(counts={"requests": (1,) * 32}))
     cell = Cell(outcomes=32, sums={"bucket": 9}, counts={"bucket": 32}, slots=slots)
     tables = add(Tables(), 0, 40, 32, cell=cell)
     assert tables.fresh["v1", 7].slots == slots
@@ -203,7 +204,7 @@ def test_slots_are_kept_for_the_next_look_alone() -> None:
         outcomes=64,
         sums={"bucket": 18},
         counts={"bucket": 64},
-        slots=Slots(counts={"requests": (2,) * 32}),
+        slots=BySlot.of(Slots(counts={"requests": (2,) * 32})),
     )
     tables = add(without_fresh(tables), 0, 80, 64, cell=twice)
     assert tables.fresh["v1", 7].slots == slots

@@ -25,7 +25,7 @@ def _cell(requests: int = 20_000) -> Cell:
 
 def test_slots_add_up_to_what_their_cell_counts() -> None:
     cell = _cell()
-    slots = cell.slots
+    slots = cell.slots.on_the_wire()
     assert sum(slots.counts["requests"]) == cell.requests
     assert {name: sum(row) for name, row in slots.errors.items()} == cell.errors
     assert {name: sum(row) for name, row in slots.labelled.items()} == cell.labelled
@@ -37,7 +37,7 @@ def test_slots_add_up_to_what_their_cell_counts() -> None:
 
 
 def test_every_slot_is_as_likely_and_has_as_many_errors_as_its_requests_deserve() -> None:
-    slots = _cell().slots
+    slots = _cell().slots.on_the_wire()
     requests, errors = (
         np.array(r) for r in (slots.counts["requests"], slots.errors["server_error"])
     )

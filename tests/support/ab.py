@@ -10,6 +10,7 @@ from headgate.judge.ab.criteria import Arm, Criterion
 from headgate.judge.ab.plan import TestPlan, plan_test
 from headgate.measure.cells import Cell
 from headgate.measure.hdr import bucket_index
+from headgate.measure.slots import NO_SLOTS, BySlot
 from headgate.wire.ledger import SLOTS, Slots
 from support.evidence import sketch
 
@@ -79,5 +80,5 @@ def served(
         sums={name: int(v.sum()) for name, (v, _) in values.items()},
         counts={name: len(v) for name, (v, _) in values.items()},
         sketches={name: sketch(v) for name, (v, _) in values.items()},
-        slots=slots if buckets else Slots(),
+        slots=BySlot.of(slots) if buckets else NO_SLOTS,
     )

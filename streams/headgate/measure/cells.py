@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from headgate.measure import summed
 from headgate.measure.adding import add, add_sketches, plus, some_ids
 from headgate.measure.sketch import EMPTY, Sketch
-from headgate.measure.slots import add_slots, subtract_slots
-from headgate.wire.ledger import NO_SLOTS, Slots, Snapshot
+from headgate.measure.slots import NO_SLOTS, BySlot, add_slots, subtract_slots
+from headgate.wire.ledger import Snapshot
 
 
 class Cell(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -32,7 +32,7 @@ class Cell(Struct, frozen=True, kw_only=True, omit_defaults=True):
     counts: Mapping[str, int] = {}
     sketches: Mapping[str, Sketch] = {}
     safety_request_ids: tuple[str, ...] = ()
-    slots: Slots = NO_SLOTS
+    slots: BySlot = NO_SLOTS
 
     def sketch(self, measure: str) -> Sketch:
         """The distribution of `measure`, empty where nothing carried it."""
@@ -60,6 +60,7 @@ class Counted(Snapshot, frozen=True, kw_only=True):
         counts = {name: getattr(self.cell, name) for name in Cell.__struct_fields__}
         counts |= {name: summed.whole(counts[name]) for name in ("sums", "counts")}
         counts["sketches"] = {name: one.encode() for name, one in self.cell.sketches.items()}
+        counts["slots"] = self.cell.slots.on_the_wire()
         return Snapshot(**{**named, **counts})
 
 
@@ -77,7 +78,7 @@ def cell_of(snapshot: Snapshot) -> Cell:
         counts=snapshot.counts,
         sketches={name: Sketch.decode(text) for name, text in snapshot.sketches.items()},
         safety_request_ids=snapshot.safety_request_ids,
-        slots=snapshot.slots,
+        slots=BySlot.of(snapshot.slots),
     )
 
 

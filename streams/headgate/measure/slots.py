@@ -10,14 +10,76 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import isnan
 
-from headgate.measure.summed import Table
-from headgate.wire.ledger import NO_SLOTS, SLOTS, Slots
+import numpy as np
+
+from headgate.measure.hdr import IntArray
+from headgate.wire import ledger
+from headgate.wire.ledger import SLOTS, Slots
 
 # Names of `Slots` that are no measure's.
 REQUESTS = "requests"
 LATENCY_BINS = "latency_bins"
 
-Row = tuple[int, ...]
+Name = tuple[str, str]  # a table of `Slots`, and a name in it
+Part = tuple[tuple[Name, ...], IntArray]  # an array of shape (names, SLOTS)
+
+_PARTS = 32  # a sum of more is worked out at once
+
+
+class BySlot:
+    """What `Slots` are on the wire, as rows of 32 integers.
+
+    Most sums are never looked into: a sum keeps its parts, and is worked out when somebody asks, or
+    at once where it has too many.
+    """
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, parts: tuple[Part, ...] = ()) -> None:
+        self._parts = parts if len(parts) <= _PARTS else (_total(parts),)
+
+    @classmethod
+    def of(cls, slots: Slots) -> BySlot:
+        """Slots that were on the wire."""
+        rows = {
+            (table, name): row
+            for table in Slots.__struct_fields__
+            for name, row in getattr(slots, table).items()
+        }
+        return cls(((tuple(rows), np.array([*rows.values()], np.int64)),)) if rows else NO_SLOTS
+
+    def on_the_wire(self) -> Slots:
+        """In order of the names; one is there if any slot is not 0."""
+        tables: dict[str, dict[str, tuple[int, ...]]] = {}
+        for (table, name), row in sorted(self.rows.items()):
+            if row.any():
+                tables.setdefault(table, {})[name] = tuple(row.tolist())
+        return Slots(**tables) if tables else ledger.NO_SLOTS
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What adds up to it."""
+        return self._parts
+
+    @property
+    def rows(self) -> dict[Name, IntArray]:
+        """The integers by slot of each name."""
+        if len(self._parts) > 1:
+            self._parts = (_total(self._parts),)
+        return dict(zip(*self._parts[0], strict=True)) if self._parts else {}
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, BySlot):
+            return NotImplemented
+        return self.on_the_wire() == other.on_the_wire()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"BySlot({self.on_the_wire()!r})"
+
+
+NO_SLOTS = BySlot()
 
 
 def slot_of(bucket: float | None) -> int:
@@ -25,60 +87,36 @@ def slot_of(bucket: float | None) -> int:
     return SLOTS if bucket is None or isnan(bucket) else int(bucket) % SLOTS
 
 
-def add_slots(parts: Iterable[Slots]) -> Slots:
+def add_slots(many: Iterable[BySlot]) -> BySlot:
     """The sum; associative and commutative."""
-    filled = [part for part in parts if part is not NO_SLOTS]
+    filled = [one for one in many if one is not NO_SLOTS]
     if len(filled) <= 1:
         return filled[0] if filled else NO_SLOTS
-    return Slots(
-        errors=_add([part.errors for part in filled]),
-        labelled=_add([part.labelled for part in filled]),
-        flagged=_add([part.flagged for part in filled]),
-        sums=_add([part.sums for part in filled]),
-        counts=_add([part.counts for part in filled]),
-    )
+    return BySlot(tuple([part for one in filled for part in one.parts]))
 
 
-def subtract_slots(newer: Slots, older: Slots) -> Slots:
+def subtract_slots(newer: BySlot, older: BySlot) -> BySlot:
     """What `newer` counts beyond `older`; raises `ValueError` if a count went backwards."""
-    if older == NO_SLOTS:
+    if older is NO_SLOTS:
         return newer
-    return Slots(
-        errors=_subtract(newer.errors, older.errors),
-        labelled=_subtract(newer.labelled, older.labelled),
-        flagged=_subtract(newer.flagged, older.flagged),
-        sums=_subtract(newer.sums, older.sums),
-        counts=_subtract(newer.counts, older.counts),
-    )
-
-
-def _add(tables: Sequence[Table[Row]]) -> dict[str, Row]:
-    rows: dict[str, list[Row]] = {}
-    for table in tables:
-        for name, row in table.items():
-            rows.setdefault(name, []).append(row)
-    return {name: _total(rows[name]) for name in sorted(rows)}
-
-
-def _total(rows: list[Row]) -> Row:
-    return rows[0] if len(rows) == 1 else tuple(map(sum, zip(*rows, strict=True)))
-
-
-def _subtract(newer: Table[Row], older: Table[Row]) -> dict[str, Row]:
-    left = {}
-    for name in sorted({*newer, *older}):
-        before, now = older.get(name), newer.get(name)
-        if before is None or now is None:
-            row = now if now is not None else _less((0,) * SLOTS, before or (), name)
-        else:
-            row = _less(now, before, name)
-        if any(row):
-            left[name] = row
-    return left
-
-
-def _less(newer: Row, older: Row, name: str) -> Row:
-    left = tuple(now - before for now, before in zip(newer, older, strict=True))
-    if min(left) < 0:
+    less = [(names, -numbers) for names, numbers in older.parts]
+    names, left = _total([*newer.parts, *less])
+    if left.min() < 0:
+        name = next(name for (_, name), row in zip(names, left, strict=True) if row.min() < 0)
         raise ValueError(f"slots of {name} went backwards")
-    return left
+    return BySlot(((names, left),)) if left.any() else NO_SLOTS
+
+
+def _total(parts: Sequence[Part]) -> Part:
+    """The sum of at least one part; most have the same names."""
+    alike: dict[tuple[Name, ...], list[IntArray]] = {}
+    for names, numbers in parts:
+        alike.setdefault(names, []).append(numbers)
+    sums = [(names, np.add.reduce(found)) for names, found in alike.items()]
+    if len(sums) == 1:
+        return sums[0]
+    every = sorted({name for names in alike for name in names})
+    total = np.zeros((len(every), SLOTS), np.int64)
+    for names, numbers in sums:
+        total[[every.index(name) for name in names]] += numbers
+    return tuple(every), total

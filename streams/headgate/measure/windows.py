@@ -16,7 +16,7 @@ from headgate.measure.cells import NOTHING, Cell, Depth, both, counts_alone, dif
 from headgate.measure.measures import BUCKET
 from headgate.measure.piles import Pile
 from headgate.measure.rings import forget_before, in_order, piled, with_pane
-from headgate.wire.ledger import NO_SLOTS
+from headgate.measure.slots import NO_SLOTS
 
 MINUTE_MS = 60_000
 FINE_SPAN_MS = 5 * MINUTE_MS

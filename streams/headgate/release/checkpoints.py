@@ -24,9 +24,11 @@ from headgate.measure.cells import Cell
 from headgate.measure.piles import Pile
 from headgate.measure.rings import Ring
 from headgate.measure.sketch import Sketch
+from headgate.measure.slots import BySlot
 from headgate.measure.summed import Summed
 from headgate.measure.windows import Row, put_in_order
 from headgate.release.state import ModelState, PartitionState
+from headgate.wire.ledger import Slots
 
 TAG = "headgate-checkpoint-6"
 PART_BYTES = 500_000
@@ -77,6 +79,8 @@ def _to_wire(value: object) -> object:
         return [little.dtype.str, little.shape, little.tobytes()]
     if isinstance(value, Summed):
         return value.whole()
+    if isinstance(value, BySlot):
+        return value.on_the_wire()
     if isinstance(value, Pile):
         return value.cell
     if isinstance(value, Ring):
@@ -94,6 +98,8 @@ def _from_wire(kind: type, value: Any) -> Any:
     if get_origin(kind) is np.ndarray:
         dtype, shape, raw = value
         return np.frombuffer(raw, dtype).reshape(shape).astype(np.dtype(dtype).newbyteorder("="))
+    if kind is BySlot:
+        return BySlot.of(msgspec.convert(value, Slots))
     if kind is Pile:
         return Pile(msgspec.convert(value, Cell, dec_hook=_from_wire))
     if get_origin(kind) is Ring:

@@ -10,8 +10,8 @@ from typing import TypeVar
 from headgate.measure.cells import NOTHING, Cell
 from headgate.measure.hdr import IntArray
 from headgate.measure.sketch import Sketch
+from headgate.measure.slots import BySlot
 from headgate.sim.filled import Filled
-from headgate.wire.ledger import Slots
 
 V = TypeVar("V")
 Columns = Mapping[str, IntArray]
@@ -33,7 +33,7 @@ class Batch:
     filled: Mapping[str, Filled]
     safety_request_ids: Iterable[tuple[str, ...]] = repeat(())
 
-    def cells(self, slots: Iterable[Slots]) -> list[Cell]:
+    def cells(self, slots: Iterable[BySlot]) -> list[Cell]:
         """A cell per look, each with its slots."""
         looks, measured = len(self.outcomes), self.measured.tolist()
         tables = (
@@ -56,7 +56,7 @@ def _cell(  # noqa: PLR0917 - a row of a batch
     counts: dict[str, int],
     sketches: dict[str, Sketch],
     safety_request_ids: tuple[str, ...],
-    slots: Slots,
+    slots: BySlot,
 ) -> Cell:
     if not outcomes:
         return NOTHING

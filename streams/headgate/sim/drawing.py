@@ -12,12 +12,12 @@ from msgspec import Struct
 from headgate.measure.cells import Cell
 from headgate.measure.hdr import IntArray
 from headgate.measure.measures import MAX_SAFETY_IDS
+from headgate.measure.slots import NO_SLOTS, add_slots
 from headgate.sim.arms import RATING_SPREAD, TOKENS_SPREAD, Behaviour
 from headgate.sim.batch import Batch
 from headgate.sim.filled import filled
 from headgate.sim.shapes import log_normal, star_shares, token_sums
-from headgate.sim.slotting import both, slots_of
-from headgate.wire.ledger import NO_SLOTS
+from headgate.sim.slotting import slots_of
 
 _STARS = np.array([10, 20, 30, 40, 50])  # in tenths, each a bucket of its own
 
@@ -52,7 +52,7 @@ def _joined(outcomes: Cell, labels: Cell, count: int) -> Cell:
         counts={**outcomes.counts, **labels.counts},
         sketches={**outcomes.sketches, **labels.sketches},
         safety_request_ids=labels.safety_request_ids,
-        slots=both(outcomes.slots, labels.slots),
+        slots=add_slots([outcomes.slots, labels.slots]),
     )
 
 

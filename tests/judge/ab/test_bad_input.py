@@ -16,8 +16,9 @@ from headgate.judge.ab.samples import COMPARED
 from headgate.judge.ab.words import sentence, sentence_of
 from headgate.measure.cells import Cell, merge
 from headgate.measure.metrics import CallerFaults
+from headgate.measure.slots import NO_SLOTS, BySlot
 from headgate.vocabulary import AbReason, AbVerdict
-from headgate.wire.ledger import NO_SLOTS, Slots
+from headgate.wire.ledger import Slots
 from support.ab import by_slot, criterion, plan, served
 from support.evidence import sketch
 
@@ -33,15 +34,17 @@ NO_ERRORS = served(1, 400, errors=0.0)
 ONE = Cell(
     outcomes=1,
     requests=1,
-    slots=Slots(counts={"requests": by_slot([7])}),
+    slots=BySlot.of(Slots(counts={"requests": by_slot([7])})),
 )
 ALL_FAILED = Cell(
     outcomes=300,
     requests=300,
     errors={"timeout": 300},
-    slots=Slots(
-        counts={"requests": (10,) * 30 + (0, 0)},
-        errors={"timeout": (10,) * 30 + (0, 0)},
+    slots=BySlot.of(
+        Slots(
+            counts={"requests": (10,) * 30 + (0, 0)},
+            errors={"timeout": (10,) * 30 + (0, 0)},
+        )
     ),
 )
 FREE = served(1, 400, dearer=0.0)
@@ -103,7 +106,7 @@ def _all_rated(tenths: int) -> Cell:
         counts={"rating_tenths": 128},
         sums={"rating_tenths": 128 * tenths},
         sketches={"rating_tenths": sketch([tenths] * 128)},
-        slots=slots,
+        slots=BySlot.of(slots),
     )
 
 
@@ -119,15 +122,14 @@ def test_no_errors_in_one_arm_can_win_and_has_no_lower_bound() -> None:
 def test_sticky_users_widen_every_interval() -> None:
     """The same counts, but each slot's requests as alike as they can be."""
     alike = served(1, 32_000)
-    apart = replace(
-        alike,
-        slots=replace(
-            alike.slots,
-            errors={"timeout": (sum(alike.slots.errors["timeout"]),) + (0,) * 31},
-            sums={name: _gathered(row) for name, row in alike.slots.sums.items()},
-            flagged={name: _gathered(row) for name, row in alike.slots.flagged.items()},
-        ),
+    slots = alike.slots.on_the_wire()
+    gathered = replace(
+        slots,
+        errors={"timeout": (sum(slots.errors["timeout"]),) + (0,) * 31},
+        sums={name: _gathered(row) for name, row in slots.sums.items()},
+        flagged={name: _gathered(row) for name, row in slots.flagged.items()},
     )
+    apart = replace(alike, slots=BySlot.of(gathered))
     metrics = ("error_rate", "success_rate", "cost_mean_usd", "latency_p50_ms", "rating_mean")
     made = plan(*(criterion(metric) for metric in metrics))
     for usual, wide in zip(read(made, b=alike, a=alike), read(made, b=apart, a=apart), strict=True):

@@ -13,8 +13,9 @@ from headgate.judge.ab import clusters, samples
 from headgate.judge.ab.tally import tallied
 from headgate.measure.cells import NOTHING, Cell
 from headgate.measure.metrics import METRICS, CallerFaults
+from headgate.measure.slots import NO_SLOTS, BySlot
 from headgate.release.checkpoints import _encoder
-from headgate.wire.ledger import NO_SLOTS, Slots
+from headgate.wire.ledger import Slots
 from support.ab import by_slot, served
 from support.mutants import mutant
 
@@ -130,11 +131,12 @@ def test_slots_sum_to_the_whole_and_variances_come_from_histograms() -> None:
 
 def test_the_callers_own_errors_count_in_no_slot() -> None:
     row = by_slot([3] * 10)
+    slots = Slots(counts={"requests": by_slot([3] * 100)}, errors={"timeout": row, "404": row})
     cell = Cell(
         outcomes=100,
         requests=100,
         errors={"timeout": 10, "404": 10},
-        slots=Slots(counts={"requests": by_slot([3] * 100)}, errors={"timeout": row, "404": row}),
+        slots=BySlot.of(slots),
     )
     sample = samples.sample_of("error_rate", cell, FAULTS)
     assert (sample.hits, sample.spread.totals.sum()) == (10, 10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,14 +11,13 @@ import numpy as np
 from headgate.judge.ab.special import Floats
 from headgate.judge.sequential.samples import SAMPLED, Family
 from headgate.measure.cells import Cell
-from headgate.measure.hdr import value_bounds
+from headgate.measure.hdr import IntArray, value_bounds
 from headgate.measure.metrics import CallerFaults, error_count
 from headgate.measure.sketch import EMPTY, Sketch
-from headgate.measure.slots import LATENCY_BINS, REQUESTS
+from headgate.measure.slots import LATENCY_BINS, REQUESTS, Name
 from headgate.wire.ledger import SLOTS
 
 _LATENCY = "latency_us"
-_NONE = (0,) * SLOTS
 
 
 class Kind(StrEnum):
@@ -113,16 +113,16 @@ def value_of(metric: str, sample: Sample) -> float | None:
 
 
 def _of_hits(row: Compared, cell: Cell, faults: CallerFaults) -> Sample:
-    slots = cell.slots
+    rows = cell.slots.rows
     if not row.label:
         n, hits = cell.requests, min(error_count(cell, faults), cell.requests)
-        samples = _row(slots.counts.get(REQUESTS))
-        rows = [_row(found) for kind, found in slots.errors.items() if not faults.holds(kind)]
-        totals = np.sum(rows, axis=0) if rows else np.zeros(SLOTS)
+        samples = _slots(rows, "counts", REQUESTS)
+        kinds = [kind for table, kind in rows if table == "errors" and not faults.holds(kind)]
+        totals = sum([_slots(rows, "errors", kind) for kind in kinds], np.zeros(SLOTS))
     else:
         n, hits = cell.labelled.get(row.label, 0), cell.flagged.get(row.label, 0)
         hits = n - hits if row.inverse else hits
-        samples, totals = (_row(t.get(row.label)) for t in (slots.labelled, slots.flagged))
+        samples, totals = (_slots(rows, table, row.label) for table in ("labelled", "flagged"))
         totals = samples - totals if row.inverse else totals
     rate = hits / n if n else 0.0
     variance = rate * (1 - rate)
@@ -130,21 +130,22 @@ def _of_hits(row: Compared, cell: Cell, faults: CallerFaults) -> Sample:
 
 
 def _of_values(row: Compared, cell: Cell) -> Sample:
-    sketch, slots = cell.sketch(row.measure), cell.slots
+    sketch, rows = cell.sketch(row.measure), cell.slots.rows
     n = sketch.total
     mean = cell.sums.get(row.measure, 0) / n if n else 0.0
     variance = _variance(_middles(sketch), sketch)
     if row.kind is Kind.QUANTILE:
-        samples, totals = slots.counts.get(_LATENCY), slots.sums.get(LATENCY_BINS)
+        samples, totals = _slots(rows, "counts", _LATENCY), _slots(rows, "sums", LATENCY_BINS)
         latencies = cell.sketch(_LATENCY)
         of_bins = _variance(latencies.indexes.astype(np.float64), latencies)
-        return Sample(n, 0, mean, variance, sketch, Spread(_row(samples), _row(totals), of_bins))
-    samples, totals = (t.get(row.measure) for t in (slots.counts, slots.sums))
-    return Sample(n, 0, mean, variance, sketch, Spread(_row(samples), _row(totals), variance))
+        return Sample(n, 0, mean, variance, sketch, Spread(samples, totals, of_bins))
+    samples, totals = (_slots(rows, table, row.measure) for table in ("counts", "sums"))
+    return Sample(n, 0, mean, variance, sketch, Spread(samples, totals, variance))
 
 
-def _row(slots: tuple[int, ...] | None) -> Floats:
-    return np.array(slots or _NONE, np.float64)
+def _slots(rows: Mapping[Name, IntArray], table: str, name: str) -> Floats:
+    found = rows.get((table, name))
+    return np.zeros(SLOTS) if found is None else found.astype(np.float64)
 
 
 def _middles(sketch: Sketch) -> Floats:
