@@ -201,10 +201,10 @@ MUTATIONS = [
     ("quantiles", "if high < sketch.total else np.inf", ""),
     (
         "crossing",
-        "np.where(is_below, place + step, place)",
-        "np.where(is_below, place, place + step)",
+        "points[place, column], points[place + 1",
+        "points[place - 1, column], points[place",
     ),
-    ("crossing", "_HALVINGS = 32", "_HALVINGS = 8"),
+    ("crossing", "_ROUNDS = 8", "_ROUNDS = 2"),
     ("crossing", "return far", "return near"),
 ]
 

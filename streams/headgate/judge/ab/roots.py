@@ -1,4 +1,4 @@
-"""Where a function that rises away from a point inside crosses zero: bisection over arrays."""
+"""Where a function that rises away from a point inside crosses zero: narrowed down, over arrays."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-_HALVINGS = 32
-_STEPS = (8, 4, 2, 1)  # halvings at once, which cost much the same as one: of 16 parts
+_ROUNDS = 8
+_PARTS = 16  # many points cost much the same as one
 
 
 def crossing(
@@ -21,22 +21,13 @@ def crossing(
     Errs towards `outside`, by at most the distance between both divided by 2^32; `outside` itself
     where the function is below 0 even there. Shapes of both agree; `rises` takes many of them.
     """
-    near, far = np.asarray(inside, np.float64), np.asarray(outside, np.float64)
-    for _ in range(_HALVINGS // len(_STEPS)):
-        points = _parts(near, far)
-        below = rises(points[1:-1]) < 0
-        place = np.zeros((1, *near.shape), np.intp)
-        for step in _STEPS:
-            is_below = np.take_along_axis(below, place + step - 1, 0)
-            place = np.where(is_below, place + step, place)
-        near, far = (np.take_along_axis(points, at, 0)[0] for at in (place, place + 1))
-    return far
-
-
-def _parts(near: Floats, far: Floats) -> Floats:
-    """The ends and what lies between, by halves."""
-    points = np.empty((2 * _STEPS[0] + 1, *near.shape))
-    points[0], points[-1] = near, far
-    for step in _STEPS:
-        points[step :: 2 * step] = (points[: -1 : 2 * step] + points[2 * step :: 2 * step]) / 2
-    return points
+    shape = np.shape(inside)
+    near, far = (np.asarray(end, np.float64).reshape(-1) for end in (inside, outside))
+    column, parts = np.arange(len(near)), np.arange(_PARTS + 1)[:, None] / _PARTS
+    for _ in range(_ROUNDS):
+        points = near + (far - near) * parts
+        points[-1] = far
+        below = rises(points[1:-1].reshape(-1, *shape)) < 0
+        place = np.add.reduce(below.reshape(-1, len(column)), 0, np.intp)
+        near, far = points[place, column], points[place + 1, column]
+    return far.reshape(shape)
