@@ -112,11 +112,8 @@ def _total(parts: Sequence[Part]) -> Part:
     alike: dict[tuple[Name, ...], list[IntArray]] = {}
     for names, numbers in parts:
         alike.setdefault(names, []).append(numbers)
-    sums = [(names, np.add.reduce(found)) for names, found in alike.items()]
-    if len(sums) == 1:
-        return sums[0]
-    every = sorted({name for names in alike for name in names})
-    total = np.zeros((len(every), SLOTS), np.int64)
-    for names, numbers in sums:
-        total[[every.index(name) for name in names]] += numbers
-    return tuple(every), total
+    rows: dict[Name, IntArray] = {}
+    for names, found in alike.items():
+        for name, row in zip(names, np.add.reduce(found), strict=True):
+            rows[name] = rows[name] + row if name in rows else row
+    return tuple(rows), np.array([*rows.values()])
