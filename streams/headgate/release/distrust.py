@@ -19,14 +19,14 @@ _SUBJECT = "signatures"
 
 def newly_refused(before: RouterState | None, ack: Ack) -> int:
     """How many commands the router refused since its last ack; 0 where it just started."""
-    if before is None or before.started_at_ms != ack.started_at_ms:
+    if not ack.refused or before is None or before.started_at_ms != ack.started_at_ms:
         return 0
     return max(ack.refused - before.refused, 0)
 
 
 def follow(turn: Turn, state: ModelState, ack: Ack, count: int) -> ModelState:
     """Alert on refused commands, once until five minutes brought none."""
-    if not count or incidents.find(state, AlertKind.COMMANDS_REFUSED, _SUBJECT) is not None:
+    if incidents.find(state, AlertKind.COMMANDS_REFUSED, _SUBJECT) is not None:
         return state
     commands = "command that was" if count == 1 else "commands that were"
     return incidents.open_incident(

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from headgate.judge.durations import say_duration
 from headgate.release import distrust, incidents
 from headgate.release.resplits import resplit, settle
-from headgate.release.routing import count_choices, known_choices, news_of, told_before
+from headgate.release.routing import chosen_by, count_choices, told_before
 from headgate.release.splits import Change, give_split, republish
 from headgate.release.state import LIVE_ROUTER_MS, ModelState, Recovery, RouterState
 from headgate.release.turn import Turn
@@ -31,8 +31,8 @@ def hear(turn: Turn, state: ModelState, ack: Ack) -> ModelState:
     """Take one acknowledgement in, and publish the split again where the router lacks it."""
     before = state.routers.get(ack.router_id)
     told = told_before(before, ack)
-    news = news_of(told, ack)
-    state = count_choices(state, before, told, news, turn.now_ms)
+    chosen = chosen_by(told, ack)
+    state = count_choices(state, before, told, chosen, turn.now_ms)
     refused = distrust.newly_refused(before, ack)
     routers = state.routers.copy()
     routers.pop(ack.router_id, None)
@@ -41,11 +41,13 @@ def hear(turn: Turn, state: ModelState, ack: Ack) -> ModelState:
             revision=ack.revision,
             heard_ms=turn.now_ms,
             started_at_ms=ack.started_at_ms,
-            choices=known_choices(told, news),
+            chosen=chosen,
             refused=ack.refused,
             refused_ms=turn.now_ms if refused else before.refused_ms if before else 0,
         )
-    state = distrust.follow(turn, replace(state, routers=routers), ack, refused)
+    state = replace(state, routers=routers)
+    if refused:
+        state = distrust.follow(turn, state, ack, refused)
     if ack.state == "live" and state.command is not None:
         state = _mend(turn, state, ack)
     return check(turn, state)
@@ -58,7 +60,8 @@ def _mend(turn: Turn, state: ModelState, ack: Ack) -> ModelState:
     if ack.revision < command.revision:
         said = f"Router {ack.router_id} obeys revision {ack.revision}; sent the split again."
         return republish(turn, state, said)
-    if ack.revision == command.revision and ack.decision_id not in {"", command.decision_id}:
+    other = ack.decision_id and ack.decision_id != command.decision_id
+    if other and ack.revision == command.revision:
         turn.audit(
             state.model,
             "republished",

@@ -22,57 +22,51 @@ from headgate.release.state import ModelState, RouterState, Watched
 from headgate.release.turn import Turn
 from headgate.release.watched import each, keep
 from headgate.vocabulary import AlertKind, Severity
-from headgate.wire.acks import Ack, Choices
+from headgate.wire.acks import Ack
 
 MAX_ROWS = 64
 _ENOUGH = 50
 _SUBJECT = "completeness"
 
-Told = dict[tuple[int, str], Choices]  # by revision and version
+Chosen = dict[tuple[int, str], int]  # how often, by revision and version
 
 
-def told_before(before: RouterState | None, ack: Ack) -> Told:
+def told_before(before: RouterState | None, ack: Ack) -> Chosen:
     """What this run of the router has told by now."""
-    if before is None or before.started_at_ms != ack.started_at_ms:
-        return {}
-    return {(row.revision, row.version): row for row in before.choices}
+    return before.chosen if before and before.started_at_ms == ack.started_at_ms else {}
 
 
-def news_of(told: Told, ack: Ack) -> Told:
-    """What an ack tells that was not told before; mostly the counts of the newest split alone."""
-    return {key: row for row in ack.choices if told.get(key := (row.revision, row.version)) != row}
-
-
-def known_choices(told: Told, news: Told) -> tuple[Choices, ...]:
+def chosen_by(told: Chosen, ack: Ack) -> Chosen:
     """The newest count of every split that this run of the router has told of, in order."""
-    rows = {**told, **news}
-    if len(rows) == len(told):
-        return tuple(rows.values())
-    return tuple([rows[key] for key in sorted(rows)[-MAX_ROWS:]])
+    chosen = told.copy()
+    for row in ack.choices:
+        chosen[row.revision, row.version] = row.count
+    return chosen if len(chosen) == len(told) else dict(sorted(chosen.items())[-MAX_ROWS:])
 
 
 def count_choices(
-    state: ModelState, before: RouterState | None, known: Told, news: Told, now_ms: int
+    state: ModelState, before: RouterState | None, told: Chosen, chosen: Chosen, now_ms: int
 ) -> ModelState:
     """Add what one router has chosen since its last ack; one that was started anew counts anew.
 
     What a router chose while its acks got lost was answered meanwhile: it is due no answer now.
     """
     rollout = state.rollout
-    if rollout is None or not news:
+    if rollout is None:
         return state
-    told: dict[str, int] = {}
-    for key, row in news.items():
-        earlier = known.get(key)
-        more = row.count - (earlier.count if earlier is not None else 0)
-        if more > 0 and row.revision >= rollout.first_revision:
-            told[row.version] = told.get(row.version, 0) + more
-    if not told:
+    choices = state.choices.copy()
+    more: dict[str, int] = {}
+    for key, count in chosen.items():
+        new = count - told.get(key, 0)
+        revision, version = key
+        if new > 0 and revision >= rollout.first_revision:
+            more[version] = more.get(version, 0) + new
+            choices[version] = choices.get(version, 0) + new
+    if not more:
         return state
+    state = replace(state, choices=choices)
     late = now_ms - (before.heard_ms if before else rollout.started_ms) > TOLD_WITHIN_MS
-    grown = {name: state.choices.get(name, 0) + more for name, more in told.items()}
-    state = replace(state, choices={**state.choices, **grown})
-    return each(state, lambda watched: _chosen_earlier(watched, told)) if late else state
+    return each(state, lambda watched: _chosen_earlier(watched, more)) if late else state
 
 
 def count_answers(state: ModelState) -> ModelState:
@@ -123,13 +117,13 @@ def answered_now(state: ModelState, watched: Watched, now_ms: int) -> Answered |
 
 
 def follow(turn: Turn, state: ModelState, watched: Watched) -> ModelState:
-    """Keep a point every 5 s, and alert while unequal parts of the arms are heard."""
+    """Keep the version, with a point every 5 s; alert while unequal parts of the arms are heard."""
     if watched.evidence is None or not state.choices:
-        return state
+        return keep(state, watched)
     point = point_of(state, watched, turn.now_ms)
     history = with_point(watched.routing, point)
     if history is watched.routing:
-        return state
+        return keep(state, watched)
     state = keep(state, replace(watched, routing=history))
     settled_ms, latency_ms = watched.evidence.settled_ms, in_flight_ms(watched.evidence)
     if settled_ms is None:

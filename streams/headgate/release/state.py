@@ -19,7 +19,6 @@ from headgate.registry.catalogue import Catalogue
 from headgate.registry.lifecycle import VersionRecord
 from headgate.release.courses.course import Course, Paused, SafetyMark, Standby
 from headgate.vocabulary import AlertKind, LifecycleStep, Mode, RolloutKind, Severity
-from headgate.wire.acks import Choices
 from headgate.wire.alerts import Alert
 from headgate.wire.audit import ChainHead
 from headgate.wire.control import Command
@@ -116,14 +115,14 @@ class Recovery(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class RouterState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one router said last, and at which ledger time.
 
-    `refused` counts the commands that it did not trust since it started; `refused_ms` is when that
-    last grew.
+    `chosen` counts its choices by revision and version, in order. `refused` counts the commands
+    that it did not trust since it started; `refused_ms` is when that last grew.
     """
 
     revision: int
     heard_ms: int
     started_at_ms: int = 0
-    choices: tuple[Choices, ...] = ()
+    chosen: dict[tuple[int, str], int] = {}
     refused: int = 0
     refused_ms: int = 0
 

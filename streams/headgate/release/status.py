@@ -27,6 +27,7 @@ from headgate.release.splits import weight_of
 from headgate.release.state import ModelState, PartitionState, Watched
 from headgate.release.versions import aliases
 from headgate.vocabulary import AlertKind, AlertState, Status
+from headgate.wire.acks import Choices
 from headgate.wire.status import (
     ModelStatus,
     RolloutStatus,
@@ -167,8 +168,7 @@ def _windows(
 
 def _rollout(model: ModelState, judged: Mapping[str, Judged], now_ms: int) -> RolloutStatus | None:
     seen = judged.get(model.rollout.candidate) if model.rollout is not None else None
-    assessments = seen.assessments if seen is not None else {}
-    return rollout_status(model, policy_of(model), assessments, now_ms)
+    return rollout_status(model, policy_of(model), seen, now_ms)
 
 
 def _triggers(model: ModelState, judged: Mapping[str, Judged]) -> tuple[TriggerStatus, ...]:
@@ -214,7 +214,10 @@ def _routers(model: ModelState, now_ms: int) -> tuple[RouterStatus, ...]:
             revision=router.revision,
             heard_ms=router.heard_ms,
             live=name in live,
-            choices=router.choices,
+            choices=tuple(
+                Choices(version=version, revision=revision, count=count)
+                for (revision, version), count in router.chosen.items()
+            ),
             refused=router.refused,
         )
         for name, router in sorted(model.routers.items())
