@@ -68,10 +68,11 @@ def step(
     clock_ms = entry.clock_ms if isinstance(entry, (Tick, Progress)) else None
     state = advance(state, at, clock_ms)
     turn = Turn(ledger_partition=state.ledger_partition, offset=at.offset, now_ms=state.time_ms)
-    state = watch_clocks(turn, state, at, clock_ms)
+    if clock_ms is not None or state.alerts:
+        state = watch_clocks(turn, state, at, clock_ms)
     made = len(turn.effects)
     try:
-        state = seal(turn, _apply(turn, state, entry))
+        state = seal(turn, _APPLY[type(entry)](turn, state, entry))
     except Exception as error:
         del turn.effects[made:]
         _not_applied(turn, entry, error)
@@ -89,10 +90,8 @@ def _not_applied(turn: Turn, entry: Entry | Unreadable, error: Exception) -> Non
     )
 
 
-def _apply(turn: Turn, state: PartitionState, entry: Entry | Unreadable) -> PartitionState:
-    if isinstance(entry, Unreadable):
-        raise ValueError(f"{entry.path}: {entry.reason}")
-    return _APPLY[type(entry)](turn, state, entry)
+def _unreadable(turn: Turn, state: PartitionState, entry: Unreadable) -> PartitionState:
+    raise ValueError(f"{entry.path}: {entry.reason}")
 
 
 def _model(turn: Turn, state: PartitionState, model: str) -> ModelState:
@@ -100,13 +99,15 @@ def _model(turn: Turn, state: PartitionState, model: str) -> ModelState:
     return found or ModelState(model=model, born_ms=turn.now_ms, mode=state.mode)
 
 
-def _with_model(turn: Turn, state: PartitionState, model: ModelState) -> PartitionState:
+def _with_model(
+    turn: Turn, state: PartitionState, model: ModelState, **changes: Any
+) -> PartitionState:
     """The state with a model's new state, stamped with the entry that changed it."""
     before = state.models.get(model.model)
-    if before is model:
+    if before is model and not changes:
         return state
     model = comparing.with_last(before, lifecycles.woken(before, model))
-    model = replace(model, changed_offset=turn.offset, changed_ms=turn.now_ms)
+    model = replace(model, changed_offset=turn.offset, changed_ms=turn.now_ms, **changes)
     return replace(state, models={**state.models, model.model: model})
 
 
@@ -132,7 +133,7 @@ def _snapshot(turn: Turn, state: PartitionState, entry: Snapshot) -> PartitionSt
     )
     if tables is model.tables:
         return state
-    return _with_model(turn, state, replace(model, tables=tables))
+    return _with_model(turn, state, model, tables=tables)
 
 
 def _is_full(state: PartitionState, model: ModelState, version: str) -> bool:
@@ -253,6 +254,7 @@ def _statuses(turn: Turn, state: PartitionState, before_ms: int, *, idle_too: bo
 
 
 _APPLY: dict[type, Callable[[Turn, PartitionState, Any], PartitionState]] = {
+    Unreadable: _unreadable,
     Snapshot: _snapshot,
     Counted: _snapshot,
     Progress: add_progress,

@@ -83,6 +83,8 @@ def alert_blindness(turn: Turn, state: PartitionState, blind: Blindness) -> Part
 
     Nobody is woken where there is no model to watch, or while ingest may be starting still.
     """
+    if not blind.sentence and not state.alerts:
+        return state
     starting = not state.progress and state.time_ms - state.began_ms <= STALE_MS
     if not state.models or starting:
         return state
