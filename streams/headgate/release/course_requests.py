@@ -103,7 +103,7 @@ def advance(turn: Turn, state: ModelState, request: Advance) -> tuple[ModelState
 def _proof(state: ModelState, policy: Policy, evidence: Evidence, now_ms: int) -> Promotion:
     """What is proven of the candidate at this moment; while nothing is known, the stay says so."""
     judged = looking.judge(state, now_ms, Blindness())
-    return stays.proof_of(state, policy, evidence, looking.of_candidate(state, judged))
+    return stays.proof_of(state, evidence, looking.of_candidate(state, policy, judged))
 
 
 def skip(turn: Turn, state: ModelState, request: Skip) -> tuple[ModelState, str]:

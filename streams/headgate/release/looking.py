@@ -6,13 +6,15 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from headgate.judge.policy import Trigger
+from headgate.judge.looks import Look
+from headgate.judge.policy import Policy, Trigger
 from headgate.judge.verdicts import Assessment
 from headgate.measure.windows import without_fresh
 from headgate.release import incidents, misroutes, pinned, production, shares
 from headgate.release.acting import act
 from headgate.release.courses import following as courses
 from headgate.release.courses.comparing import count_fresh
+from headgate.release.courses.safety import remarked
 from headgate.release.evidence import begin, take_fresh
 from headgate.release.freshness import Blindness
 from headgate.release.judging import Judged, judge_by, look_of
@@ -25,18 +27,31 @@ from headgate.release.turn import Turn
 from headgate.release.watched import keep
 from headgate.vocabulary import AlertKind, Verdict
 
+Looks = dict[str, tuple[Policy, Look]]  # by version, with the standard that it is held to
 
-def judge(
-    state: ModelState, now_ms: int, blind: Blindness, *, brief: bool = False
-) -> dict[str, Judged]:
+
+def judge(state: ModelState, now_ms: int, blind: Blindness) -> dict[str, Judged]:
     """What is to be said of each version under judgement, and what to remember."""
-    judged = {}
+    return _judged(state, _looks(state, now_ms, blind))
+
+
+def _looks(state: ModelState, now_ms: int, blind: Blindness) -> Looks:
+    """What may be seen of each version under judgement."""
+    looks = {}
     for version, watched in state.watched.items():
-        policy = standard_of(state, watched)
-        if policy is not None:
-            answered = answered_now(state, watched, now_ms) if state.rollout else None
-            seen = look_of(state, watched, policy, now_ms, blind, answered=answered, brief=brief)
-            judged[version] = judge_by(policy, watched, seen)
+        standard = standard_of(state, watched)
+        if standard is not None:
+            looks[version] = standard, look_of(state, watched, standard, now_ms, blind)
+    return looks
+
+
+def _judged(state: ModelState, looks: Looks, *, brief: bool = False) -> dict[str, Judged]:
+    judged = {}
+    for version, (standard, seen) in looks.items():
+        watched = state.watched[version]
+        answered = answered_now(state, watched, seen.now_ms) if state.rollout else None
+        now = replace(seen, answered=answered, brief=brief)
+        judged[version] = judge_by(standard, watched, now)
     return judged
 
 
@@ -46,48 +61,45 @@ def look(turn: Turn, state: ModelState, blind: Blindness) -> ModelState:
     if policy is None:
         return _without_fresh(state)
     state = pinned.follow(turn, state, policy, blind)
-    state = production.follow(turn, state, policy)
+    state = remarked(production.follow(turn, state, policy))
     if not state.watched or production.is_idle(state):
-        return courses.follow(turn, _without_fresh(state), policy, {})
+        state = _without_fresh(state)
+        return courses.follow(turn, state, policy, of_candidate(state, policy, {}))
     state = count_answers(misroutes.follow(turn, state, state.tables.fresh))
-    for version in state.watched:
-        state = _take(turn, state, version, blind)
+    looks = _looks(state, turn.now_ms, blind)
+    for version, (standard, seen) in looks.items():
+        state = _take(turn, state, version, standard, seen)
     state = _without_fresh(count_fresh(state))
-    judged = judge(state, turn.now_ms, blind, brief=not state.incidents)
-    for version, seen in judged.items():
-        state = _follow_all(turn, state, version, seen)
-    for version, seen in judged.items():
+    judged = _judged(state, looks, brief=not state.incidents)
+    for version, row in judged.items():
+        state = _follow_all(turn, state, version, row)
+    for version, row in judged.items() if state.incidents else ():
         watched = state.watched.get(version)  # gone where the first action ended them all
         if watched is not None:
-            state = act(turn, state, watched, seen.policy, seen.assessments)
-    return courses.follow(turn, state, policy, of_candidate(state, judged))
+            state = act(turn, state, watched, row.policy, row.assessments)
+    return courses.follow(turn, state, policy, of_candidate(state, policy, judged))
 
 
-def of_candidate(state: ModelState, judged: Mapping[str, Judged]) -> Mapping[str, Assessment]:
+def of_candidate(state: ModelState, policy: Policy, judged: Mapping[str, Judged]) -> Judged:
     """What was said of the candidate of the rollout that runs."""
     seen = judged.get(state.rollout.candidate) if state.rollout is not None else None
-    return seen.assessments if seen is not None else {}
+    return seen or Judged(policy, {}, {})
 
 
-def _take(turn: Turn, state: ModelState, version: str, blind: Blindness) -> ModelState:
+def _take(turn: Turn, state: ModelState, version: str, standard: Policy, seen: Look) -> ModelState:
     """What came in goes into the evidence and the counts of one version. In production nobody's
     share or choices are compared.
     """
     watched = state.watched[version]
-    policy = standard_of(state, watched)
-    if policy is None:
-        return state
     if watched.evidence is None:
-        watched = begin(state, watched, policy, turn.now_ms)
+        watched = begin(state, watched, standard, turn.now_ms)
     watched = settle_unheard(state, watched, turn.now_ms)
     state = keep(state, watched)
-    if state.rollout is not None:
-        state = shares.follow(turn, state, watched, state.tables.fresh)
-        watched = state.watched[version]
-    seen = look_of(state, watched, policy, turn.now_ms, blind)
-    watched = take_fresh(state, watched, policy, seen)
-    state = keep(state, watched)
-    return follow(turn, state, watched) if state.rollout is not None else state
+    if state.rollout is None:
+        return keep(state, take_fresh(state, watched, standard, seen))
+    state = shares.follow(turn, state, watched, state.tables.fresh)
+    watched = take_fresh(state, state.watched[version], standard, seen)
+    return follow(turn, state, watched)
 
 
 def _without_fresh(state: ModelState) -> ModelState:
@@ -101,10 +113,9 @@ def _follow_all(turn: Turn, state: ModelState, version: str, seen: Judged) -> Mo
     if seen.memories != watched.memories:
         watched = replace(watched, memories=seen.memories)
         state = keep(state, watched)
-    for trigger in seen.policy.triggers:
-        assessment = seen.assessments[trigger.name]
-        if state.incidents or assessment.verdict is Verdict.BREACH or assessment.hold:
-            state = _follow(turn, state, watched, trigger, assessment)
+    told = [row for row in seen.assessments.values() if row.verdict is Verdict.BREACH or row.hold]
+    for trigger in seen.policy.triggers if told or state.incidents else ():
+        state = _follow(turn, state, watched, trigger, seen.assessments[trigger.name])
     return state if state.rollout else production.after_alarms(turn, before, state, seen.policy)
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headgate.judge.calendar import closed_because, opens_at_ms, opens_words
 from headgate.judge.durations import say_duration
 from headgate.judge.policy import Policy
 from headgate.judge.promoting import Promotion
-from headgate.judge.verdicts import Assessment
 from headgate.release.courses import blue_green, canary, comparing
 from headgate.release.courses.brakes import forbidding
 from headgate.release.courses.course import BlueGreen, Canary, Check, Comparing, Experiment, Stay
 from headgate.release.courses.going_on import share
 from headgate.release.courses.stays import proof_of
+from headgate.release.judging import Judged
 from headgate.release.offers import running_commands
 from headgate.release.state import ModelState, Rollout
 from headgate.release.watched import evidence_of
@@ -26,7 +26,7 @@ from headgate.wire.status import CheckStatus, LackingProof, RolloutStatus
 def rollout_status(
     state: ModelState,
     policy: Policy | None,
-    judged: Mapping[str, Assessment],
+    judged: Judged | None,
     now_ms: int,
 ) -> RolloutStatus | None:
     """The running rollout as people and pages read it; None without one."""
@@ -34,7 +34,7 @@ def rollout_status(
     if rollout is None:
         return None
     stay = rollout.course.stay if rollout.course is not None else None
-    proof = _proof(state, policy, judged)
+    proof = _proof(state, judged)
     coming = _next(state, policy, rollout, proof, now_ms)
     known = comparing.of_rollout(state)
     return RolloutStatus(
@@ -85,15 +85,13 @@ def place(rollout: Rollout) -> str:
     return f"{share(rollout.weight)}, set by hand"
 
 
-def _proof(
-    state: ModelState, policy: Policy | None, judged: Mapping[str, Assessment]
-) -> Promotion | None:
+def _proof(state: ModelState, judged: Judged | None) -> Promotion | None:
     """What is lacking to a promotion; of a test its comparison decides, and not this."""
     evidence, rollout = evidence_of(state), state.rollout
     tests = rollout is not None and isinstance(rollout.course, Experiment)
-    if policy is None or evidence is None or tests:
+    if judged is None or evidence is None or tests:
         return None
-    return proof_of(state, policy, evidence, judged)
+    return proof_of(state, evidence, judged)
 
 
 def _lacking(

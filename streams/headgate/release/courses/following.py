@@ -17,8 +17,8 @@ from headgate.release.courses.brakes import forbidding
 from headgate.release.courses.course import BlueGreen, Canary, Paused, Stay
 from headgate.release.courses.going_on import with_course
 from headgate.release.courses.reviewing import reviewed
-from headgate.release.courses.safety import remarked
-from headgate.release.courses.stays import Assessments, look_at
+from headgate.release.courses.stays import look_at
+from headgate.release.judging import Judged
 from headgate.release.refusals import RefusedError
 from headgate.release.state import ModelState, Rollout
 from headgate.release.turn import Turn
@@ -43,9 +43,9 @@ WAYS: dict[type[Any], Way] = {
 }
 
 
-def follow(turn: Turn, state: ModelState, policy: Policy, judged: Assessments) -> ModelState:
+def follow(turn: Turn, state: ModelState, policy: Policy, judged: Judged) -> ModelState:
     """The rollout after a look; the same object where nothing was due."""
-    state = standby.follow(turn, remarked(state), policy)
+    state = standby.follow(turn, state, policy)
     state = rechecking.follow(turn, experiment.follow(turn, state, policy), policy)
     rollout = state.rollout
     if rollout is None or rollout.course is None or rollout.paused is not None:
@@ -56,13 +56,13 @@ def follow(turn: Turn, state: ModelState, policy: Policy, judged: Assessments) -
 
 
 def _follow_stay(
-    turn: Turn, state: ModelState, policy: Policy, rollout: Rollout, judged: Assessments
+    turn: Turn, state: ModelState, policy: Policy, rollout: Rollout, judged: Judged
 ) -> ModelState:
     course, evidence = rollout.course, evidence_of(state)
     if course is None or course.stay is None or evidence is None:
         return state
     early = policy.canary.early and isinstance(course, Canary)
-    seen = look_at(state, policy, course.stay, evidence, judged, early=early, now_ms=turn.now_ms)
+    seen = look_at(state, course.stay, evidence, judged, early=early, now_ms=turn.now_ms)
     if seen.stay is not course.stay:
         state = with_course(state, replace(course, stay=seen.stay))
     if seen.unknown:

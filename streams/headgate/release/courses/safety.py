@@ -19,14 +19,19 @@ def mark_of(state: ModelState, version: str) -> SafetyMark:
 
 
 def remarked(state: ModelState) -> ModelState:
-    """With the mark moved up to the newest violation, if there was one."""
+    """With the mark moved up to the newest violation, if one came since the last look."""
     rollout = state.rollout
-    if rollout is None:
+    if rollout is None or not _came(state, rollout.candidate):
         return state
     now = mark_of(state, rollout.candidate)
     if now.violations <= rollout.safe_since.violations:
         return state
     return replace(state, rollout=replace(rollout, safe_since=now))
+
+
+def _came(state: ModelState, candidate: str) -> bool:
+    fresh = state.tables.fresh
+    return any(cell.flagged.get(_LABEL) for row, cell in fresh.items() if row[0] == candidate)
 
 
 def safely_checked(state: ModelState) -> int | None:

@@ -6,7 +6,6 @@ It ends when its hold has passed and every required metric is proven good. Witho
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -16,15 +15,12 @@ from headgate.judge.durations import say_duration
 from headgate.judge.policy import Policy
 from headgate.judge.promoting import Promotion, is_required, promotion
 from headgate.judge.sequential.state import Evidence
-from headgate.judge.verdicts import Assessment
 from headgate.release.courses.brakes import forbidding
 from headgate.release.courses.course import Stay
 from headgate.release.courses.safety import safely_checked
-from headgate.release.standards import standard_of_candidate
+from headgate.release.judging import Judged
 from headgate.release.state import ModelState
 from headgate.vocabulary import Verdict
-
-Assessments = Mapping[str, Assessment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,39 +38,36 @@ class Outlook:
     promotion: Promotion | None = None
 
 
-def proof_of(
-    state: ModelState, policy: Policy, evidence: Evidence, judged: Assessments
-) -> Promotion:
+def proof_of(state: ModelState, evidence: Evidence, judged: Judged) -> Promotion:
     """Whether everything that the policy requires of the candidate is proven good now."""
-    checked, standard = safely_checked(state), standard_of_candidate(state) or policy
-    return promotion(standard, evidence, safety_checked=checked, assessments=judged)
+    checked, said = safely_checked(state), judged.assessments
+    return promotion(judged.policy, evidence, safety_checked=checked, assessments=said)
 
 
 def look_at(
     state: ModelState,
-    policy: Policy,
     stay: Stay,
     evidence: Evidence,
-    judged: Assessments,
+    judged: Judged,
     *,
     early: bool,
     now_ms: int,
 ) -> Outlook:
     """One look at a stay that is not paused."""
-    standard = standard_of_candidate(state) or policy
-    stay = _with_unknown(standard, stay, evidence, judged, now_ms)
+    unknown_now = _unknown(judged, evidence)
+    stay = _with_unknown(stay, unknown_now, now_ms)
     elapsed_ms = now_ms - stay.since_ms
     if stay.waits:
         return Outlook(stay)
-    unknown = _unknown_for_too_long(standard, stay, evidence, judged, now_ms)
+    unknown = _unknown_for_too_long(judged.policy, stay, unknown_now, now_ms)
     if unknown:
         return Outlook(stay, unknown=unknown)
     if elapsed_ms < stay.step.hold_ms and not early:
         return Outlook(stay)
-    proof = proof_of(state, policy, evidence, judged)
+    proof = proof_of(state, evidence, judged)
     incident = forbidding(state)
     if proof.proven and incident is None and stay.unknown_since_ms is None:
-        closed = closed_because(policy.calendar, now_ms)
+        closed = closed_because(judged.policy.calendar, now_ms)
         return Outlook(stay, ended=not closed, promotion=proof)
     if elapsed_ms < stay.step.max_hold_ms:
         return Outlook(stay, promotion=proof)
@@ -83,30 +76,25 @@ def look_at(
     return Outlook(stay, waits=f"not proven good within {said}: {lacks}", promotion=proof)
 
 
-def _with_unknown(
-    policy: Policy, stay: Stay, evidence: Evidence, judged: Assessments, now_ms: int
-) -> Stay:
-    if not _unknown(policy, evidence, judged):
+def _with_unknown(stay: Stay, unknown: list[str], now_ms: int) -> Stay:
+    if not unknown:
         return stay if stay.unknown_since_ms is None else replace(stay, unknown_since_ms=None)
     return replace(stay, unknown_since_ms=now_ms) if stay.unknown_since_ms is None else stay
 
 
-def _unknown(policy: Policy, evidence: Evidence, judged: Assessments) -> list[str]:
+def _unknown(judged: Judged, evidence: Evidence) -> list[str]:
     """The required metrics of which nothing can be said now."""
+    said = judged.assessments
+    unknown = {name for name, row in said.items() if row.verdict is Verdict.UNKNOWN}
     return [
         trigger.name
-        for trigger in policy.triggers
-        if (seen := judged.get(trigger.name)) is not None
-        and seen.verdict is Verdict.UNKNOWN
-        and is_required(policy, trigger, evidence)
+        for trigger in (judged.policy.triggers if unknown else ())
+        if trigger.name in unknown and is_required(judged.policy, trigger, evidence)
     ]
 
 
-def _unknown_for_too_long(
-    policy: Policy, stay: Stay, evidence: Evidence, judged: Assessments, now_ms: int
-) -> str:
+def _unknown_for_too_long(policy: Policy, stay: Stay, unknown: list[str], now_ms: int) -> str:
     limit_ms = policy.canary.pause_when_unknown
     if stay.unknown_since_ms is None or not limit_ms or now_ms - stay.unknown_since_ms < limit_ms:
         return ""
-    names = ", ".join(_unknown(policy, evidence, judged))
-    return f"{names} unknown for {say_duration(limit_ms)}"
+    return f"{', '.join(unknown)} unknown for {say_duration(limit_ms)}"
