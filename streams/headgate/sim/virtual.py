@@ -31,7 +31,6 @@ from headgate.sim.script import MODEL, OPERATOR, Script
 from headgate.sim.telling import Telling, Told, turns
 from headgate.sim.users import Users
 from headgate.sim.world import World
-from headgate.vocabulary import Topic
 from headgate.wire.acks import Ack
 from headgate.wire.control import Command
 from headgate.wire.ledger import AdmittedAck, AdmittedRequest, Entry, Progress, Tick
@@ -74,13 +73,14 @@ class Simulation:
         self.telling = Telling(script, self.world, self.users)
         self.looks = 0
         self._listen = listen
-        self._sources = {Topic.REQUESTS: itertools.count(), Topic.ACKS: itertools.count()}
+        self._asked, self._acks = itertools.count(), itertools.count()
         self._numbers = itertools.count()
         self._due: list[tuple[int, int, Callable[[], None]]] = []
         self._labels_after_ms = script.labels_after // look_ms * look_ms
         self._labels: deque[tuple[int, Row, Cell]] = deque()  # by when they come
         self._unread: list[tuple[int, dict[Row, Cell]]] = []
         self._acked_ms = 0
+        self._telemetry_lost = False
 
     @property
     def model(self) -> ModelState | None:
@@ -171,17 +171,17 @@ class Simulation:
             self._feed(self._admitted(ack))
 
     def _admitted(self, ack: Ack) -> AdmittedAck:
-        offset = next(self._sources[Topic.ACKS])
-        return AdmittedAck(source_partition=0, source_offset=offset, ack=ack)
+        return AdmittedAck(source_partition=0, source_offset=next(self._acks), ack=ack)
 
     def _ask(self, request: AnyRequest) -> None:
         self._feed(Tick(worker=WORKER, clock_ms=self.now_ms))
-        offset = next(self._sources[Topic.REQUESTS])
+        offset = next(self._asked)
         self._feed(AdmittedRequest(source_partition=0, source_offset=offset, request=request))
 
     def _follow_faults(self) -> None:
         self.routers.serve_until(self.now_ms)
         faults = self.world.faults(self.now_ms - self._start_ms)
+        self._telemetry_lost = any(fault.kind == "telemetry_lost" for fault in faults)
         for router in self.routers.all:
             mine = {f.kind for f in faults if not f.routers or router.name in f.routers}
             was_deaf = router.down or router.cut_off
@@ -195,8 +195,7 @@ class Simulation:
         """What came since the last look, then a tick."""
         self.looks += 1
         fresh = self._serve()
-        faults = self.world.faults(self.now_ms - self._start_ms)
-        if any(fault.kind == "telemetry_lost" for fault in faults):
+        if self._telemetry_lost:
             self._unread.append((self.now_ms, fresh))
         else:
             self._read([*self._unread, (self.now_ms, fresh)])
@@ -219,7 +218,8 @@ class Simulation:
 
     def _serve(self) -> dict[Row, Cell]:
         """What the routers sent to each version since the last look, and what became of it."""
-        compared = self.model is not None and of_rollout(self.model) is not None
+        model = self.model
+        compared = model is not None and of_rollout(model) is not None
         heard = {
             flow.row: self._served(flow, compared=compared)
             for flow in self._flows.take(self.now_ms)
