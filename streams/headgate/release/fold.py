@@ -99,14 +99,18 @@ def _model(turn: Turn, state: PartitionState, model: str) -> ModelState:
     return found or ModelState(model=model, born_ms=turn.now_ms, mode=state.mode)
 
 
-def _with_model(
+def _with_model(turn: Turn, state: PartitionState, model: ModelState) -> PartitionState:
+    """The state with a model's new state, and what follows where rollout or versions changed."""
+    before = state.models.get(model.model)
+    if before is model:
+        return state
+    return _stamped(turn, state, comparing.with_last(before, lifecycles.woken(before, model)))
+
+
+def _stamped(
     turn: Turn, state: PartitionState, model: ModelState, **changes: Any
 ) -> PartitionState:
     """The state with a model's new state, stamped with the entry that changed it."""
-    before = state.models.get(model.model)
-    if before is model and not changes:
-        return state
-    model = comparing.with_last(before, lifecycles.woken(before, model))
     model = replace(model, changed_offset=turn.offset, changed_ms=turn.now_ms, **changes)
     return replace(state, models={**state.models, model.model: model})
 
@@ -133,7 +137,7 @@ def _snapshot(turn: Turn, state: PartitionState, entry: Snapshot) -> PartitionSt
     )
     if tables is model.tables:
         return state
-    return _with_model(turn, state, model, tables=tables)
+    return _stamped(turn, state, model, tables=tables)
 
 
 def _is_full(state: PartitionState, model: ModelState, version: str) -> bool:
@@ -186,7 +190,7 @@ def _ack(turn: Turn, state: PartitionState, entry: AdmittedAck) -> PartitionStat
     model = state.models.get(entry.ack.model)
     if model is None:
         return fresh
-    return _with_model(turn, fresh, recovery.hear(turn, model, entry.ack))
+    return _stamped(turn, fresh, recovery.hear(turn, model, entry.ack))
 
 
 def _tick(turn: Turn, state: PartitionState, _: Tick) -> PartitionState:
