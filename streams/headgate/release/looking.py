@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 
 from msgspec.structs import replace
 
@@ -27,6 +28,7 @@ from headgate.release.turn import Turn
 from headgate.release.watched import keep
 from headgate.vocabulary import AlertKind, Verdict
 
+_verdict, _hold = attrgetter("verdict"), attrgetter("hold")
 Looks = dict[str, tuple[Policy, Look]]  # by version, with the standard that it is held to
 
 
@@ -113,8 +115,9 @@ def _follow_all(turn: Turn, state: ModelState, version: str, seen: Judged) -> Mo
     if seen.memories != watched.memories:
         watched = replace(watched, memories=seen.memories)
         state = keep(state, watched)
-    told = [row for row in seen.assessments.values() if row.verdict is Verdict.BREACH or row.hold]
-    for trigger in seen.policy.triggers if told or state.incidents else ():
+    said = seen.assessments.values()
+    is_loud = Verdict.BREACH in map(_verdict, said) or any(map(_hold, said))
+    for trigger in seen.policy.triggers if is_loud or state.incidents else ():
         state = _follow(turn, state, watched, trigger, seen.assessments[trigger.name])
     return state if state.rollout else production.after_alarms(turn, before, state, seen.policy)
 

@@ -61,11 +61,10 @@ def arms_by_revision(watched: Iterable[Watched]) -> dict[int, dict[str, tuple[in
 
 def follow(turn: Turn, state: ModelState, fresh: Mapping[Row, Cell]) -> ModelState:
     """Alert on a misroute in a rollout, and resolve once five minutes brought none."""
-    rollout = state.rollout
-    if rollout is None:
+    rollout, told = state.rollout, any(BUCKET in cell.sketches for cell in fresh.values())
+    if rollout is None or not (told or state.incidents):
         return state
     known = incidents.find(state, AlertKind.MISROUTED, _SUBJECT)
-    told = any(BUCKET in cell.sketches for cell in fresh.values())
     count = misrouted(fresh, arms_by_revision(state.watched.values())) if told else 0
     if count:
         state = replace(state, misrouted_ms=turn.now_ms)

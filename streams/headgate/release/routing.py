@@ -54,19 +54,19 @@ def count_choices(
     rollout = state.rollout
     if rollout is None:
         return state
-    choices = state.choices.copy()
-    more: dict[str, int] = {}
+    known = state.choices
+    choices = known.copy()
     for key, count in chosen.items():
-        new = count - told.get(key, 0)
-        revision, version = key
-        if new > 0 and revision >= rollout.first_revision:
-            more[version] = more.get(version, 0) + new
-            choices[version] = choices.get(version, 0) + new
-    if not more:
+        more = count - told.get(key, 0)
+        if more > 0 and key[0] >= rollout.first_revision:
+            choices[key[1]] = choices.get(key[1], 0) + more
+    if choices == known:
         return state
     state = replace(state, choices=choices)
-    late = now_ms - (before.heard_ms if before else rollout.started_ms) > TOLD_WITHIN_MS
-    return each(state, lambda watched: _chosen_earlier(watched, more)) if late else state
+    if now_ms - (before.heard_ms if before else rollout.started_ms) <= TOLD_WITHIN_MS:
+        return state
+    late = {version: count - known.get(version, 0) for version, count in choices.items()}
+    return each(state, lambda watched: _chosen_earlier(watched, late))
 
 
 def count_answers(state: ModelState) -> ModelState:
@@ -133,11 +133,14 @@ def follow(turn: Turn, state: ModelState, watched: Watched) -> ModelState:
 
 
 def _alert(turn: Turn, state: ModelState, watched: Watched, heard: Heard) -> ModelState:
+    uneven = is_uneven(heard)
+    if not uneven and not state.incidents:
+        return state
     kind = AlertKind.UNEVEN_COMPLETENESS
     known = incidents.find(state, kind, _SUBJECT, watched.version)
     mine, other, _ = heard
     words = f"outcomes came for {mine:.1%} of the candidate's choices and {other:.1%} of stable's"
-    if not is_uneven(heard):
+    if not uneven:
         return incidents.resolve(turn, state, known, f"Over: {words}.") if known else state
     if known is not None:
         return state

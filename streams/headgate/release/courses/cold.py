@@ -57,6 +57,8 @@ def pages(state: ModelState, version: str = "") -> list[Incident]:
 def follow(turn: Turn, state: ModelState) -> ModelState:
     """A page is over once its version serves, or the split asks nothing of it any more."""
     state = scaling.forget(state, turn.now_ms)
+    if not state.incidents:
+        return state
     weights = state.command.weights if state.command is not None else ()
     asked = {row.version for row in weights if row.weight}
     for page in pages(state):

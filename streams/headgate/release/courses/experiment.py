@@ -128,7 +128,8 @@ def _without_arm(state: ModelState, policy: Policy, now_ms: int) -> ModelState:
 def follow(turn: Turn, state: ModelState, policy: Policy) -> ModelState:
     """Read the test when that is due, void it where it misleads, and tell of its verdict."""
     known = comparing.of_rollout(state)
-    state = _no_longer_void(turn, state, known)
+    if state.incidents:
+        state = _no_longer_void(turn, state, known)
     if known is None:
         return state
     now, misleading = known, _misleading(state)

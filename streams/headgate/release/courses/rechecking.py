@@ -15,6 +15,8 @@ def follow(turn: Turn, state: ModelState, policy: Policy) -> ModelState:
     """Ask a person while a check fails, until it is reported as passed."""
     rollout = state.rollout
     found = failing(policy.blue_green, rollout.course) if rollout is not None else {}
+    if not found and not state.incidents:
+        return state
     known = incidents.find(state, AlertKind.ROLLOUT_WAITING, CHECKS)
     if known is not None and not found:
         return incidents.resolve(turn, state, known, "Over: no check of green fails any more.")

@@ -34,6 +34,8 @@ def follow(turn: Turn, state: ModelState, policy: Policy) -> ModelState:
         state = scaling.scale_down(turn, state, "it was kept ready for as long as the policy says")
     state = cold.follow(turn, state)
     watched = watched_blue(state)
+    if watched is None and not state.incidents:
+        return state
     known = incidents.find(state, AlertKind.STANDBY_NOT_READY, _SUBJECT)
     if watched is None:
         if known is None or cold.pages(state):  # it was gone back to, and does not serve yet

@@ -7,12 +7,13 @@ It ends when its hold has passed and every required metric is proven good. Witho
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from msgspec.structs import replace
 
 from headgate.judge.calendar import closed_because
 from headgate.judge.durations import say_duration
-from headgate.judge.policy import Policy
+from headgate.judge.policy import Policy, Trigger
 from headgate.judge.promoting import Promotion, is_required, promotion
 from headgate.judge.sequential.state import Evidence
 from headgate.release.courses.brakes import forbidding
@@ -84,13 +85,19 @@ def _with_unknown(stay: Stay, unknown: list[str], now_ms: int) -> Stay:
 
 def _unknown(judged: Judged, evidence: Evidence) -> list[str]:
     """The required metrics of which nothing can be said now."""
-    said = judged.assessments
-    unknown = {name for name, row in said.items() if row.verdict is Verdict.UNKNOWN}
+    policy, unknown = judged.policy, Verdict.UNKNOWN
     return [
         trigger.name
-        for trigger in (judged.policy.triggers if unknown else ())
-        if trigger.name in unknown and is_required(judged.policy, trigger, evidence)
+        for trigger in _to_be_proven(policy)
+        if (seen := judged.assessments.get(trigger.name)) is not None
+        and seen.verdict is unknown
+        and is_required(policy, trigger, evidence)
     ]
+
+
+@lru_cache(maxsize=512)
+def _to_be_proven(policy: Policy) -> tuple[Trigger, ...]:
+    return tuple(trigger for trigger in policy.triggers if trigger.proven_good != "no")
 
 
 def _unknown_for_too_long(policy: Policy, stay: Stay, unknown: list[str], now_ms: int) -> str:
