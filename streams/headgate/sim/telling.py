@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from msgspec import Struct
@@ -73,6 +73,23 @@ class Told(Struct, frozen=True, kw_only=True):
     weights: tuple[tuple[int, dict[str, int]], ...]
 
 
+@dataclass(slots=True, eq=False)
+class _Sent:
+    """What was sent to one arm of a split, and as `bad` what of it since its version turned."""
+
+    table: SplitTable
+    arm: int
+    turned_ms: int
+    requests: int = 0
+    failures: int = 0
+    bad_requests: int = 0
+    bad_failures: int = 0
+
+    @property
+    def version(self) -> str:
+        return self.table.versions[self.arm]
+
+
 class Telling:
     """Filled while a simulation runs; `told` sums up."""
 
@@ -80,12 +97,7 @@ class Telling:
         self._script, self._world, self._users = script, world, users
         self.lines: list[Line] = []
         self.weights: list[tuple[int, dict[str, int]]] = []
-        self._served: Counter[tuple[int, int]] = Counter()  # by revision and arm
-        self._served_bad: Counter[tuple[int, int]] = Counter()
-        self._failures: Counter[str] = Counter()
-        self._failures_bad: Counter[str] = Counter()
-        self._tables: dict[int, SplitTable] = {}
-        self._turned_ms: dict[str, int] = {}
+        self._sent: dict[tuple[int, int], _Sent] = {}  # by revision and arm
         self._bad = {name for change in script.changes for name in change.arms}
         self._end: tuple[Ending, int, str] | None = None
         self._started = False
@@ -122,29 +134,31 @@ class Telling:
 
     def served(self, table: SplitTable, arm: int, requests: int, failures: int, at_ms: int) -> None:
         """An arm of a split was sent so many requests by `at_ms`, and so many of them failed."""
-        version, key = table.versions[arm], (table.revision, arm)
-        self._tables[table.revision] = table
-        self._served[key] += requests
-        self._failures[version] += failures
-        if at_ms > self._turned(version):
-            self._served_bad[key] += requests
-            self._failures_bad[version] += failures
+        sent = self._sent.get((table.revision, arm))
+        if sent is None:
+            turned_ms = self._world.turns_ms(table.versions[arm])
+            sent = self._sent[table.revision, arm] = _Sent(table, arm, turned_ms)
+        sent.requests += requests
+        sent.failures += failures
+        if at_ms > sent.turned_ms:
+            sent.bad_requests += requests
+            sent.bad_failures += failures
 
     def told(self, *, seed: int, looks: int, model: ModelState | None, now_ms: int) -> Told:
         """The whole run."""
         ending, ended_ms, trigger = self._ending(model, self._since(now_ms))
         candidate = self._script.candidate
-        names = sorted({table.versions[arm] for table, arm, _ in self._by_arm(self._served)})
+        names = sorted({sent.version for sent in self._sent.values()})
         bad = tuple(self._met_bad(name) for name in names if name in self._bad)
         return Told(
             seed=seed,
             ending=ending,
             ended_ms=ended_ms,
             trigger=trigger,
-            turned_ms=self._turned(candidate),
-            met_bad=self._met(candidate, self._served_bad, self._failures_bad[candidate]),
+            turned_ms=self._world.turns_ms(candidate),
+            met_bad=self._met(candidate, bad=True),
             bad=bad or (self._met_bad(candidate),),
-            met=tuple(self._met(name, self._served, self._failures[name]) for name in names),
+            met=tuple(self._met(name) for name in names),
             looks=looks,
             timeline=tuple(self.lines),
             weights=tuple(self.weights),
@@ -159,22 +173,17 @@ class Telling:
             return self._end
         return "not_started", at_ms, ""
 
-    def _turned(self, version: str) -> int:
-        if version not in self._turned_ms:
-            self._turned_ms[version] = self._world.turns_ms(version)
-        return self._turned_ms[version]
-
     def _met_bad(self, version: str) -> MetBad:
-        met = self._met(version, self._served_bad, self._failures_bad[version])
-        return MetBad(met.version, met.requests, met.failures, met.users, self._turned(version))
+        met, turned_ms = self._met(version, bad=True), self._world.turns_ms(version)
+        return MetBad(met.version, met.requests, met.failures, met.users, turned_ms)
 
-    def _met(self, version: str, served: Counter[tuple[int, int]], failures: int) -> Met:
-        mine = [row for row in self._by_arm(served) if row[0].versions[row[1]] == version]
-        requests = sum(count for _, _, count in mine)
-        return Met(version, requests, failures, self._users.met(mine))
-
-    def _by_arm(self, served: Counter[tuple[int, int]]) -> Iterator[tuple[SplitTable, int, int]]:
-        return ((self._tables[revision], arm, n) for (revision, arm), n in served.items())
+    def _met(self, version: str, *, bad: bool = False) -> Met:
+        """What a version served, or only since it turned."""
+        mine = [sent for sent in self._sent.values() if sent.version == version]
+        failures = sum(sent.bad_failures if bad else sent.failures for sent in mine)
+        rows = [(row.table, row.arm, row.bad_requests if bad else row.requests) for row in mine]
+        users = self._users.met(rows)
+        return Met(version, sum(count for _, _, count in rows), failures, users)
 
     def _since(self, at_ms: int) -> int:
         return at_ms - self._script.starts_ms

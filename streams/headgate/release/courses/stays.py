@@ -6,9 +6,9 @@ It ends when its hold has passed and every required metric is proven good. Witho
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from headgate.judge.calendar import closed_because
@@ -24,8 +24,7 @@ from headgate.release.state import ModelState
 from headgate.vocabulary import Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(Struct, frozen=True):
     """What one look says of a stay.
 
     `ended` when it may end now. `waits` is why it waits for a person from now on, `unknown` which
