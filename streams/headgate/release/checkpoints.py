@@ -30,7 +30,7 @@ from headgate.measure.windows import Row, put_in_order
 from headgate.release.state import ModelState, PartitionState
 from headgate.wire.ledger import Slots
 
-TAG = "headgate-checkpoint-6"
+TAG = "headgate-checkpoint-7"
 PART_BYTES = 500_000
 KEEP_MARKERS = 2
 _Panes = dict[int, dict[Row, Pile]]

@@ -15,6 +15,11 @@ from headgate.judge.sequential.process import NOTHING, grow
 from headgate.judge.sequential.state import Columns, OpenLook, Sample
 from headgate.judge.sequential.valuing import Valued, add_values
 
+# An enum's members are looked up by Python code.
+_RELATIVE, _GOOD_ABSOLUTE, _GOOD_RELATIVE = (
+    int(kind) for kind in (Kind.RELATIVE, Kind.GOOD_ABSOLUTE, Kind.GOOD_RELATIVE)
+)
+
 
 class LookTable:
     """What the tests of all triggers have to count in one look: `absolute` and `relative` looks of
@@ -36,7 +41,7 @@ class LookTable:
         `sent` to it.
         """
         test = row * KINDS
-        good = test + Kind.GOOD_ABSOLUTE if proves_good else -1
+        good = test + _GOOD_ABSOLUTE if proves_good else -1
         counts = mine.hits, mine.reaching, mine.n, sent, 0, 0
         self._hits += (test, good, *counts, effect, 1)
 
@@ -48,8 +53,8 @@ class LookTable:
         counts = mine.hits, mine.reaching, mine.n, sent, stable.hits, stable.n
         for row, effects in zip(rows, look.effects, strict=True):
             test = row * KINDS
-            good = test + Kind.GOOD_RELATIVE if proves_good else -1
-            self._hits += (test + Kind.RELATIVE, good, *counts, *effects)
+            good = test + _GOOD_RELATIVE if proves_good else -1
+            self._hits += (test + _RELATIVE, good, *counts, *effects)
 
     def value(self, rows: tuple[int, ...], kind: Kind, *valued: Valued) -> None:
         """A look of values of one arm or both, the same one for all of `rows`."""
