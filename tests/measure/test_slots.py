@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.measure.slots import NO_SLOTS, BySlot, add_slots
+from headgate.measure.slots import NO_SLOTS, BySlot, add_slots, subtract_slots
 from headgate.wire.ledger import SLOTS, Slots
 
 names = st.sampled_from(["timeout", "500", "429"])
@@ -33,3 +35,10 @@ def test_a_name_is_written_where_any_slot_is_not_0() -> None:
     slots = BySlot(((names, rows),))
     assert slots.on_the_wire() == Slots(counts={"requests": (0,) * (SLOTS - 1) + (3,)})
     assert BySlot.of(Slots()) is NO_SLOTS
+
+
+def test_a_copy_of_no_slots_is_left_out_of_a_state_too() -> None:
+    assert deepcopy(NO_SLOTS) is NO_SLOTS
+    some = BySlot.of(Slots(counts={"requests": (1,) * SLOTS}))
+    assert deepcopy(some) == some
+    assert subtract_slots(NO_SLOTS, BySlot()) == NO_SLOTS

@@ -7,7 +7,7 @@ each slot.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import isnan
 
 import numpy as np
@@ -68,6 +68,10 @@ class BySlot:
             self._parts = (_total(self._parts),)
         return dict(zip(*self._parts[0], strict=True)) if self._parts else {}
 
+    def __reduce__(self) -> tuple[Callable[[tuple[Part, ...]], BySlot], tuple[object, ...]]:
+        """Copies of none are `NO_SLOTS` too, which a state leaves out."""
+        return _of_parts, (self._parts,)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BySlot):
             return NotImplemented
@@ -82,6 +86,10 @@ class BySlot:
 NO_SLOTS = BySlot()
 
 
+def _of_parts(parts: tuple[Part, ...]) -> BySlot:
+    return BySlot(parts) if parts else NO_SLOTS
+
+
 def slot_of(bucket: float | None) -> int:
     """The slot of a router's bucket; `SLOTS` for outcomes that carry none (None or NaN)."""
     return SLOTS if bucket is None or isnan(bucket) else int(bucket) % SLOTS
@@ -89,7 +97,7 @@ def slot_of(bucket: float | None) -> int:
 
 def add_slots(many: Iterable[BySlot]) -> BySlot:
     """The sum; associative and commutative."""
-    filled = [one for one in many if one is not NO_SLOTS]
+    filled = [one for one in many if one.parts]
     if len(filled) <= 1:
         return filled[0] if filled else NO_SLOTS
     return BySlot(tuple([part for one in filled for part in one.parts]))
@@ -97,7 +105,7 @@ def add_slots(many: Iterable[BySlot]) -> BySlot:
 
 def subtract_slots(newer: BySlot, older: BySlot) -> BySlot:
     """What `newer` counts beyond `older`; raises `ValueError` if a count went backwards."""
-    if older is NO_SLOTS:
+    if not older.parts:
         return newer
     less = [(names, -numbers) for names, numbers in older.parts]
     names, left = _total([*newer.parts, *less])
