@@ -15,7 +15,9 @@ from headgate.wire.control import Command
 from support.ledger import MODEL, LedgerBench
 
 pytestmark = pytest.mark.traces
-SEEDS = range(20)
+SEEDS = pytest.mark.parametrize(
+    "seeds", [range(10), pytest.param(range(10, 20), marks=pytest.mark.verify)], ids=["", "more"]
+)
 REQUESTS_PER_TICK = 30
 SECONDS_BEFORE, SECONDS = 15, 60
 
@@ -74,22 +76,24 @@ def _rollout(traces: Path, folder: Path, candidate: str, seed: int) -> list[Comm
     return bench.commands
 
 
+@SEEDS
 @pytest.mark.parametrize("candidate", ["together", "anyscale"])
 def test_a_provider_as_good_as_stable_is_never_rolled_back(
-    traces: Path, tmp_path: Path, candidate: str
+    traces: Path, tmp_path: Path, candidate: str, seeds: range
 ) -> None:
-    for seed in SEEDS:
+    for seed in seeds:
         commands = _rollout(traces, tmp_path, candidate, seed)
         assert [row.action for row in commands] == [Action.ADOPT, Action.SET_WEIGHTS], seed
 
 
+@SEEDS
 @pytest.mark.parametrize(
     ("candidate", "trigger"), [("replicate", "latency_p95"), ("lepton", "error_rate")]
 )
 def test_a_bad_provider_is_always_rolled_back_by_its_trigger(
-    traces: Path, tmp_path: Path, candidate: str, trigger: str
+    traces: Path, tmp_path: Path, candidate: str, trigger: str, seeds: range
 ) -> None:
-    for seed in SEEDS:
+    for seed in seeds:
         rollback = _rollout(traces, tmp_path, candidate, seed)[-1]
         assert rollback.action is Action.ROLLBACK, seed
         assert trigger in {because.trigger for because in rollback.reasons}, seed
