@@ -49,14 +49,11 @@ class SimulatedRouter:
     def choose(self, row: Row, requests: int) -> None:
         """Count requests that it sent to a version under a revision."""
         known = self.chosen.get(row)
-        version, revision = row
-        if known is not None:
-            count = known.count + requests
-            self.chosen[row] = Choices(version=version, revision=revision, count=count)
-            return
-        self.chosen[row] = Choices(version=version, revision=revision, count=requests)
-        newest = sorted(self.chosen, key=lambda row: (row[1], row[0]), reverse=True)
-        self.chosen = {row: self.chosen[row] for row in newest}
+        count = known.count + requests if known is not None else requests
+        self.chosen[row] = Choices(version=row[0], revision=row[1], count=count)
+        if known is None:
+            newest = sorted(self.chosen, key=lambda row: (row[1], row[0]), reverse=True)
+            self.chosen = {row: self.chosen[row] for row in newest}
 
     def ack(self, at_ms: int) -> Ack | None:
         """What it says, if anything gets through."""
