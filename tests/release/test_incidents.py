@@ -10,9 +10,9 @@ import pytest
 from msgspec.structs import replace
 
 from headgate.release.incidents import alert_of
-from headgate.vocabulary import Action, AlertKind, AlertState, Mode, Severity
+from headgate.vocabulary import ANY_MODEL, Action, AlertKind, AlertState, Mode, Severity
 from headgate.wire.rollout_requests import Defer, Promote, Rollback, SetMode, SetWeight
-from support.ledger import LedgerBench, Traffic, policy_content, sentences
+from support.ledger import MODEL, LedgerBench, Traffic, policy_content, sentences
 
 GOOD = Traffic(rating=4.4, hallucination_rate=0.0, tokens=600, cost_usd=0.002)
 
@@ -193,11 +193,12 @@ def test_observe_mode_says_what_it_would_have_done() -> None:
     assert bench.request(Rollback).event == "accepted"
 
 
-def test_a_breach_seen_in_observe_mode_acts_once_headgate_enforces_again() -> None:
+@pytest.mark.parametrize("back", [MODEL, ANY_MODEL])
+def test_a_breach_seen_in_observe_mode_acts_once_headgate_enforces_again(back: str) -> None:
     bench = _rollout()
     bench.request(SetMode, mode=Mode.OBSERVE)
     bench.serve(60, v1=GOOD, v2=Traffic(error_rate=0.3))
-    bench.request(SetMode, mode=Mode.ENFORCE)
+    bench.request(SetMode, model=back, mode=Mode.ENFORCE)
     bench.serve(20, v1=GOOD, v2=Traffic(error_rate=0.3))
     assert bench.commands[-1].action is Action.ROLLBACK
 

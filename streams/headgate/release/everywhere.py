@@ -8,6 +8,7 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from headgate.registry.operators import Keys, KeysError, approvers, sound_keys
+from headgate.release.incidents import into_mode
 from headgate.release.refusals import RefusedError
 from headgate.release.state import PartitionState
 from headgate.release.turn import Turn
@@ -92,7 +93,9 @@ def _in_mode(models: int, partition: int, mode: str) -> str:
 
 def _set_mode(turn: Turn, state: PartitionState, request: SetMode) -> Done:
     models = {
-        name: replace(model, mode=request.mode, changed_offset=turn.offset, changed_ms=turn.now_ms)
+        name: replace(
+            into_mode(turn, model, request.mode), changed_offset=turn.offset, changed_ms=turn.now_ms
+        )
         for name, model in state.models.items()
     }
     sentence = _in_mode(len(models), state.ledger_partition, request.mode)

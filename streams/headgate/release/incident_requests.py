@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from headgate.release import incidents, rollouts
 from headgate.release.evidence import forget_evidence
 from headgate.release.refusals import RefusedError
@@ -65,9 +63,7 @@ def end_hold(turn: Turn, state: ModelState, request: EndHold) -> tuple[ModelStat
 
 
 def set_mode(turn: Turn, state: ModelState, request: SetMode) -> tuple[ModelState, str]:
-    """Back in enforce mode, breaches that were only observed open anew, with new deadlines."""
-    if request.mode is Mode.ENFORCE and state.mode is Mode.OBSERVE:
-        observed = [kept for kept in state.incidents.values() if kept.kind in incidents.BREACHES]
-        state = incidents.resolve_all(turn, state, observed, "Headgate enforces again.")
+    """Judge and act, or only judge."""
     does = "judges and acts" if request.mode is Mode.ENFORCE else "judges and does not act"
-    return replace(state, mode=request.mode), f"Headgate {does} on {state.model}."
+    state = incidents.into_mode(turn, state, request.mode)
+    return state, f"Headgate {does} on {state.model}."

@@ -175,6 +175,16 @@ def defer(
     return _keep(state, later)
 
 
+def into_mode(turn: Turn, state: ModelState, mode: Mode) -> ModelState:
+    """The state in that mode. Back in enforce mode, breaches that were only observed are over, and
+    open anew, with new deadlines, at the next look that still proves them.
+    """
+    if mode is Mode.ENFORCE and state.mode is Mode.OBSERVE:
+        observed = [kept for kept in state.incidents.values() if kept.kind in BREACHES]
+        state = resolve_all(turn, state, observed, "Headgate enforces again.")
+    return replace(state, mode=mode)
+
+
 def alert_of(state: ModelState, incident: Incident, alert_state: AlertState, at_ms: int) -> Alert:
     """The incident as on-call reads it."""
     observing = state.mode is Mode.OBSERVE and incident.kind in BREACHES
