@@ -48,10 +48,11 @@ def served(
     success: float = 0.8,
     dearer: float = 1.0,
     buckets: bool = True,
+    in_slots: int = SLOTS,
 ) -> Cell:
     """`n` independent requests of one arm; a third of them judged and rated."""
     rng = np.random.default_rng(seed)
-    slot = rng.integers(0, SLOTS, n)
+    slot = rng.integers(0, in_slots, n)
     failed, judged = rng.random(n) < errors, rng.random(n) < 1 / 3
     well = judged & (rng.random(n) < success)
     late = slot[~failed]

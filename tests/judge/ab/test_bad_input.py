@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import exp, isfinite, log
 
+import numpy as np
 import pytest
 from msgspec import to_builtins
 from msgspec.structs import replace
@@ -18,7 +19,7 @@ from headgate.measure.cells import Cell, merge
 from headgate.measure.metrics import CallerFaults
 from headgate.measure.slots import NO_SLOTS, BySlot
 from headgate.vocabulary import AbReason, AbVerdict
-from headgate.wire.ledger import Slots
+from headgate.wire.ledger import SLOTS, Slots
 from support.ab import by_slot, criterion, plan, served
 from support.evidence import sketch
 
@@ -77,6 +78,45 @@ def test_whatever_the_arms_say_a_reading_is_finite(mine: str, other: str) -> Non
     assert sentence_of(told)
 
 
+def test_an_interval_wider_than_any_ratio_has_no_bound_and_is_no_error() -> None:
+    known, few = _dear(100_000, 3), _dear(1_900, 6)
+    made = plan(criterion("cost_mean_usd", 0.01), known=known)
+    assert made.comparisons[0].tuned_to > 1e8
+    (reading,) = read(made, b=_dear(100, 5, users=3), a=few)
+    assert (reading.verdict, reading.low, reading.high) == (NOT_ENOUGH, -1.0, None)
+    assert "(-100.0% to no bound)" in sentence(reading)
+
+
+def _dear(n: int, seed: int, *, users: int = 0) -> Cell:
+    """Requests few of which make up most of the cost, each by itself or from a few users."""
+    rng = np.random.default_rng(seed)
+    cost = np.rint(rng.lognormal(5, 3, n)).astype(np.int64) + 1
+    slot = np.argsort(np.argsort(cost)) * users // n if users else rng.integers(0, SLOTS, n)
+    slots = Slots(
+        counts={"requests": by_slot(slot), "cost_microusd": by_slot(slot)},
+        sums={"cost_microusd": by_slot(slot, cost)},
+    )
+    return Cell(
+        outcomes=n,
+        requests=n,
+        sums={"cost_microusd": int(cost.sum())},
+        counts={"cost_microusd": n},
+        sketches={"cost_microusd": sketch(cost)},
+        slots=BySlot.of(slots),
+    )
+
+
+@pytest.mark.parametrize("metric", ["error_rate", "success_rate", "tokens_mean", "latency_p50_ms"])
+def test_an_arm_whose_every_request_lies_in_one_slot_may_have_one_user_and_proves_nothing(
+    metric: str,
+) -> None:
+    made = plan(criterion(metric))
+    many = served(1, 5_000, errors=0.02, latency_ms=400)
+    alone = served(2, 500, errors=0.4, latency_ms=4_000, success=0.2, dearer=9, in_slots=1)
+    (reading,) = read(made, b=alone, a=many)
+    assert (reading.verdict, reading.reason) == (NOT_ENOUGH, AbReason.TOO_FEW_SAMPLES)
+
+
 def test_the_reason_says_what_is_missing() -> None:
     metrics = ("error_rate", "cost_mean_usd", "latency_p95_ms")
     made = plan(*(criterion(metric) for metric in metrics))
@@ -86,7 +126,7 @@ def test_the_reason_says_what_is_missing() -> None:
 
     few, wide = AbReason.TOO_FEW_SAMPLES, AbReason.INTERVAL_TOO_WIDE
     assert reasons("nothing") == [few, few, few]
-    assert reasons("one request") == [wide, few, few]
+    assert reasons("one request") == [few, few, few]
     assert reasons("99 requests") == [wide, few, wide]
     assert reasons("free of charge")[1] is AbReason.NOTHING_TO_COMPARE
     assert reasons("no buckets") == [AbReason.NO_BUCKETS] * 3

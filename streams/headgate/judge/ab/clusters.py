@@ -8,6 +8,7 @@ import numpy.typing as npt
 from headgate.judge.ab.special import Floats
 
 LEAST_SLOTTED = 0.5  # of the samples: with fewer of them in slots nothing is known of users
+LEAST_SLOTS = 2  # of each arm: all that lies in one may be of one user
 
 
 def design_effect(
@@ -44,3 +45,8 @@ def design_effect(
 def is_slotted(samples: npt.ArrayLike, n: int) -> bool:
     """Whether most of an arm's `n` samples carry a bucket."""
     return float(np.sum(samples)) >= LEAST_SLOTTED * n
+
+
+def is_spread(samples: npt.ArrayLike) -> bool:
+    """Whether an arm's samples lie in as many slots as it takes to know how alike a user's are."""
+    return bool(np.count_nonzero(samples) >= LEAST_SLOTS)

@@ -9,7 +9,7 @@ from math import inf
 import numpy as np
 
 from headgate.judge.ab import means, ranks, rates
-from headgate.judge.ab.clusters import design_effect, is_slotted
+from headgate.judge.ab.clusters import design_effect, is_slotted, is_spread
 from headgate.judge.ab.plan import Comparison, TestPlan
 from headgate.judge.ab.samples import COMPARED, Kind, Sample
 from headgate.judge.ab.special import Floats
@@ -94,6 +94,8 @@ def _unready(pair: Pair) -> AbReason | None:
         return AbReason.NOTHING_TO_COMPARE
     if not all(is_slotted(arm.spread.samples, arm.n) for arm in (one, other)):
         return AbReason.NO_BUCKETS
+    if not all(is_spread(arm.spread.samples) for arm in (one, other)):
+        return AbReason.TOO_FEW_SAMPLES
     return None
 
 

@@ -11,7 +11,7 @@ from headgate.judge.ab.roots import crossing
 from headgate.judge.ab.special import Floats, log_beta
 
 KAPPA = 100.0  # how closely the mixture lies around the ratio that is asked about, in hits
-_FARTHEST = 40.0  # a ratio of e^40 is as good as none
+FARTHEST = 40.0  # a ratio of e^40 is as good as none
 _NONE = 1e-12
 
 
@@ -59,7 +59,7 @@ def ratio_interval(
         return evidence_against(log_ratio, k, n, j, m) + log(alpha)
 
     seen = np.log(np.maximum(k, _NONE) / n) - np.log(np.maximum(j, _NONE) / m)
-    seen = np.clip(np.where((k > 0) | (j > 0), seen, 0), -_FARTHEST, _FARTHEST)
-    farthest = np.full_like(seen, _FARTHEST)
+    seen = np.clip(np.where((k > 0) | (j > 0), seen, 0), -FARTHEST, FARTHEST)
+    farthest = np.full_like(seen, FARTHEST)
     low, high = crossing(above, np.stack([seen, seen]), np.stack([-farthest, farthest]))
     return np.where(k > 0, low, -np.inf), np.where(j > 0, high, np.inf)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import exp, inf, log
+from math import exp, log
 
 from msgspec import Struct
 
 from headgate.judge.ab.intervals import LogInterval, intervals
 from headgate.judge.ab.missing import requests_missing
 from headgate.judge.ab.plan import Comparison, TestPlan
+from headgate.judge.ab.rates import FARTHEST
 from headgate.judge.ab.samples import COMPARED, Kind, Sample, sample_of, value_of
 from headgate.measure.cells import NOTHING, Cell
 from headgate.measure.metrics import CallerFaults
@@ -122,8 +123,8 @@ def log_ratio(metric: str, one: Sample, other: Sample) -> float | None:
 
 
 def _relative(logarithm: float) -> float | None:
-    """The relative difference that a log ratio is; None for an infinite one."""
-    return None if logarithm == inf else round(exp(logarithm) - 1, DIGITS)
+    """The relative difference that a log ratio is; None for one that is no bound."""
+    return None if logarithm >= FARTHEST else round(exp(logarithm) - 1, DIGITS)
 
 
 def _rounded(value: float | None) -> float | None:
