@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from headgate.cli.ab_report import BAR_CELLS, interval_bar, markdown, report_view
@@ -73,6 +74,11 @@ def test_the_report_shows_the_verdict_the_arms_and_an_interval_for_every_compari
     ):
         assert words in text
     assert "success rate" not in text  # nobody reported it
+
+
+@pytest.mark.parametrize(("alpha", "said"), [(0.05, "5%"), (0.025, "2.5%"), (0.07, "7%")])
+def test_the_report_says_in_how_many_tests_it_is_wrong_at_most(alpha: float, said: str) -> None:
+    assert f"wrong in at most {said} of tests." in markdown(MODEL, replace(REPORT, alpha=alpha))
 
 
 def test_a_void_report_says_first_that_nothing_may_be_believed() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from headgate.cli.failures import ExitCode
 from headgate.cli.history import history_lines
 from headgate.cli.rollout_history import RolloutHistory, histories
@@ -98,6 +100,19 @@ def test_a_test_ends_with_a_winner_that_may_be_any_arm_or_is_stopped() -> None:
     first, second = told(bench)
     assert (first.kind, first.outcome) == ("ab", "promoted")
     assert (second.candidate, second.outcome, second.ended_by) == ("v4", "stopped", "bob")
+
+
+@pytest.mark.parametrize(("winner", "outcome"), [("", "stopped"), ("v3", "promoted")])
+def test_a_test_of_an_arm_that_was_rolled_back_from_before_ends_as_any_other(
+    winner: str, outcome: str
+) -> None:
+    bench = adopted(canary={"early_promotion": "allowed"})
+    start_canary(bench)
+    bench.request(Rollback)
+    overrides = bench.commands[-1].decision_id
+    start_ab(bench, ("v2", 3_000), ("v3", 3_000), ("v1", 4_000), overrides=overrides)
+    bench.request(StopTest, winner=winner)
+    assert [row.outcome for row in told(bench)] == ["rolled back", outcome]
 
 
 def test_the_scale_down_of_blue_belongs_to_the_rollout_that_replaced_it() -> None:

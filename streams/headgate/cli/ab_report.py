@@ -141,7 +141,7 @@ def foot_lines(report: TestReport) -> list[str]:
     lines = [f"{report.requests:,} requests in {took}{forecast}."]
     lines.append(
         f"Intervals hold however often they are read: all together are wrong in at most "
-        f"{report.alpha:.0%} of tests."
+        f"{100 * report.alpha:g}% of tests."
     )
     if report.verdict is AbVerdict.NOT_ENOUGH and report.more is not None:
         lines.append(f"About {report.more:,} more requests until the first criterion decides.")

@@ -153,11 +153,12 @@ def _is_told(row: AuditRecord) -> bool:
 
 
 def _outcome(ending: AuditRecord) -> str:
-    """How a rollout ended, by what the record of its end changed."""
-    versions = [fact for name, fact in ending.after.items() if name.startswith("versions.")]
-    if any(fact.get("rolled_back") for fact in versions):
-        return ROLLED_BACK
-    return PROMOTED if "production" in ending.after else STOPPED
+    """How a rollout ended, by what the record of its end changed: who was promoted had a share of
+    the split, and who is gone back to instead of stable had none.
+    """
+    if ending.after.get("production") in ending.before.get("weights", {}):
+        return PROMOTED
+    return STOPPED if ending.request_type == "stop_test" else ROLLED_BACK
 
 
 def _event(row: AuditRecord, candidate: str = "") -> Event:
