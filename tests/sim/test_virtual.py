@@ -124,6 +124,12 @@ def test_where_none_was_bad_who_met_the_candidate_is_told() -> None:
     assert (row.version, row.requests) == ("v2", run().met_bad.requests)
 
 
+def test_what_was_promoted_may_be_rolled_back_by_a_person_later() -> None:
+    later = {"at": "30m", "type": "rollback", "version": "v2"}
+    told = run(requests=[START, {"at": "10m", "type": "promote"}, later])
+    assert (told.ending, told.ended_ms) == ("rolled_back", 1_800_000)
+
+
 @pytest.mark.parametrize("look_ms", [500, 10_000])
 def test_every_request_counts_once(look_ms: int) -> None:
     simulated = simulation(look_ms=look_ms, requests=[START], lasts="5m", labels_after="1m")

@@ -35,7 +35,7 @@ from headgate.wire.acks import Ack
 from headgate.wire.control import Command
 from headgate.wire.ledger import AdmittedAck, AdmittedRequest, Entry, Progress, Tick
 from headgate.wire.requests import AnyRequest
-from headgate.wire.rollout_requests import Adopt, StartRollout
+from headgate.wire.rollout_requests import Adopt, Rollback, StartRollout
 
 WORKER = "simulated"
 ACK_EVERY_MS = 5_000
@@ -95,13 +95,13 @@ class Simulation:
         self._plan()
         end_ms = self._start_ms + self.script.lasts
         begun_ms, span_ms = self.now_ms, end_ms - self.now_ms
-        last_start_ms = self._last_start_ms()
+        last_asked_ms = self._last_asked_ms()
         while self.now_ms < end_ms:
             self._go_to(self.now_ms + self._look_ms)
             self._look()
             if progress is not None and self.looks % 500 == 0:
                 progress((self.now_ms - begun_ms) / span_ms)
-            if self.now_ms - self._start_ms > last_start_ms and self._is_over():
+            if self.now_ms - self._start_ms > last_asked_ms and self._is_over():
                 break
         self.routers.serve_until(self.now_ms)
         return self.telling.told(
@@ -128,9 +128,10 @@ class Simulation:
         for line in turns(self.script):
             self._at(self._start_ms + line.at_ms, partial(self.telling.lines.append, line))
 
-    def _last_start_ms(self) -> int:
-        asked = self.script.asked()
-        return max([at for at, request in asked if isinstance(request, StartRollout)], default=0)
+    def _last_asked_ms(self) -> int:
+        """When somebody last asks for what may change who serves though no rollout runs."""
+        asked, kinds = self.script.asked(), (StartRollout, Rollback)
+        return max([at for at, request in asked if isinstance(request, kinds)], default=0)
 
     def _at(self, at_ms: int, action: Callable[[], None]) -> None:
         heapq.heappush(self._due, (at_ms, next(self._numbers), action))
