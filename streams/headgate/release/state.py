@@ -85,7 +85,8 @@ class Watched(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A version under judgement, and what its proofs remember.
 
     `beside` is the arm that it is compared with; while that serves nothing (and always in
-    production) what is `recorded` of it is compared instead, by metric, as it was at the beginning.
+    production) what is `recorded` of it is compared instead, by metric, as it was at the beginning,
+    or when the step began that left it nothing.
     Windows reach back to `since_ms`, and to outcomes of `first_revision` on. `routing` keeps how
     the choices and outcomes of both arms grew, and `shares` tests the version's share where no
     outcome can tell.

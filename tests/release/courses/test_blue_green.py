@@ -18,7 +18,15 @@ from headgate.wire.rollout_requests import (
     SetWeight,
     Skip,
 )
-from support.courses import BAD, GOOD, adopted, start_blue_green, start_canary, weights
+from support.courses import (
+    BAD,
+    GOOD,
+    adopted,
+    quick_policy,
+    start_blue_green,
+    start_canary,
+    weights,
+)
 from support.ledger import LedgerBench, Traffic
 
 
@@ -97,6 +105,20 @@ def test_after_the_watch_green_is_promoted_and_blue_scaled_down_later() -> None:
     bench.serve(60, v2=GOOD)
     orders = [row for row in bench.audit if row.event == "scale_down"]
     assert [row.details["version"] for row in orders] == ["v1"]
+
+
+def test_green_is_held_against_all_that_blue_did_until_the_cutover() -> None:
+    bench = LedgerBench()
+    bench.adopt(quick_policy())
+    start_blue_green(bench)
+    bench.serve(60, v1=GOOD)  # nothing of blue was recorded when the rollout began
+    for check in ("answers", "schema"):
+        assert _report(bench, check) == "accepted"
+    assert bench.request(Advance, cutover=True).event == "accepted"
+    slow = replace(GOOD, latency_ms=4_000.0)
+    bench.serve(20, v2=slow)
+    assert bench.commands[-1].action is Action.ROLLBACK
+    assert "the recorded performance of v1" in bench.commands[-1].reasons[0].sentence
 
 
 ERRORS_ALONE: dict[str, Any] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from headgate.wire.rollout_requests import (
     SplitRequest,
     Step,
 )
-from support.courses import BAD, GOOD, adopted, start_canary, weights
+from support.courses import BAD, GOOD, adopted, quick_policy, start_canary, weights
 from support.ledger import LedgerBench, Traffic, policy_content
 
 
@@ -54,6 +55,20 @@ def test_a_healthy_canary_goes_through_its_steps_and_is_promoted() -> None:
     assert [row.after["weights"]["v2"] for row in decisions] == [5_000, 10_000]
     assert all(row.reasons and row.decision_id for row in decisions)
     assert {row.trigger for row in decisions[0].reasons} >= {"error_rate", "latency_p95"}
+
+
+def test_at_all_of_the_traffic_a_canary_is_held_against_what_stable_did_until_then() -> None:
+    bench = LedgerBench()
+    steps = [{"weight": 5000, "hold": "1m"}, {"weight": 10_000, "hold": "1h"}]
+    bench.adopt(quick_policy(canary={"steps": steps, "early": True}))
+    start_canary(bench)  # nothing is recorded of stable yet
+    for _ in range(100):
+        bench.serve(5, v1=GOOD, v2=GOOD)
+        if weights(bench)[-1] == {"v2": 10_000, "v1": 0}:
+            break
+    bench.serve(20, v2=replace(GOOD, latency_ms=4_000.0))
+    assert bench.commands[-1].action is Action.ROLLBACK
+    assert "the recorded performance of v1" in bench.commands[-1].reasons[0].sentence
 
 
 def test_no_step_ends_before_its_hold() -> None:

@@ -12,7 +12,6 @@ from headgate.judge.courses import MAX_HOLD_TIMES, BlueGreenSettings
 from headgate.judge.durations import say_duration
 from headgate.judge.policy import Policy
 from headgate.measure.reading import covered_ms, read_window
-from headgate.release import measuring
 from headgate.release.courses import scaling
 from headgate.release.courses.course import BlueGreen, Check, Course, Standby, Stay
 from headgate.release.courses.going_on import complete, widen, with_course
@@ -168,8 +167,6 @@ def go_on(
 ) -> ModelState:
     """The cutover, or after the watch promotion with blue on standby."""
     if course.stay is None:
-        blue = state.rollout.stable if state.rollout else ""
-        state = measuring.record(state, blue)  # what green is held against once blue is silent
         watch_ms = policy.blue_green.watch
         step = Step(weight=BASIS_POINTS, hold_ms=watch_ms, max_hold_ms=MAX_HOLD_TIMES * watch_ms)
         stay = Stay(step=step, since_ms=turn.now_ms)
