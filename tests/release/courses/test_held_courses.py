@@ -47,11 +47,11 @@ def _staged(pace: float = 5.0) -> Stage:
     return stage
 
 
-def _cut_over(bench: LedgerBench) -> None:
-    start_blue_green(bench)
+def _cut_over(bench: LedgerBench, green: str = "v2", blue: str = "v1") -> None:
+    start_blue_green(bench, green, stable=blue)
     for check in ("answers", "schema"):
-        bench.request(ReportCheck, version="v2", check=check, passed=True)
-    bench.serve(1, v1=GOOD)
+        bench.request(ReportCheck, version=green, check=check, passed=True)
+    bench.serve(1, **{blue: GOOD})
     assert bench.request(Advance).event == "accepted"
 
 
@@ -244,6 +244,19 @@ def test_in_observe_mode_no_scale_down_is_ordered_until_headgate_enforces_again(
     bench.request(SetMode, mode=Mode.ENFORCE)
     bench.tick(1)
     assert [row.event for row in bench.audit].count("scale_down") == 1
+
+
+def test_who_replaces_what_is_on_standby_orders_its_scale_down_in_observe_mode_too() -> None:
+    bench = adopted(canary={"early_promotion": "allowed"})
+    _cut_over(bench)
+    bench.request(Promote)
+    bench.request(SetMode, mode=Mode.OBSERVE)
+    _cut_over(bench, "v3", "v2")
+    bench.request(Promote)
+    assert bench.model.standby is not None
+    assert bench.model.standby.version == "v2"
+    orders = [row for row in bench.audit if row.event == "scale_down"]
+    assert [row.details["version"] for row in orders] == ["v1"]
 
 
 def test_a_page_about_a_cold_rollback_is_over_once_the_version_serves() -> None:

@@ -6,7 +6,15 @@ import pytest
 
 from headgate.release.status import model_status
 from headgate.vocabulary import AlertKind, AlertState
-from headgate.wire.rollout_requests import Advance, Promote, ReportCheck, Rollback, Skip
+from headgate.wire.rollout_requests import (
+    Advance,
+    Pause,
+    Promote,
+    ReportCheck,
+    Resume,
+    Rollback,
+    Skip,
+)
 from headgate.wire.status import RolloutStatus
 from support.courses import GOOD, adopted, start_blue_green
 from support.ledger import LedgerBench
@@ -47,6 +55,17 @@ def test_a_check_that_fails_in_the_watch_keeps_it_from_ending_until_it_passes(
     failing.serve(1, v2=GOOD)
     assert failing.model.production == "v2"
     assert failing.replayed() == failing.records
+
+
+def test_a_pause_that_ends_does_not_end_the_alert_of_a_check_that_fails(
+    failing: LedgerBench,
+) -> None:
+    failing.tick()
+    failing.request(Pause)
+    failing.request(Resume)
+    failing.tick()
+    (asked,) = [row for row in failing.alerts if row.kind is AlertKind.ROLLOUT_WAITING]
+    assert asked.state is AlertState.FIRING
 
 
 def test_a_check_that_fails_in_the_watch_asks_a_person_at_once_and_says_how_to_go_on(

@@ -8,6 +8,7 @@ from headgate.judge.listing import listed
 from headgate.judge.policy import Policy
 from headgate.judge.sequential.verdicts import assess_sequential
 from headgate.release import incidents, measuring, rollouts
+from headgate.release.alert_commands import CHECKS
 from headgate.release.changed import changed
 from headgate.release.courses.course import Course, Experiment
 from headgate.release.evidence import begin
@@ -121,9 +122,11 @@ def share(weight: int) -> str:
 
 
 def end_waiting(turn: Turn, state: ModelState, sentence: str) -> ModelState:
-    """Nobody is waited for any more."""
+    """Nobody is waited for any more; a check that fails waits for its next report."""
     kind = AlertKind.ROLLOUT_WAITING
-    waiting = [kept for kept in state.incidents.values() if kept.kind is kind]
+    waiting = [
+        kept for kept in state.incidents.values() if kept.kind is kind and kept.trigger != CHECKS
+    ]
     return incidents.resolve_all(turn, state, waiting, sentence)
 
 

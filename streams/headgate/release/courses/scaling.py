@@ -10,17 +10,14 @@ from msgspec.structs import replace
 from headgate.measure.reading import read_window
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
-from headgate.vocabulary import Mode
 
 _HEARD_MS = 300_000
 
 
 def scale_down(turn: Turn, state: ModelState, why: str) -> ModelState:
-    """Order, once, that the version on standby is scaled down. In observe mode nothing is ordered
-    until Headgate enforces again.
-    """
+    """Order, once, that the version on standby is scaled down."""
     standby = state.standby
-    if standby is None or state.mode is Mode.OBSERVE:
+    if standby is None:
         return state
     turn.audit(
         state.model,

@@ -20,7 +20,7 @@ from headgate.release.courses.course import BlueGreen, Check
 from headgate.release.courses.going_on import with_course
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
-from headgate.vocabulary import AlertKind, Severity
+from headgate.vocabulary import AlertKind, Mode, Severity
 from headgate.wire.rollout_requests import ReportCheck
 
 _SUBJECT = "standby"
@@ -28,9 +28,11 @@ _REPORTS = 5  # within `ready_last`, so that one that is lost pages nobody
 
 
 def follow(turn: Turn, state: ModelState, policy: Policy) -> ModelState:
-    """Alert while blue is not ready, and order its scale-down once its time has come."""
-    standby = state.standby
-    if standby is not None and turn.now_ms >= standby.until_ms:
+    """Alert while blue is not ready, and order its scale-down once its time has come; in observe
+    mode that waits until Headgate enforces again.
+    """
+    standby, acts = state.standby, state.mode is Mode.ENFORCE
+    if acts and standby is not None and turn.now_ms >= standby.until_ms:
         state = scaling.scale_down(turn, state, "it was kept ready for as long as the policy says")
     state = cold.follow(turn, state)
     watched = watched_blue(state)
