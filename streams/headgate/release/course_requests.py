@@ -10,15 +10,17 @@ from headgate.judge.sequential.state import Evidence
 from headgate.release import looking
 from headgate.release.alert_commands import check_command
 from headgate.release.compatible import check_candidate
-from headgate.release.courses import blue_green, canary, standby, stays
+from headgate.release.courses import blue_green, canary, comparing, standby, stays
 from headgate.release.courses.brakes import check_may_go_on, check_revision, running
 from headgate.release.courses.course import BlueGreen, Canary, Check, Course, Experiment
 from headgate.release.courses.following import WAYS, pause
 from headgate.release.courses.going_on import called, end_waiting, share
+from headgate.release.courses.reviewing import objection_of
 from headgate.release.freshness import Blindness
 from headgate.release.refusals import RefusedError
 from headgate.release.rollouts import policy_of
 from headgate.release.state import ModelState, Rollout
+from headgate.release.taking_back import take_back
 from headgate.release.turn import Turn
 from headgate.release.watched import evidence_of
 from headgate.vocabulary import AbVerdict
@@ -76,7 +78,9 @@ def resume_rollout(turn: Turn, state: ModelState, request: Resume) -> tuple[Mode
 
 
 def advance(turn: Turn, state: ModelState, request: Advance) -> tuple[ModelState, str]:
-    """The next step before its time, if all that is required is proven good."""
+    """The next step before its time, if all that is required is proven good and no check or review
+    speaks against it.
+    """
     rollout, policy, course = _on_course(turn, state, request)
     evidence = evidence_of(state)
     if course.stay is not None and course.stay.unknown_since_ms is not None:
@@ -96,6 +100,11 @@ def advance(turn: Turn, state: ModelState, request: Advance) -> tuple[ModelState
             f"{rollout.candidate} fails checks since it took over: {', '.join(failed.values())}.",
             f"{check_command(state.model, rollout.candidate, *failed)}, or headgate rollout "
             f"skip {state.model} --reason '...'",
+        )
+    if against := objection_of(comparing.of_rollout(state), rollout.candidate):
+        raise RefusedError(
+            f"{rollout.candidate} may not go on: {against}.",
+            f"headgate rollout skip {state.model} --reason '...', or {take_back(state)}",
         )
     return _go_on(turn, state, policy, request.operator, "asked for it")
 
@@ -203,12 +212,14 @@ def is_early(state: ModelState, policy: Policy, winner: str, now_ms: int) -> boo
         whole = course.comparing.test.decided
         won = whole is not None and whole.verdict is AbVerdict.WINNER and not course.comparing.void
         return not won or whole is None or winner not in whole.leaders
-    if evidence is None or not _is_at_its_end(policy, course, now_ms):
+    if evidence is None or not _is_at_its_end(policy, rollout.candidate, course, now_ms):
         return True
     return not _proof(state, policy, evidence, now_ms).proven
 
 
-def _is_at_its_end(policy: Policy, course: Canary | BlueGreen | None, now_ms: int) -> bool:
+def _is_at_its_end(
+    policy: Policy, candidate: str, course: Canary | BlueGreen | None, now_ms: int
+) -> bool:
     """Whether the course asks for nothing but the proof any more; by hand there is none."""
     if course is None:
         return True
@@ -216,4 +227,5 @@ def _is_at_its_end(policy: Policy, course: Canary | BlueGreen | None, now_ms: in
     if stay is None or not ends or stay.unknown_since_ms is not None:
         return False
     held = now_ms - stay.since_ms >= stay.step.hold_ms
-    return held and not blue_green.failing(policy.blue_green, course)
+    against = blue_green.failing(policy.blue_green, course) or objection_of(stay.review, candidate)
+    return held and not against

@@ -8,9 +8,11 @@ from headgate.judge.calendar import closed_because
 from headgate.judge.policy import Policy
 from headgate.judge.promoting import Promotion
 from headgate.release.alert_commands import check_command
+from headgate.release.courses import comparing
 from headgate.release.courses.blue_green import blue_unready, failing, unpassed
 from headgate.release.courses.brakes import forbidding
 from headgate.release.courses.course import BlueGreen, Experiment
+from headgate.release.courses.reviewing import objection_of
 from headgate.release.state import ModelState, Rollout
 from headgate.release.taking_back import take_back
 
@@ -63,7 +65,9 @@ def running_commands(
 def _ways_on(
     state: ModelState, policy: Policy | None, rollout: Rollout, proof: Promotion | None, now_ms: int
 ) -> tuple[str, ...]:
-    """How a person can take the next step now; none while a check forbids it."""
+    """How a person can take the next step now; only with a reason while a check or review speaks
+    against it.
+    """
     course, model = rollout.course, shlex.quote(state.model)
     if course is None or policy is None:
         return ()
@@ -73,6 +77,8 @@ def _ways_on(
         return _before_cutover(state, policy, rollout, course, now_ms)
     if failed := failing(policy.blue_green, course):
         return (check_command(state.model, rollout.candidate, *failed), skip)
+    if objection_of(comparing.of_rollout(state), rollout.candidate):
+        return (skip,)
     return (advance, skip) if proof is None or proof.proven else (skip,)
 
 

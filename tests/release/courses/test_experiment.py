@@ -17,6 +17,7 @@ from headgate.wire.rollout_requests import (
     Rollback,
     SetMode,
     SetWeight,
+    Skip,
     StopTest,
 )
 from support.courses import ERRORS, RATING, adopted, start_ab, start_canary, weights
@@ -215,6 +216,24 @@ def test_the_review_of_a_canary_that_is_worse_waits_for_a_person() -> None:
     assert "its review speaks against it" in waiting[0]
     assert "latency" in waiting[0]
     assert [row.event for row in bench.audit].count("reviewed") == 1
+
+
+def test_past_a_review_that_speaks_against_it_two_people_promote_and_nobody_advances() -> None:
+    bench = adopted(canary={"steps": [{"weight": 5000, "hold": "3m", "review": True}]})
+    liked = replace(RATED, rating=4.6)
+    bench.serve(10, v1=liked)
+    start_canary(bench)
+    bench.serve(200, v1=liked, v2=replace(RATED, rating=4.4))
+    status = model_status(bench.state, bench.model).rollout
+    assert status is not None
+    assert "its review speaks against it" in status.waits
+    assert not status.lacking
+    assert "headgate rollout advance support" not in status.can
+    refused = bench.request(Advance)
+    assert (refused.event, "its review speaks against it" in refused.sentence) == ("refused", True)
+    assert bench.request(Skip, reason="the new look").event == "waiting"
+    assert bench.request(Promote).event == "waiting"
+    assert bench.model.production == "v1"
 
 
 def test_in_observe_mode_a_review_is_not_written_again_and_again() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headgate.judge.policy import Policy
 from headgate.release.courses import comparing
+from headgate.release.courses.course import Comparing
 from headgate.release.state import ModelState
 from headgate.release.turn import Turn
 
@@ -17,12 +18,7 @@ def reviewed(turn: Turn, state: ModelState, policy: Policy) -> tuple[ModelState,
         return state, ""
     now = comparing.read(known, policy.caller_faults.rules(), turn.now_ms)
     state = comparing.with_comparing(state, now)
-    against = comparing.worse(now, rollout.candidate)
-    objection = ""
-    if now.void:
-        objection = f"its review proves nothing: {now.void}"
-    elif against:
-        objection = f"its review speaks against it: {' '.join(against)}".rstrip(".")
+    objection = objection_of(now, rollout.candidate)
     rows = now.report.pairs if now.report is not None else ()
     turn.audit(
         state.model,
@@ -36,3 +32,15 @@ def reviewed(turn: Turn, state: ModelState, policy: Policy) -> tuple[ModelState,
         },
     )
     return state, objection
+
+
+def objection_of(review: Comparing | None, candidate: str) -> str:
+    """Why a person must look at a review, by what it has settled so far; empty where nothing speaks
+    against going on, or there is none.
+    """
+    if review is None:
+        return ""
+    if review.void:
+        return f"its review proves nothing: {review.void}"
+    against = comparing.worse(review, candidate)
+    return f"its review speaks against it: {' '.join(against)}".rstrip(".") if against else ""
