@@ -10,7 +10,7 @@ from headgate.judge.promoting import Promotion
 from headgate.release.alert_commands import check_command
 from headgate.release.courses import comparing
 from headgate.release.courses.blue_green import blue_unready, failing, unpassed
-from headgate.release.courses.brakes import forbidding
+from headgate.release.courses.brakes import forbidding, unfit
 from headgate.release.courses.course import BlueGreen, Experiment
 from headgate.release.courses.reviewing import objection_of
 from headgate.release.state import ModelState, Rollout
@@ -52,7 +52,7 @@ def running_commands(
     if isinstance(course, Experiment):
         winner = "" if no_more else " --winner VERSION"
         return (*commands, f"headgate ab stop {model}{winner}")
-    if no_more:
+    if no_more or unfit(state, rollout.candidate):
         return tuple(commands)
     commands += _ways_on(state, policy, rollout, proof, now_ms)
     if not isinstance(course, BlueGreen):

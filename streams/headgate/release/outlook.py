@@ -10,7 +10,7 @@ from headgate.judge.durations import say_duration
 from headgate.judge.policy import Policy
 from headgate.judge.promoting import Promotion
 from headgate.release.courses import blue_green, canary, comparing
-from headgate.release.courses.brakes import forbidding
+from headgate.release.courses.brakes import forbidding, unfit
 from headgate.release.courses.course import BlueGreen, Canary, Check, Comparing, Experiment, Stay
 from headgate.release.courses.going_on import share
 from headgate.release.courses.stays import proof_of
@@ -205,6 +205,8 @@ def _before_cutover(
     why = blue_green.blue_unready(state, settings, blue, course.blue_ready, now_ms)
     if why:
         return Coming(f"The cutover, once blue is ready: {why}.")
+    if why := unfit(state, rollout.candidate):
+        return Coming(f"No cutover: {why}.")
     by_hand, closed = settings.cutover == "manual", closed_because(calendar, now_ms)
     words = "The cutover."
     if by_hand:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headgate.release.status import model_status
 from headgate.vocabulary import Action, AlertKind, Mode
 from headgate.wire.key_requests import Approve
 from headgate.wire.registry import VersionNeeds, VersionSpec
@@ -224,6 +225,11 @@ def test_a_candidate_that_fits_no_more_gets_nothing_more_from_anybody() -> None:
         assert bench.request(Skip, reason="known").event == "refused"
         bench.serve(2, v1=GOOD)
         assert len(bench.commands) == given
+        status = model_status(bench.state, bench.model).rollout
+        assert status is not None
+        assert not [row for row in status.can if "skip" in row or "cutover" in row]
+        if begin is start_blue_green:
+            assert status.next.startswith("No cutover: v2.0.0 fits no more:")
 
 
 def test_green_that_is_promoted_by_hand_in_the_watch_leaves_blue_on_standby() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headgate.judge.calendar import closed_because, opens_words
 from headgate.judge.policy import Policy
+from headgate.release.compatible import check_candidate
 from headgate.release.courses.going_on import called
 from headgate.release.refusals import RefusedError
 from headgate.release.state import Incident, ModelState, Rollout
@@ -31,6 +32,15 @@ def check_nothing_forbids(state: ModelState) -> None:
             f"Alert {incident.alert_id} forbids more traffic: {incident.sentence}",
             f"{take_back(state, incident.version)}, or wait until the alert is resolved",
         )
+
+
+def unfit(state: ModelState, candidate: str) -> str:
+    """Why the candidate may take no more, as far as is known what it fits; empty where it may."""
+    try:
+        check_candidate(state, candidate)
+    except RefusedError as error:
+        return f"{candidate} fits no more: {error.sentence}".rstrip(".")
+    return ""
 
 
 def check_may_go_on(state: ModelState, policy: Policy | None, now_ms: int) -> None:

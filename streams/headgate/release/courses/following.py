@@ -11,15 +11,13 @@ from msgspec.structs import replace
 from headgate.judge.calendar import closed_because
 from headgate.judge.policy import Policy
 from headgate.release import incidents
-from headgate.release.compatible import check_candidate
 from headgate.release.courses import blue_green, canary, experiment, rechecking, standby
-from headgate.release.courses.brakes import forbidding
+from headgate.release.courses.brakes import forbidding, unfit
 from headgate.release.courses.course import BlueGreen, Canary, Paused, Stay
 from headgate.release.courses.going_on import with_course
 from headgate.release.courses.reviewing import reviewed
 from headgate.release.courses.stays import look_at
 from headgate.release.judging import Judged
-from headgate.release.refusals import RefusedError
 from headgate.release.state import ModelState, Rollout
 from headgate.release.turn import Turn
 from headgate.release.versions import publish_versions
@@ -78,21 +76,12 @@ def _end_stay(turn: Turn, state: ModelState, policy: Policy, rollout: Rollout) -
     why = "everything required is proven good"
     if state.mode is Mode.OBSERVE:
         return _would_have(turn, state, rollout, why)
-    objection = _unfit(state, rollout.candidate)
+    objection = unfit(state, rollout.candidate)
     if not objection:
         state, objection = reviewed(turn, state, policy)
     if objection:
         return _wait(turn, state, objection)
     return _go_on(turn, state, policy, why)
-
-
-def _unfit(state: ModelState, candidate: str) -> str:
-    """Why the candidate may take no more, though it is proven good; empty where it may."""
-    try:
-        check_candidate(state, candidate)
-    except RefusedError as error:
-        return f"{candidate} fits no more: {error.sentence}".rstrip(".")
-    return ""
 
 
 def _go_on(turn: Turn, state: ModelState, policy: Policy, why: str) -> ModelState:
@@ -114,7 +103,7 @@ def _cut_over_if_due(turn: Turn, state: ModelState, policy: Policy, rollout: Rol
     if closed_because(policy.calendar, turn.now_ms):
         return state
     blue = rollout.stable
-    if _unfit(state, rollout.candidate):
+    if unfit(state, rollout.candidate):
         return state
     if blue_green.blue_unready(state, settings, blue, course.blue_ready, turn.now_ms):
         return state
