@@ -191,6 +191,24 @@ def test_a_suspect_trigger_is_doubtful_and_no_time_for_more_traffic() -> None:
     assert f"headgate rollout rollback {MODEL}" in text
 
 
+def test_while_a_trigger_is_in_doubt_no_alert_offers_more_traffic_either() -> None:
+    row = trigger("rating", Verdict.SUSPECT, "It sinks.")
+    commands = (
+        f"headgate rollout skip {MODEL} --reason '...'",
+        f"headgate ab stop {MODEL} --winner v2",
+        f"headgate ab report {MODEL}",
+    )
+    waiting = alert(
+        kind=AlertKind.ROLLOUT_WAITING,
+        severity=Severity.WARNING,
+        commands=commands,
+        deadline_ms=None,
+    )
+    told = answers.can_do(canary(triggers=(row,), alerts=(waiting,)))
+    assert not [command for command in told if "skip" in command or "winner" in command]
+    assert told[:2] == [f"headgate ab stop {MODEL}", f"headgate ab report {MODEL}"]
+
+
 def test_a_suspect_warning_stops_nobody() -> None:
     row = trigger("cost", Verdict.SUSPECT, "It costs more.", severity="warning")
     assert f"headgate rollout promote {MODEL}" in answers.can_do(canary(triggers=(row,)))

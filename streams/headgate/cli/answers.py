@@ -189,24 +189,30 @@ def can_do(status: ModelStatus) -> list[str]:
 
     Nothing that means more traffic while a critical alert is open or trigger in doubt.
     """
-    commands = [
+    told = [
         command
         for alert in status.alerts
         for command in alert.commands
         if not command.startswith("headgate status")
     ]
-    known = {_verb(command) for command in commands}
-    usual = [command for command in status.can if _verb(command) not in known]
     alarmed = any(
         alert.severity is Severity.CRITICAL and alert.kind is not AlertKind.PINNED_BREACH
         for alert in status.alerts
     )
+    offered = list(status.can)
     if alarmed or _critical(status, Verdict.SUSPECT, Verdict.BREACH):
-        usual = [command for command in usual if _verb(command) not in _MORE_TRAFFIC]
-    commands += usual
+        told, offered = _without_more_traffic(told), _without_more_traffic(offered)
+    known = {_verb(command) for command in told}
+    commands = told + [command for command in offered if _verb(command) not in known]
     if status.mode is Mode.OBSERVE:
         commands.append(f"headgate mode {shlex.quote(status.model)} enforce")
     return list(dict.fromkeys(commands))
+
+
+def _without_more_traffic(commands: list[str]) -> list[str]:
+    """A test may be stopped all the same, but for no winner."""
+    kept = [command.partition(" --winner ")[0] for command in commands]
+    return [command for command in kept if _verb(command) not in _MORE_TRAFFIC]
 
 
 def _verb(command: str) -> str:
