@@ -16,6 +16,7 @@ from headgate.judge.permits import Approvals
 from headgate.registry.operators import Keys, may_person, needed_role
 from headgate.release.course_requests import completes, is_early
 from headgate.release.everywhere import who_asks
+from headgate.release.freshness import Blindness
 from headgate.release.refusals import RefusedError
 from headgate.release.requests import answer
 from headgate.release.rollouts import policy_of
@@ -40,12 +41,14 @@ ASK_ANEW = "Ask anew for what runs now."
 OF_WHAT_RUNS = (SplitRequest, Pause, Resume, Rollback, EndHold)  # none of them names a rollout
 
 
-def answer_or_wait(turn: Turn, keys: Keys, state: ModelState, request: AnyRequest) -> ModelState:
+def answer_or_wait(
+    turn: Turn, keys: Keys, state: ModelState, request: AnyRequest, blind: Blindness
+) -> ModelState:
     """Carry a request out, let it wait for a second person, or take that person's word."""
     try:
         if isinstance(request, Approve):
             return _approve(turn, keys, state, request)
-        rule = _rule_for(state, request, turn.now_ms)
+        rule = _rule_for(state, request, turn.now_ms, blind)
         return answer(turn, state, request) if rule is None else _wait(turn, state, request, rule)
     except RefusedError as refusal:
         turn.audit(
@@ -54,7 +57,9 @@ def answer_or_wait(turn: Turn, keys: Keys, state: ModelState, request: AnyReques
         return state
 
 
-def _rule_for(state: ModelState, request: AnyRequest, now_ms: int) -> Approvals | None:
+def _rule_for(
+    state: ModelState, request: AnyRequest, now_ms: int, blind: Blindness
+) -> Approvals | None:
     """The rule that makes a request wait; where there are any, changing the policy waits too. A
     promotion before everything is proven waits always, unless the policy allows it.
     """
@@ -66,7 +71,8 @@ def _rule_for(state: ModelState, request: AnyRequest, now_ms: int) -> Approvals 
         return rule
     winner = request.winner if isinstance(request, StopTest) else ""
     promotes = isinstance(request, Promote) or winner not in {"", state.production}
-    if (promotes or completes(state, request)) and is_early(state, policy, winner, now_ms):
+    promotes = promotes or completes(state, request)
+    if promotes and is_early(state, policy, winner, now_ms, blind):
         return rule or EARLY_PROMOTION
     return None
 

@@ -200,9 +200,9 @@ def completes(state: ModelState, request: AnyRequest) -> bool:
     return way.completes(state.rollout.course)
 
 
-def is_early(state: ModelState, policy: Policy, winner: str, now_ms: int) -> bool:
-    """Whether a promotion skips what is still to be proven, or what the course still asks for;
-    `winner` is a test's.
+def is_early(state: ModelState, policy: Policy, winner: str, now_ms: int, blind: Blindness) -> bool:
+    """Whether a promotion skips what is still to be proven, what cannot be known now, or what the
+    course still asks for; `winner` is a test's.
     """
     rollout = state.rollout
     if rollout is None or policy.canary.early_promotion == "allowed":
@@ -212,7 +212,11 @@ def is_early(state: ModelState, policy: Policy, winner: str, now_ms: int) -> boo
         whole = course.comparing.test.decided
         won = whole is not None and whole.verdict is AbVerdict.WINNER and not course.comparing.void
         return not won or whole is None or winner not in whole.leaders
-    if evidence is None or not _is_at_its_end(policy, rollout.candidate, course, now_ms):
+    if (
+        evidence is None
+        or blind.sentence
+        or not _is_at_its_end(policy, rollout.candidate, course, now_ms)
+    ):
         return True
     return not _proof(state, policy, evidence, now_ms).proven
 

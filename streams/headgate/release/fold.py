@@ -171,7 +171,7 @@ def _request(turn: Turn, state: PartitionState, entry: AdmittedRequest) -> Parti
     if entry.request.model == ANY_MODEL:
         return second_person.answer_or_wait(turn, fresh, entry.request)
     before = _model(turn, fresh, entry.request.model)
-    after = answer_or_wait(turn, fresh.keys, before, entry.request)
+    after = answer_or_wait(turn, fresh.keys, before, entry.request, blindness(fresh))
     return fresh if after is before else _with_model(turn, fresh, after)
 
 

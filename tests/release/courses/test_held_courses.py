@@ -199,6 +199,17 @@ def test_an_approval_is_for_the_rollout_that_it_was_asked_for_and_no_later_one()
     assert bench.model.production == "v1"
 
 
+def test_what_was_proven_by_hand_is_promoted_by_two_while_telemetry_is_stale() -> None:
+    bench = adopted()
+    bench.start(5_000)
+    bench.serve(200, v1=GOOD, v2=GOOD)
+    bench.tick(60)
+    assert not model_status(bench.state, bench.model).fresh
+    assert bench.request(Promote).event == "waiting"
+    bench.serve(20, v1=GOOD, v2=GOOD)
+    assert bench.request(Promote).event == "accepted"
+
+
 def test_what_waits_for_approval_waits_no_longer_than_the_rollout_that_it_is_about() -> None:
     bench = adopted()
     start_canary(bench)
