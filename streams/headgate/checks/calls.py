@@ -72,13 +72,12 @@ class _Filled:
         url = self.fill(text, path)
         try:
             parts = urlsplit(url)
-            sound = parts.scheme in {"http", "https"} and bool(parts.hostname)
-            named = parts.username is not None or (parts.port or 1) < 1
-        except ValueError:
-            sound, named = False, False
+            sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # of a port that is none
+            sound = False
         if not sound:
             self._blame(path, "is no http or https URL", "Write one like http://green:8080/chat.")
-        elif named:
+        elif parts.username is not None:
             rule = "a URL must not hold a user or a password"
             self._blame(path, rule, 'Send them by a header: Authorization: "Bearer ${TOKEN}".')
         return url
