@@ -17,8 +17,8 @@ from headgate.release.standards import recorded_of, standard_of
 from headgate.release.state import ModelState, Rollout, Watched
 from headgate.release.turn import Turn
 from headgate.release.versions import set_status
-from headgate.release.watched import keep
-from headgate.vocabulary import Action, RolloutKind, Status
+from headgate.release.watched import each, keep
+from headgate.vocabulary import BASIS_POINTS, Action, RolloutKind, Status
 from headgate.wire.control import Because, Weight
 
 
@@ -134,7 +134,16 @@ def reweigh(
     split = shared(rollout.candidate, rollout.stable, weight)
     rollout = replace(rollout, weight=weight)
     state = replace(give_split(turn, state, split, change), rollout=rollout)
+    if weight == BASIS_POINTS:
+        state = _with_record(state, rollout.stable)
     return resplit(state, turn.now_ms)
+
+
+def _with_record(state: ModelState, stable: str) -> ModelState:
+    """Stable is about to be silent: who is on trial is held against what it did until now."""
+    state = measuring.record(state, stable, least=measuring.ENOUGH)
+    recorded = recorded_of(state, stable)
+    return each(state, lambda watched: replace(watched, recorded=recorded))
 
 
 def promote(

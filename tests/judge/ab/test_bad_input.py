@@ -82,7 +82,7 @@ def test_an_interval_wider_than_any_ratio_has_no_bound_and_is_no_error() -> None
     known, few = _dear(100_000, 3), _dear(1_900, 6)
     made = plan(criterion("cost_mean_usd", 0.01), known=known)
     assert made.comparisons[0].tuned_to > 1e8
-    (reading,) = read(made, b=_dear(100, 5, users=3), a=few)
+    (reading,) = read(made, b=_dear(100, 5, users=4), a=few)
     assert (reading.verdict, reading.low, reading.high) == (NOT_ENOUGH, -1.0, None)
     assert "(-100.0% to no bound)" in sentence(reading)
 
@@ -106,14 +106,15 @@ def _dear(n: int, seed: int, *, users: int = 0) -> Cell:
     )
 
 
+@pytest.mark.parametrize("in_slots", [1, 3])
 @pytest.mark.parametrize("metric", ["error_rate", "success_rate", "tokens_mean", "latency_p50_ms"])
-def test_an_arm_whose_every_request_lies_in_one_slot_may_have_one_user_and_proves_nothing(
-    metric: str,
+def test_an_arm_whose_requests_lie_in_few_slots_may_have_few_users_and_proves_nothing(
+    metric: str, in_slots: int
 ) -> None:
     made = plan(criterion(metric))
     many = served(1, 5_000, errors=0.02, latency_ms=400)
-    alone = served(2, 500, errors=0.4, latency_ms=4_000, success=0.2, dearer=9, in_slots=1)
-    (reading,) = read(made, b=alone, a=many)
+    bad = {"errors": 0.4, "latency_ms": 4_000, "success": 0.2, "dearer": 9}
+    (reading,) = read(made, b=served(2, 500, **bad, in_slots=in_slots), a=many)
     assert (reading.verdict, reading.reason) == (NOT_ENOUGH, AbReason.TOO_FEW_SAMPLES)
 
 

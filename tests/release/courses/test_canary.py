@@ -71,6 +71,17 @@ def test_at_all_of_the_traffic_a_canary_is_held_against_what_stable_did_until_th
     assert "the recorded performance of v1" in bench.commands[-1].reasons[0].sentence
 
 
+def test_by_hand_too_all_of_the_traffic_is_held_against_what_stable_did_until_then() -> None:
+    bench = LedgerBench()
+    bench.adopt(quick_policy())
+    bench.start(5_000)
+    bench.serve(60, v1=GOOD, v2=GOOD)
+    assert bench.request(SetWeight, weight=10_000).event == "accepted"
+    bench.serve(20, v2=replace(GOOD, latency_ms=4_000.0))
+    assert bench.commands[-1].action is Action.ROLLBACK
+    assert "the recorded performance of v1" in bench.commands[-1].reasons[0].sentence
+
+
 def test_no_step_ends_before_its_hold() -> None:
     bench = adopted()
     start_canary(bench)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from headgate.judge.ab.special import Floats
 
 LEAST_SLOTTED = 0.5  # of the samples: with fewer of them in slots nothing is known of users
-LEAST_SLOTS = 2  # of each arm: all that lies in one may be of one user
+LEAST_SLOTS = 4  # of each arm: what lies in fewer may be of one user or a few
 
 
 def design_effect(

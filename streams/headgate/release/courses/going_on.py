@@ -7,17 +7,17 @@ from msgspec.structs import replace
 from headgate.judge.listing import listed
 from headgate.judge.policy import Policy
 from headgate.judge.sequential.verdicts import assess_sequential
-from headgate.release import incidents, measuring, rollouts
+from headgate.release import incidents, rollouts
 from headgate.release.alert_commands import CHECKS
 from headgate.release.changed import changed
 from headgate.release.courses.course import Course, Experiment
 from headgate.release.evidence import begin
 from headgate.release.reasons import because
-from headgate.release.standards import recorded_of, standard_of_candidate
+from headgate.release.standards import standard_of_candidate
 from headgate.release.state import ModelState, Rollout
 from headgate.release.turn import Turn
 from headgate.release.watched import each, evidence_of
-from headgate.vocabulary import BASIS_POINTS, AlertKind
+from headgate.vocabulary import AlertKind
 from headgate.wire.control import Because
 
 OF_A_ROLLOUT = frozenset(
@@ -60,8 +60,6 @@ def widen(
     weight = max(stay.step.weight, before)
     state = rollouts.reweigh(turn, state, rollout, weight, operator, reasons=reasons)
     state = with_course(state, course)
-    if weight == BASIS_POINTS:
-        state = _with_record(state, rollout.stable)
     standard = standard_of_candidate(state) or policy
     state = each(state, lambda watched: begin(state, watched, standard, turn.now_ms))
     state = end_waiting(turn, state, f"{rollout.candidate} went on.")
@@ -70,13 +68,6 @@ def widen(
     )
     _audit(turn, was, state, sentence, reasons)
     return state
-
-
-def _with_record(state: ModelState, stable: str) -> ModelState:
-    """Stable is about to be silent: who is on trial is held against what it did until now."""
-    state = measuring.record(state, stable, least=measuring.ENOUGH)
-    recorded = recorded_of(state, stable)
-    return each(state, lambda watched: replace(watched, recorded=recorded))
 
 
 def complete(
