@@ -227,6 +227,8 @@ def test_the_whole_is_said_in_a_sentence() -> None:
     assert sentence_of(nothing) == "Not enough data yet, about 500 more requests."
     same = whole([said("c", "b", ""), said("c", "a", ""), said("b", "a", "")])
     assert sentence_of(same) == "No difference that matters between c, b and a."
+    in_a_ring = whole([said("c", "b", "b"), said("c", "a", "c"), said("b", "a", "a")])
+    assert "contradicts itself" in sentence_of(in_a_ring)
 
 
 # A running test

@@ -36,6 +36,8 @@ def sentence_of(whole: Overall) -> str:
         nouns = ", ".join(METRICS[metric].noun for metric in whole.against)
         return f"{leaders} is best by what decides, but proven worse in {nouns}: yours to weigh."
     if whole.verdict is AbVerdict.NO_DIFFERENCE:
+        if len(whole.leaders) < 2:  # as chance has it once in a very great while
+            return "No winner: what the pairs say contradicts itself."
         return f"No difference that matters between {leaders}."
     return f"{_open(whole.reason, whole.more).capitalize()}."
 
