@@ -90,6 +90,7 @@ def test_the_current_revision_with_another_decision_gets_the_split_under_the_nex
     assert after.revision == before.revision + 1
     assert after.weights == before.weights
     assert after.decision_id != before.decision_id
+    assert after.operator == before.operator != ""
 
 
 def test_routers_that_are_long_gone_are_forgotten() -> None:

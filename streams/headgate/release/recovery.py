@@ -86,6 +86,7 @@ def _give_again(turn: Turn, state: ModelState, command: Command) -> ModelState:
         to_version=command.to_version,
         rollout_id=command.rollout_id,
         salt=command.salt,
+        operator=command.operator,
         reasons=command.reasons,
         recovered_within_ms=left_ms,
     )
