@@ -5,7 +5,7 @@ from __future__ import annotations
 from headgate.release.clocks import Position
 from headgate.release.fold import MAX_VERSIONS, Unreadable, step
 from headgate.release.state import PartitionState
-from headgate.release.turn import StatusDue
+from headgate.release.turn import Effect, Publish, StatusDue
 from headgate.vocabulary import AlertKind, AlertState, Mode
 from headgate.wire.acks import Ack
 from headgate.wire.ledger import AdmittedAck, AdmittedRequest, Snapshot, Tick
@@ -240,6 +240,39 @@ def test_entries_between_ticks_hold_back_no_heartbeat_and_no_status() -> None:
         due = [effect for effect in effects if isinstance(effect, StatusDue)]
         statuses += len(due) if at.offset >= begin else 0
     assert 28 <= statuses <= 32
+
+
+def _effects(bench: LedgerBench) -> list[list[Effect]]:
+    """What each entry leads to."""
+    state, found = PartitionState(ledger_partition=0), []
+    for entry, at in bench.entries:
+        state, effects = step(state, entry, at)
+        found.append(effects)
+    return found
+
+
+def test_a_status_follows_at_once_what_was_asked_for_and_what_is_obeyed() -> None:
+    bench = LedgerBench()
+    bench.adopt()
+    bench.start()
+    begin = len(bench.entries)
+    bench.request(SetWeight, weight=2_000)
+    bench.ack()
+    bench.ack()
+    told = [StatusDue(model=MODEL) in effects for effects in _effects(bench)[begin:]]
+    assert told == [True, True, False]
+
+
+def test_a_status_follows_at_once_a_split_that_headgate_changes_and_moves_no_id() -> None:
+    bench = _rolled_back()
+    rollback = bench.commands[-1]
+    (effects,) = [
+        effects
+        for effects in _effects(bench)
+        if any(isinstance(row, Publish) and row.message == rollback for row in effects)
+    ]
+    due = StatusDue(model=MODEL)
+    assert all(row == due for row in effects[effects.index(due) :])
 
 
 def test_all_models_go_into_observe_at_once_and_new_ones_are_born_in_it() -> None:

@@ -15,7 +15,14 @@ from msgspec.structs import replace
 
 from headgate.measure.cells import Counted, cell_of
 from headgate.measure.windows import MINUTE_MS, add_snapshot, forget_idle
-from headgate.release import distrust, lifecycles, partition_alerts, recovery, second_person
+from headgate.release import (
+    distrust,
+    lifecycles,
+    partition_alerts,
+    recovery,
+    second_person,
+    telling,
+)
 from headgate.release.approvals import answer_or_wait, expire
 from headgate.release.chain import has_chain, seal
 from headgate.release.clocks import Position, advance, watch_clocks
@@ -32,7 +39,8 @@ from headgate.release.gate import forget_expired, let_in
 from headgate.release.looking import look
 from headgate.release.refusals import RefusedError
 from headgate.release.state import ModelState, PartitionState
-from headgate.release.turn import Effect, StatusDue, Turn
+from headgate.release.telling import crossed
+from headgate.release.turn import Effect, Turn
 from headgate.release.versions import kept_in_tables
 from headgate.vocabulary import ANY_MODEL, AlertKind, Severity, Topic
 from headgate.wire.ledger import (
@@ -48,8 +56,6 @@ from headgate.wire.ledger import (
 MAX_UNNAMED_MODELS = 2_000
 MAX_VERSIONS = 1_000
 HEARTBEAT_MS = 10_000
-STATUS_MS = 2_000
-IDLE_STATUS_MS = 10_000
 
 
 class Unreadable(Struct, frozen=True, kw_only=True):
@@ -172,7 +178,11 @@ def _request(turn: Turn, state: PartitionState, entry: AdmittedRequest) -> Parti
         return second_person.answer_or_wait(turn, fresh, entry.request)
     before = _model(turn, fresh, entry.request.model)
     after = answer_or_wait(turn, fresh.keys, before, entry.request, blindness(fresh))
-    return fresh if after is before else _with_model(turn, fresh, after)
+    if after is before:
+        return fresh
+    fresh = _with_model(turn, fresh, after)
+    telling.at_once(turn, after.model)
+    return fresh
 
 
 def _malformed(turn: Turn, state: PartitionState, entry: MalformedRequest) -> PartitionState:
@@ -190,7 +200,10 @@ def _ack(turn: Turn, state: PartitionState, entry: AdmittedAck) -> PartitionStat
     model = state.models.get(entry.ack.model)
     if model is None:
         return fresh
-    return _stamped(turn, fresh, recovery.hear(turn, model, entry.ack))
+    heard = recovery.hear(turn, model, entry.ack)
+    if model.recovery is not None and heard.recovery is None:
+        telling.at_once(turn, model.model)
+    return _stamped(turn, fresh, heard)
 
 
 def _tick(turn: Turn, state: PartitionState, _: Tick) -> PartitionState:
@@ -198,27 +211,22 @@ def _tick(turn: Turn, state: PartitionState, _: Tick) -> PartitionState:
 
     What is due every so often is counted from the tick before: other entries let time pass too.
     """
-    before_ms = state.ticked_ms
+    before_ms, began = state.ticked_ms, state.models
     state = second_person.expire(turn, replace(state, ticked_ms=turn.now_ms))
     blind = blindness(state)
     state = alert_blindness(turn, state, blind)
     for model in tuple(state.models.values()):
         state = _tick_model(turn, state, model, blind)
-    if _crossed(before_ms, turn.now_ms, MINUTE_MS):
+    if crossed(before_ms, turn.now_ms, MINUTE_MS):
         for model in tuple(state.models.values()):
             followed = lifecycles.follow(turn, distrust.settle(turn, model))
             state = _with_model(turn, state, followed)
         state = _forget(turn, state)
-    if _crossed(before_ms, turn.now_ms, HEARTBEAT_MS):
+    if crossed(before_ms, turn.now_ms, HEARTBEAT_MS):
         turn.publish(Topic.ALERTS, f"watching-{state.ledger_partition}", watching(state))
-    if _crossed(before_ms, turn.now_ms, STATUS_MS):
-        idle_too = _crossed(before_ms, turn.now_ms, IDLE_STATUS_MS)
-        _statuses(turn, state, before_ms, idle_too=idle_too)
+    telling.by_the_clock(turn, state, before_ms)
+    telling.new_splits(turn, began, state.models)
     return state
-
-
-def _crossed(before_ms: int, now_ms: int, every_ms: int) -> bool:
-    return before_ms // every_ms != now_ms // every_ms
 
 
 def _tick_model(
@@ -248,13 +256,6 @@ def _forget(turn: Turn, state: PartitionState) -> PartitionState:
         return state
     over = "Over: the tables have room again."
     return partition_alerts.resolve(turn, state, AlertKind.TABLES_FULL, over)
-
-
-def _statuses(turn: Turn, state: PartitionState, before_ms: int, *, idle_too: bool) -> None:
-    for model in state.models.values():
-        busy = model.rollout is not None or turn.now_ms - model.changed_ms <= STATUS_MS
-        if busy or idle_too or before_ms - model.changed_ms <= STATUS_MS:
-            turn.effects.append(StatusDue(model=model.model))
 
 
 _APPLY: dict[type, Callable[[Turn, PartitionState, Any], PartitionState]] = {
