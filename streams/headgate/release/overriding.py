@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from headgate.judge.listing import listed
 from headgate.release.refusals import RefusedError
 from headgate.release.state import ModelState
 
@@ -19,12 +20,14 @@ def check_overrides(
     known = {name: state.rolled_back_by.get(name, "") for name in versions}
     named = {part.strip() for part in overrides.split(",")} - {""}
     strange = sorted(named - set(known.values()))
-    if strange:
-        raise RefusedError(
-            f"{versions[0]} was not rolled back by {', '.join(strange)}.",
-            "Leave --overrides out.",
-        )
     all_of_them = ",".join(dict.fromkeys(filter(None, known.values())))
+    if strange:
+        one = len(versions) == 1
+        none_was = f"{versions[0]} was not" if one else f"None of {listed(versions)} was"
+        raise RefusedError(
+            f"{none_was} rolled back by {', '.join(strange)}.",
+            f"Say --overrides {all_of_them}." if all_of_them else "Leave --overrides out.",
+        )
     for version, decision in known.items():
         if decision and decision not in named:
             raise RefusedError(

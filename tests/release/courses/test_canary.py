@@ -155,8 +155,10 @@ def test_a_rolled_back_version_starts_again_only_by_naming_the_decision() -> Non
     decision = bench.commands[-1].decision_id
     refused = start_canary(bench)
     assert (refused.event, decision in refused.remedy) == ("refused", True)
-    assert start_canary(bench, overrides="d-0-1-other").event == "refused"
-    assert start_canary(bench, candidate="v3", overrides=decision).event == "refused"
+    other = start_canary(bench, overrides="d-0-1-other")
+    assert (other.event, other.remedy) == ("refused", f"Say --overrides {decision}.")
+    needless = start_canary(bench, candidate="v3", overrides=decision)
+    assert (needless.event, needless.remedy) == ("refused", "Leave --overrides out.")
     started = start_canary(bench, overrides=decision, reason="mended")
     assert started.event == "accepted"
     told = f" ann overrides decision {decision}, which rolled v2 back."

@@ -256,6 +256,9 @@ def test_arms_that_were_rolled_back_start_again_by_naming_every_decision() -> No
     both = refused.remedy.partition("--overrides ")[2]
     assert set(both.split(",")) == set(bench.model.rolled_back_by.values())
     assert start_ab(bench, *arms, overrides=both.split(",")[0]).event == "refused"
+    other = start_ab(bench, *arms, overrides="d-0-1-other")
+    assert other.sentence == "None of v2 and v3 was rolled back by d-0-1-other."
+    assert other.remedy == f"Say --overrides {both}."
     assert start_ab(bench, *arms, overrides=both).event == "accepted"
 
 
