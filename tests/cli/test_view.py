@@ -157,6 +157,25 @@ def test_a_breach_offers_the_alerts_own_commands_and_no_more_traffic() -> None:
         assert "promote" not in text
 
 
+def test_what_waits_for_a_person_while_a_breach_is_open_offers_nothing_twice_and_no_skip() -> None:
+    back = f"headgate rollout rollback {MODEL} --version v2"
+    ways_on = (f"headgate rollout skip {MODEL} --reason '...'", f"{back} --reason 'alert a-9'")
+    waiting = alert(
+        alert_id="a-9",
+        kind=AlertKind.ROLLOUT_WAITING,
+        severity=Severity.WARNING,
+        deadline_ms=None,
+        commands=ways_on,
+    )
+    status = breached()
+    offered = answers.can_do(structs.replace(status, alerts=(*status.alerts, waiting)))
+    assert [row for row in offered if row.startswith(back)] == [
+        f"{back} --reason 'alert {ALERT_ID}'"
+    ]
+    assert not [row for row in offered if " skip " in row]
+    assert set(ways_on) <= set(answers.can_do(canary(alerts=(waiting,))))
+
+
 def test_deadlines_count_down_from_the_given_moment() -> None:
     assert "in 12 min" in plain(breached())
     assert "in 2 min" in plain(breached(), AT_MS + 600_000)

@@ -206,7 +206,10 @@ def can_do(status: ModelStatus) -> list[str]:
     commands = told + [command for command in offered if _verb(command) not in known]
     if status.mode is Mode.OBSERVE:
         commands.append(f"headgate mode {shlex.quote(status.model)} enforce")
-    return list(dict.fromkeys(commands))
+    by_what_it_does: dict[str, str] = {}
+    for command in commands:
+        by_what_it_does.setdefault(command.partition(" --reason ")[0], command)
+    return list(by_what_it_does.values())
 
 
 def _without_more_traffic(commands: list[str]) -> list[str]:
