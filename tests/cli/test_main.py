@@ -54,6 +54,27 @@ def test_every_command_that_talks_to_a_broker_can_be_told_which(words: str) -> N
     assert {"--bootstrap-servers", "--topic-prefix", "--group-prefix", "--config"} <= flags
 
 
+@pytest.mark.parametrize(
+    ("words", "there"),
+    [
+        ("rollback m", "'headgate rollout rollback'"),
+        ("abort m", "'headgate rollout rollback'"),
+        ("promote m", "'headgate rollout promote'"),
+        ("history m", "'headgate rollout history' or 'headgate registry history'"),
+        ("rollout status m", "'headgate status'"),
+        ("rollout stop m", "'headgate rollout pause'"),
+        ("ab pause m", "'headgate rollout pause'"),
+        ("rollout histroy m", "'history'"),
+    ],
+)
+def test_a_command_looked_for_in_the_wrong_group_is_pointed_to(
+    run: Run, words: str, there: str
+) -> None:
+    result = run(*words.split())
+    assert result.exit_code == ExitCode.USAGE
+    assert f"Did you mean {there}?" in " ".join(result.stderr.split())
+
+
 def test_the_main_help_documents_every_exit_code(run: Run) -> None:
     text = run("--help").stdout
     for code in (0, 1, 2, 3, 4, 5):

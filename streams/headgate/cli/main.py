@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.main
 
 from headgate import __version__
+from headgate.cli.elsewhere import pointed_to
 from headgate.cli.failures import EXIT_CODES, GuardedGroup
 
 # By module, the commands that it adds, or adds to. A command loads its own modules alone.
@@ -52,6 +54,20 @@ With a Kafka on localhost:9092:
 """
 
 
+class _Whole(GuardedGroup):
+    """Says where a command is that was looked for in the wrong place: at 3 a.m. nobody searches."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            message = getattr(error, "message", None)
+            if isinstance(message, str):
+                error.message = pointed_to(message, typer.main.get_command(build_app()))  # type: ignore[attr-defined]
+            raise
+
+
 def _show_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"headgate {__version__}")
@@ -75,7 +91,7 @@ def build_app(command: str = "") -> typer.Typer:
     Each group's module has `register(app)`.
     """
     app = typer.Typer(
-        cls=GuardedGroup,
+        cls=_Whole,
         name="headgate",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
