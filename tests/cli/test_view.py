@@ -403,6 +403,8 @@ def test_without_a_rollout_it_says_what_production_is_held_against() -> None:
     assert "rollback to v1 in 12 min unless rating falls back" in "\n".join(plain_lines(due))
     nothing = canary(**alone, watch=replace(watch, against=""), weights=weights)
     assert "against the policy's own limits" in "\n".join(plain_lines(nothing))
+    itself = canary(**alone, watch=replace(watch, against="v2"), weights=weights)
+    assert "v2 is watched against its own recorded performance" in "\n".join(plain_lines(itself))
 
 
 def pinned(version: str, *rows: TriggerStatus) -> VersionStatus:

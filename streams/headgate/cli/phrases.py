@@ -49,9 +49,10 @@ def watch_words(status: ModelStatus) -> str:
     """What the version in production is held against, where no rollout runs."""
     if status.watch is None:
         return "no rollout"
-    against = f"against the recorded performance of {status.watch.against}"
-    held = against if status.watch.against else "against the policy's own limits"
-    return f"no rollout; {status.watch.version} is watched {held}"
+    version, of = status.watch.version, status.watch.against
+    whose = "its own recorded performance" if of == version else f"the recorded performance of {of}"
+    held = f"against {whose}" if of else "against the policy's own limits"
+    return f"no rollout; {version} is watched {held}"
 
 
 def by_urgency(triggers: Iterable[TriggerStatus]) -> list[TriggerStatus]:
