@@ -6,9 +6,9 @@ import pytest
 
 from headgate.wire.registry import VersionSpec
 from headgate.wire.registry_requests import RegisterVersion
-from headgate.wire.rollout_requests import ApplyPolicy, StartRollout
+from headgate.wire.rollout_requests import ApplyPolicy, Promote, StartRollout
 from support.courses import quick_policy, start_ab, start_canary
-from support.ledger import LedgerBench, policy_content
+from support.ledger import LedgerBench, by_one_person, policy_content
 
 
 def beside(production: str, *versions: str) -> LedgerBench:
@@ -30,6 +30,21 @@ def test_beside_a_registered_version_nobody_starts_a_name_that_is_not_registered
     allowed = {**policy_content(), "compatibility": {"allow_unknown": True}}
     bench.request(ApplyPolicy, policy=allowed)
     assert bench.start(500, "v1.1.1", stable="v1.0.0").event == "accepted"
+
+
+def test_the_previous_version_is_gone_back_to_and_not_put_on_trial() -> None:
+    bench = LedgerBench()
+    bench.adopt(by_one_person(quick_policy()))
+    bench.start(5_000)
+    bench.request(Promote)
+    refused = [
+        start_canary(bench, "v1", stable="v2"),
+        start_ab(bench, ("v3", 2_000), ("v1", 2_000), ("v2", 6_000)),
+    ]
+    assert {row.event for row in refused} == {"refused"}
+    for row in refused:
+        assert row.sentence.startswith("v1 is the previous version of support, kept to go back to")
+        assert row.remedy == "headgate rollout rollback support --version v2 goes back to it."
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,12 @@ def check_startable(state: ModelState, policy: Policy, version: str) -> None:
             if version == state.previous
             else "Register what it served as a new version: headgate registry apply FILE",
         )
+    if status is Status.PRODUCTION and version != state.production:
+        raise RefusedError(
+            f"{version} is the previous version of {model}, kept to go back to: it can't be on "
+            "trial as well.",
+            f"{take_back(state)} goes back to it.",
+        )
     specs = state.catalogue.specs
     held = state.production in specs and policy.compatibility.allow_unknown is None
     if not held or version in specs:
