@@ -154,7 +154,8 @@ def _next(
     course = rollout.course
     stay = course.stay if course is not None else None
     failed = blue_green.failing(policy.blue_green, course) if policy is not None else {}
-    standstill = _standstill(state, rollout, stay, tuple(failed.values()))
+    proven = proof is not None and proof.proven
+    standstill = _standstill(state, rollout, stay, tuple(failed.values()), proven=proven)
     if standstill is not None:
         return standstill
     if policy is not None and isinstance(course, BlueGreen) and stay is None:
@@ -167,13 +168,14 @@ def _next(
 
 
 def _standstill(
-    state: ModelState, rollout: Rollout, stay: Stay | None, failed: Sequence[str]
+    state: ModelState, rollout: Rollout, stay: Stay | None, failed: Sequence[str], *, proven: bool
 ) -> Coming | None:
     """What keeps the rollout where it is; None where nothing does."""
     if rollout.paused is not None:
         return Coming("Nothing until somebody resumes it; a proven breach is rolled back.")
     if stay is not None and stay.waits:
-        return Coming("Nothing until a person decides; a proven breach is rolled back.")
+        by_now = ", though everything required is proven good by now" if proven else ""
+        return Coming(f"Nothing until a person decides{by_now}; a proven breach is rolled back.")
     incident = forbidding(state)
     if incident is not None:
         return Coming("Nothing advances while an alert forbids it.", incident.deadline_ms)
@@ -236,15 +238,15 @@ def _after_stay(
     early = policy.canary.early and isinstance(course, Canary)
     earliest_ms = now_ms if early else max(stay.since_ms + stay.step.hold_ms, now_ms)
     at_ms = opens_at_ms(policy.calendar, earliest_ms)
+    closed = closed_because(policy.calendar, earliest_ms)
+    waits = f" Then {closed}." if closed else ""
     if proof is not None and not proof.proven:
         last_ms = stay.since_ms + stay.step.max_hold_ms
         return Coming(
             f"{to.capitalize()}, once it is proven good; not yet: {proof.sentence}. Without proof "
-            f"in {say_duration(max(last_ms - now_ms, 0))} it waits for a person.",
+            f"in {say_duration(max(last_ms - now_ms, 0))} it waits for a person.{waits}",
             at_ms,
         )
-    closed = closed_because(policy.calendar, earliest_ms)
-    waits = f" Then {closed}." if closed else ""
     return Coming(
         f"{to.capitalize()}, if it stays proven good until the hold is over.{waits}", at_ms
     )

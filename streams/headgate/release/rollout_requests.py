@@ -77,8 +77,11 @@ def _startable(state: ModelState, request: StartRollout) -> Policy:
 
 
 def _ending(rollout: Rollout, model: str) -> str:
-    test = isinstance(rollout.course, Experiment)
-    return f"headgate ab stop {model}" if test else f"headgate rollout promote {model}"
+    course = rollout.course
+    if isinstance(course, Experiment):
+        return f"headgate ab stop {model}"
+    to_cut_over = isinstance(course, BlueGreen) and course.stay is None
+    return f"headgate rollout {'cutover' if to_cut_over else 'promote'} {model}"
 
 
 def _candidates(request: StartRollout) -> tuple[str, ...]:

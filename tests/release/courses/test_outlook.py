@@ -76,6 +76,45 @@ def test_while_the_calendar_is_closed_no_step_is_offered() -> None:
     assert "rollback" in _can(bench)
 
 
+def test_the_step_that_a_freeze_puts_off_is_told_with_the_freeze() -> None:
+    freeze = {"since": "2023-11-01T00:00", "until": "2023-12-01T00:00", "reason": "fair"}
+    bench = adopted(canary=SLOW)
+    start_canary(bench)
+    bench.request(ApplyPolicy, policy=quick_policy(canary=SLOW, calendar={"freezes": [freeze]}))
+    for seconds in (0, 200):  # not proven good, and then proven
+        bench.serve(seconds, v1=GOOD, v2=GOOD)
+        told = model_status(bench.state, bench.model).rollout
+        assert told is not None
+        assert told.next.endswith("Then a freeze lasts until 2023-12-01 00:00 UTC (fair).")
+        assert told.next_at_ms == 1_701_388_800_000
+
+
+def test_what_waits_for_a_person_says_once_it_is_proven_after_all() -> None:
+    bench = adopted()
+    start_canary(bench)
+    bench.serve(125, v1=GOOD, v2=Traffic(requests=3, error_rate=0.02))
+    told = model_status(bench.state, bench.model).rollout
+    assert told is not None
+    assert told.next == "Nothing until a person decides; a proven breach is rolled back."
+    bench.serve(120, v1=GOOD, v2=GOOD)
+    told = model_status(bench.state, bench.model).rollout
+    assert told is not None
+    assert "a person decides, though everything required is proven good by now;" in told.next
+    assert told.weight == 1_000
+
+
+def test_a_second_rollout_is_told_how_to_end_the_one_that_runs() -> None:
+    bench = adopted()
+    start_blue_green(bench)
+    refused = start_canary(bench, "v3")
+    assert refused.remedy.startswith("headgate rollout cutover support, or ")
+    for name in ("answers", "schema"):
+        bench.request(ReportCheck, version="v2", check=name, passed=True)
+    bench.serve(1, v1=GOOD)
+    bench.request(Advance)
+    assert start_canary(bench, "v3").remedy.startswith("headgate rollout promote support, or ")
+
+
 def test_while_the_calendar_is_closed_only_green_is_offered_to_be_started() -> None:
     bench = adopted(calendar=FROZEN)
     assert "headgate rollout start support --blue-green" in _can(bench)
