@@ -85,8 +85,10 @@ def advance(turn: Turn, state: ModelState, request: Advance) -> tuple[ModelState
     evidence = evidence_of(state)
     if course.stay is not None and course.stay.unknown_since_ms is not None:
         raise RefusedError(
-            f"What {rollout.candidate} does is unknown now, so nothing is proven.",
-            f"Mend the telemetry, or headgate rollout skip {state.model} --reason '...'",
+            f"What {rollout.candidate} does is unknown now, so nothing is proven: too little of it "
+            "is heard yet, or telemetry is missing.",
+            f"Wait, or mend the telemetry (headgate status {state.model} says which), or headgate "
+            f"rollout skip {state.model} --reason '...'",
         )
     if course.stay is not None and evidence is not None:
         proof = _proof(state, policy, evidence, turn.now_ms)
