@@ -115,6 +115,15 @@ def test_a_test_of_an_arm_that_was_rolled_back_from_before_ends_as_any_other(
     assert [row.outcome for row in told(bench)] == ["rolled back", outcome]
 
 
+def test_a_test_is_told_with_every_arm_that_was_on_trial() -> None:
+    bench = adopted()
+    start_ab(bench, ("v3", 3_000), ("v2", 3_000), ("v1", 4_000))
+    bench.request(Rollback, version="v3")
+    (row,) = told(bench)
+    assert (row.candidate, row.arms) == ("v3", ("v3", "v2"))
+    assert "v3 and v2, A/B test beside v1: running" in text_of(bench)
+
+
 def test_the_scale_down_of_blue_belongs_to_the_rollout_that_replaced_it() -> None:
     bench = adopted()
     start_blue_green(bench)

@@ -19,6 +19,7 @@ from headgate.cli.rollout import rollout_app
 from headgate.cli.rollout_history import RUNNING, Event, RolloutHistory, histories
 from headgate.config import Settings
 from headgate.judge.durations import say_duration
+from headgate.judge.listing import listed
 from headgate.vocabulary import Topic
 from headgate.wire.audit import AuditRecord
 from headgate.wire.codec import BadValueError
@@ -86,7 +87,7 @@ def _heading(row: RolloutHistory, at_ms: int) -> str:
     if row.reverted_ms is not None:
         stood = say_duration(max(row.reverted_ms - (row.ended_ms or 0), 0))
         ended += f"; rolled back by {row.reverted_by} {stood} later, {row.reverted_decision}"
-    return f"{row.candidate}, {kind} beside {row.stable}: {ended} ({row.rollout_id})"
+    return f"{listed(row.arms)}, {kind} beside {row.stable}: {ended} ({row.rollout_id})"
 
 
 def _timeline(events: list[Event]) -> Iterator[str]:

@@ -61,6 +61,7 @@ class RolloutHistory:
     """One rollout from its start to its end; `outcome` is running, promoted, rolled back, or (an
     A/B test without a winner) stopped.
 
+    `arms` are the versions on trial, of a test all of them, and `candidate` is the first one.
     `decision_id` names the decision that ended it. `promoted` is the version that it brought into
     production; `reverted_*` say when, by whom and by which decision that was rolled back later.
     """
@@ -78,6 +79,7 @@ class RolloutHistory:
     reverted_ms: int | None = None
     reverted_by: str = ""
     reverted_decision: str = ""
+    arms: tuple[str, ...] = ()
     events: list[Event] = field(default_factory=list)
 
 
@@ -137,12 +139,15 @@ def _rollout(row: AuditRecord) -> dict[str, Any]:
 
 def _begun(row: AuditRecord, place: str) -> RolloutHistory:
     rollout = _rollout(row)
+    candidate, stable = str(rollout.get("candidate", "")), str(rollout.get("stable", ""))
+    others = (name for name in row.after.get("weights", {}) if name not in {candidate, stable})
     return RolloutHistory(
         rollout_id=str(rollout.get("rollout_id", f"r-{place}")),
         kind=str(rollout.get("kind", "")),
-        candidate=str(rollout.get("candidate", "")),
-        stable=str(rollout.get("stable", "")),
+        candidate=candidate,
+        stable=stable,
         started_ms=row.at_ms,
+        arms=(candidate, *others),
     )
 
 
