@@ -15,6 +15,7 @@ from headgate.release.courses.course import BlueGreen, Experiment
 from headgate.release.courses.reviewing import objection_of
 from headgate.release.state import ModelState, Rollout
 from headgate.release.taking_back import take_back
+from headgate.wire.rollout_requests import SplitRequest
 
 
 def idle_commands(state: ModelState, policy: Policy | None, now_ms: int) -> tuple[str, ...]:
@@ -26,7 +27,22 @@ def idle_commands(state: ModelState, policy: Policy | None, now_ms: int) -> tupl
     known = state.versions.get(state.previous)
     may_go_back = state.previous and not (known is not None and known.rolled_back)
     back = (take_back(state),) if may_go_back else ()
-    return (f"headgate rollout start {model} {way} --candidate VERSION", *back)
+    yes = _approvals(state, now_ms)
+    return (f"headgate rollout start {model} {way} --candidate VERSION", *back, *yes)
+
+
+def _approvals(state: ModelState, now_ms: int, *, no_more: bool = False) -> tuple[str, ...]:
+    """The approvals that requests wait for; of what changes a split while that is still the one
+    that was looked at, and while nothing forbids more traffic.
+    """
+    revision = state.command.revision if state.command is not None else None
+    return tuple(
+        f"headgate approve {shlex.quote(state.model)} {name}"
+        for name, row in state.waiting.items()
+        if now_ms <= row.until_ms
+        if not isinstance(row.request, SplitRequest)
+        or (not no_more and row.request.if_revision in {None, revision})
+    )
 
 
 def _is_closed(policy: Policy | None, now_ms: int) -> bool:
@@ -49,6 +65,7 @@ def running_commands(
         commands.append(f"headgate rollout pause {model}")
     no_more = forbidding(state) is not None or rollout.paused is not None
     no_more = no_more or _is_closed(policy, now_ms)
+    commands += _approvals(state, now_ms, no_more=no_more)
     if isinstance(course, Experiment):
         winner = "" if no_more else " --winner VERSION"
         return (*commands, f"headgate ab stop {model}{winner}")

@@ -15,6 +15,7 @@ from headgate.wire.rollout_requests import (
     Pause,
     Promote,
     ReportCheck,
+    Resume,
     Rollback,
     SetWeight,
     Skip,
@@ -65,6 +66,22 @@ def test_a_weight_by_hand_is_told_beside_the_steps_and_kept_by_the_next_one() ->
     told = model_status(bench.state, bench.model).rollout
     assert told is not None
     assert told.next.startswith("50 % of the traffic")
+
+
+def test_what_waits_for_a_second_person_is_offered_to_be_approved_while_it_can_be() -> None:
+    bench = adopted(canary=SLOW)
+    start_canary(bench)
+    bench.serve(10, v1=GOOD, v2=GOOD)
+    asked = bench.request(Promote, if_revision=bench.commands[-1].revision)
+    assert asked.event == "waiting"
+    approve = f"headgate approve support {asked.request_id}"
+    assert approve in _can(bench)
+    bench.request(Pause)
+    assert approve not in _can(bench)
+    bench.request(Resume)
+    assert approve in _can(bench)
+    bench.request(SetWeight, weight=2_000)
+    assert approve not in _can(bench)
 
 
 def test_while_the_calendar_is_closed_no_step_is_offered() -> None:
