@@ -15,6 +15,7 @@ from headgate.vocabulary import BASIS_POINTS
 from headgate.wire.rollout_requests import MAX_HOLD_MS, MAX_STEPS, Step
 
 WEEK_MS, DAY_MS, HOUR_MS, MINUTE_MS = 604_800_000, 86_400_000, 3_600_000, 60_000
+LEAST_OF_STABLE = 100  # basis points: a canary has something beside it until all is proven
 MAX_HOLD_TIMES = 2  # without a word of the policy, how many holds a step may last
 CheckName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
@@ -69,7 +70,10 @@ def steps_problem(steps: tuple[Step, ...]) -> str:
     for before, after in pairwise(weights):
         if after <= before:
             return f"steps must rise; {after} follows {before}"
-    return next(filter(None, map(step_problem, steps)), "")
+    broken = next(filter(None, map(step_problem, steps)), "")
+    if broken or weights[0] <= BASIS_POINTS - LEAST_OF_STABLE:
+        return broken
+    return f"the first one gives {weights[0] / 100:g} % at once, before anything is proven"
 
 
 DEFAULT_STEPS = (

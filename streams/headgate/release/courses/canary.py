@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from headgate.judge.courses import steps_problem
+from headgate.judge.courses import LEAST_OF_STABLE, steps_problem
 from headgate.judge.policy import Policy
 from headgate.release.courses import comparing
 from headgate.release.courses.course import Canary, Stay
@@ -16,8 +16,6 @@ from headgate.release.turn import Turn
 from headgate.vocabulary import BASIS_POINTS
 from headgate.wire.control import Weight
 from headgate.wire.rollout_requests import StartRollout, Step
-
-LEAST_OF_STABLE = 100  # basis points that no weight by hand takes: a canary has something beside it
 
 
 def steps_of(policy: Policy, request: StartRollout) -> tuple[Step, ...]:
