@@ -20,7 +20,7 @@ from headgate.wire.rollout_requests import (
     Skip,
     StopTest,
 )
-from support.courses import ERRORS, RATING, adopted, start_ab, start_canary, weights
+from support.courses import ERRORS, GOOD, RATING, adopted, start_ab, start_canary, weights
 from support.ledger import LedgerBench, Traffic
 
 RATED = Traffic(requests=40, error_rate=0.02, rating=4.0, slotted=True)
@@ -234,6 +234,16 @@ def test_past_a_review_that_speaks_against_it_two_people_promote_and_nobody_adva
     assert bench.request(Skip, reason="the new look").event == "waiting"
     assert bench.request(Promote).event == "waiting"
     assert bench.model.production == "v1"
+
+
+def test_a_review_that_could_not_tell_anything_says_so_where_it_lets_a_canary_go_on() -> None:
+    steps = [{"weight": 5000, "hold": "3m", "review": True}, {"weight": 9000, "hold": "1m"}]
+    bench = adopted(canary={"steps": steps})
+    start_canary(bench)
+    bench.serve(200, v1=GOOD, v2=GOOD)  # whom nobody rates
+    (reviewed,) = [row for row in bench.audit if row.event == "reviewed"]
+    assert reviewed.sentence.endswith("nothing speaks against it. Not enough data yet.")
+    assert weights(bench)[-1] == {"v2": 9_000, "v1": 1_000}
 
 
 def test_in_observe_mode_a_review_is_not_written_again_and_again() -> None:

@@ -20,11 +20,12 @@ def reviewed(turn: Turn, state: ModelState, policy: Policy) -> tuple[ModelState,
     state = comparing.with_comparing(state, now)
     objection = objection_of(now, rollout.candidate)
     rows = now.report.pairs if now.report is not None else ()
+    whole = f" {now.report.sentence}" if now.report is not None and not now.void else ""
     turn.audit(
         state.model,
         "reviewed",
         f"Review of {rollout.candidate} beside {rollout.stable}: "
-        f"{objection or 'nothing speaks against it'}.",
+        f"{objection or 'nothing speaks against it'}.{whole}",
         details={
             "rollout_id": rollout.rollout_id,
             "requests": now.report.requests if now.report is not None else 0,
