@@ -195,11 +195,15 @@ def report_check(turn: Turn, state: ModelState, request: ReportCheck) -> tuple[M
 
 
 def completes(state: ModelState, request: AnyRequest) -> bool:
-    """Whether a request to go on would promote, because what comes next is promotion."""
-    way = WAYS.get(type(state.rollout.course)) if state.rollout is not None else None
-    if way is None or state.rollout is None or not isinstance(request, Advance | Skip):
+    """Whether a request to go on would promote, because what comes next is promotion, or a canary's
+    step that leaves stable next to nothing.
+    """
+    course = state.rollout.course if state.rollout is not None else None
+    if course is None or type(course) not in WAYS or not isinstance(request, Advance | Skip):
         return False
-    return way.completes(state.rollout.course)
+    step = canary.next_step(course) if isinstance(course, Canary) else None
+    leaves_nothing = step is not None and canary.is_everything(step.weight)
+    return leaves_nothing or WAYS[type(course)].completes(course)
 
 
 def is_early(state: ModelState, policy: Policy, winner: str, now_ms: int, blind: Blindness) -> bool:

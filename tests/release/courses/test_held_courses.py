@@ -173,6 +173,21 @@ def test_what_was_asked_for_before_a_freeze_is_not_approved_within_it() -> None:
     assert bench.model.production == "v1"
 
 
+def test_a_step_to_everything_before_its_time_waits_for_a_second_person() -> None:
+    bench = adopted(canary={"steps": [*LONG[:1], {"weight": 10_000, "hold": "1w"}]})
+    start_canary(bench)
+    bench.serve(60, v1=GOOD, v2=GOOD)
+    asked = bench.request(Skip, reason="the fair")
+    assert asked.event == "waiting"
+    assert bench.request(Advance).event == "waiting"
+    assert bench.model.rollout is not None
+    assert bench.model.rollout.weight < 10_000
+    skipped = bench.model.waiting[asked.request_id]
+    approval = {"approves": asked.request_id, "digest": skipped.digest}
+    assert bench.request(Approve, operator="bob", **approval).event == "accepted"
+    assert bench.model.rollout.weight == 10_000
+
+
 def test_while_telemetry_is_stale_nobody_advances_and_a_promotion_waits() -> None:
     stage = _staged()
     stage.request(ApplyPolicy, policy=quick_policy(canary={"steps": LONG[1:]}))

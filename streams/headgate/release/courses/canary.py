@@ -84,6 +84,11 @@ def go_on(
     return widen(turn, state, policy, there, operator=operator, why=why)
 
 
+def is_everything(weight: int) -> bool:
+    """Whether a weight leaves stable next to nothing: a promotion in all but name."""
+    return weight > BASIS_POINTS - LEAST_OF_STABLE
+
+
 def check_is_no_promotion(state: ModelState, weight: int) -> None:
     """Raises `RefusedError` where a weight by hand would leave stable next to nothing before its
     step does: a promotion in all but name, past its proofs, its review and a second person.
@@ -92,7 +97,7 @@ def check_is_no_promotion(state: ModelState, weight: int) -> None:
     if rollout is None or not isinstance(rollout.course, Canary):
         return
     step = rollout.course.stay.step
-    if weight <= max(step.weight, BASIS_POINTS - LEAST_OF_STABLE):
+    if weight <= step.weight or not is_everything(weight):
         return
     over = ", and its review would be passed over" if step.review else ""
     raise RefusedError(
