@@ -14,7 +14,9 @@ from headgate.cli.view import model_view, plain_lines, split_bar
 from headgate.vocabulary import AlertKind, AlertState, Mode, RolloutKind, Severity, Verdict
 from headgate.wire.control import Weight
 from headgate.wire.status import (
+    CheckStatus,
     ModelStatus,
+    StandbyStatus,
     TriggerStatus,
     VersionStatus,
     WatchStatus,
@@ -137,6 +139,14 @@ def test_a_blue_green_rollout_shows_each_check_and_what_it_says() -> None:
         assert "ready of v1 not reported" in text
         assert "blue-green of v2" in text
     assert "checks now, watch to come, promotion to come" in plain(canary(rollout=blue_green()))
+
+
+def test_what_stands_by_after_a_cutover_is_told_with_its_readiness_and_its_end() -> None:
+    ready = CheckStatus(check="ready", version="v1", passed=True, at_ms=AT_MS - 60_000)
+    standby = StandbyStatus(version="v1", until_ms=AT_MS + DAY_MS, ready=ready)
+    for text in both(canary(rollout=None, standby=standby)):
+        assert "v1 stands by, to be scaled down in 1 d (2026-01-02 00:00 UTC)" in text
+        assert "ready of v1 passed 1 min ago" in text
 
 
 def test_a_hold_that_is_over_says_so() -> None:

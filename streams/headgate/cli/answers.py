@@ -140,6 +140,7 @@ def _without_a_deadline(status: ModelStatus, now_ms: int) -> str:
     doubtful = _critical(status, Verdict.SUSPECT)
     if status.rollout is None and not (status.watch and doubtful):
         words = "nothing until a rollout starts" + (", while all is well" if status.watch else "")
+        words += _of_standby(status, now_ms)
     elif status.rollout is not None and status.rollout.holding:
         words = "nothing: the rollout holds until both versions are well again"
     elif status.mode is Mode.OBSERVE:
@@ -150,6 +151,14 @@ def _without_a_deadline(status: ModelStatus, now_ms: int) -> str:
     else:
         words = _on_its_course(status.rollout, now_ms) if status.rollout is not None else ""
     return words
+
+
+def _of_standby(status: ModelStatus, now_ms: int) -> str:
+    """What becomes of the version that a blue-green rollout replaced."""
+    standby = status.standby
+    if standby is None:
+        return ""
+    return f"; {standby.version} stands by, to be scaled down {when(standby.until_ms, now_ms)}"
 
 
 def _on_its_course(rollout: RolloutStatus, now_ms: int) -> str:

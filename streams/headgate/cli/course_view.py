@@ -12,7 +12,7 @@ from headgate.cli.moments import ago
 from headgate.cli.phrases import share
 from headgate.judge.durations import say_duration
 from headgate.vocabulary import RolloutKind
-from headgate.wire.status import CheckStatus, RolloutStatus
+from headgate.wire.status import CheckStatus, ModelStatus, RolloutStatus
 
 HOLD_CELLS = 20
 
@@ -99,10 +99,13 @@ def course_line(rollout: RolloutStatus, now_ms: int) -> str:
     )
 
 
-def check_words(rollout: RolloutStatus, now_ms: int) -> Iterator[tuple[str, bool | None]]:
+def check_words(status: ModelStatus, now_ms: int) -> Iterator[tuple[str, bool | None]]:
     """Each check in words, and whether it passed; None where nobody reported it."""
-    for check in rollout.checks:
-        name = check.check if check.version == rollout.candidate else _named(check)
+    rollout, standby = status.rollout, status.standby
+    checks = (*(rollout.checks if rollout else ()), *((standby.ready,) if standby else ()))
+    for check in checks:
+        of_candidate = rollout is not None and check.version == rollout.candidate
+        name = check.check if of_candidate else _named(check)
         if check.passed is None:
             yield f"{name} not reported", None
             continue

@@ -133,21 +133,17 @@ def _listed(name: str, lines: Sequence[str]) -> list[tuple[str, str]]:
 
 def _course_facts(status: ModelStatus, now_ms: int) -> list[tuple[str, str]]:
     """Where the rollout stands on its course, in words."""
-    if status.rollout is None:
-        return []
-    course = course_line(status.rollout, now_ms)
-    checks = [words for words, _ in check_words(status.rollout, now_ms)]
+    course = course_line(status.rollout, now_ms) if status.rollout is not None else ""
+    checks = [words for words, _ in check_words(status, now_ms)]
     return [*_listed("course", [course] if course else []), *_listed("checks", checks)]
 
 
 def _course_rows(table: Table, status: ModelStatus, now_ms: int, detail: Detail) -> None:
     """The same drawn."""
-    if status.rollout is None:
-        return
-    course = course_text(status.rollout, now_ms)
+    course = course_text(status.rollout, now_ms) if status.rollout is not None else None
     if course:
         table.add_row("course", Clipped(course, detail.fact_lines))
-    checks = [Text(words, _CHECK_STYLES[ok]) for words, ok in check_words(status.rollout, now_ms)]
+    checks = [Text(words, _CHECK_STYLES[ok]) for words, ok in check_words(status, now_ms)]
     if checks and not detail.airy:
         checks = [Text(", ").join(checks)]
     for place, words in enumerate(checks):

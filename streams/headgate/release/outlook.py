@@ -11,16 +11,17 @@ from headgate.judge.policy import Policy
 from headgate.judge.promoting import Promotion
 from headgate.release.courses import blue_green, canary, comparing
 from headgate.release.courses.brakes import forbidding, unfit
-from headgate.release.courses.course import BlueGreen, Canary, Check, Comparing, Experiment, Stay
+from headgate.release.courses.course import BlueGreen, Canary, Comparing, Experiment, Stay
 from headgate.release.courses.going_on import share
 from headgate.release.courses.stays import proof_of
 from headgate.release.judging import Judged
 from headgate.release.offers import running_commands
+from headgate.release.readiness import checks_of
 from headgate.release.state import ModelState, Rollout
 from headgate.release.watched import evidence_of
 from headgate.vocabulary import AlertKind
 from headgate.wire.control import Weight
-from headgate.wire.status import CheckStatus, LackingProof, RolloutStatus
+from headgate.wire.status import LackingProof, RolloutStatus
 
 
 def rollout_status(
@@ -54,7 +55,7 @@ def rollout_status(
         paused=_paused(rollout),
         waits=stay.waits if stay else "",
         lacking=_lacking(policy, rollout, proof),
-        checks=_checks(rollout, policy),
+        checks=checks_of(rollout, policy),
         report=known.report if known is not None else None,
         compared_since_ms=known.began_ms if known is not None else None,
         reading_at_ms=comparing.next_reading_ms(known) if known is not None else None,
@@ -122,26 +123,6 @@ def _paused(rollout: Rollout) -> str:
     if paused is None:
         return ""
     return f"paused by {paused.by}" + (f": {paused.why}" if paused.why else "")
-
-
-def _checks(rollout: Rollout, policy: Policy | None) -> tuple[CheckStatus, ...]:
-    course = rollout.course
-    if not isinstance(course, BlueGreen) or policy is None:
-        return ()
-    rows: list[tuple[str, str, Check | None]] = [
-        (name, rollout.candidate, course.checks.get(name)) for name in policy.blue_green.checks
-    ]
-    rows.append((policy.blue_green.ready_check, rollout.stable, course.blue_ready))
-    return tuple(
-        CheckStatus(
-            check=name,
-            version=version,
-            passed=known.passed if known else None,
-            at_ms=known.at_ms if known else None,
-            detail=known.detail if known else "",
-        )
-        for name, version, known in rows
-    )
 
 
 def _next(

@@ -20,6 +20,7 @@ from headgate.release.offers import idle_commands
 from headgate.release.outlook import rollout_status
 from headgate.release.pinned import judge as judge_pinned
 from headgate.release.pinned import unjudged
+from headgate.release.readiness import standby_status
 from headgate.release.reasons import because
 from headgate.release.recovery import live_routers
 from headgate.release.rollouts import policy_of
@@ -74,6 +75,7 @@ def model_status(state: PartitionState, model: ModelState) -> ModelStatus:
         decision_id=command.decision_id if command else "",
         weights=command.weights if command else (),
         rollout=rollout,
+        standby=standby_status(model, policy_of(model)),
         can=rollout.can if rollout else idle_commands(model, policy_of(model), state.time_ms),
         watch=_watch(model.watched.get(model.production)) if model.rollout is None else None,
         versions=_versions(state, model),

@@ -93,6 +93,17 @@ class CheckStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str = ""
 
 
+class StandbyStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a blue-green rollout replaced: kept ready to be gone back to, scaled down at `until_ms`.
+
+    `ready` is the newest report of that.
+    """
+
+    version: Name
+    until_ms: TimestampMs
+    ready: CheckStatus
+
+
 class RolloutStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a rollout stands, what happens next and when, and what a person can do now.
 
@@ -163,6 +174,7 @@ class ModelStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     decision_id: str = ""
     weights: tuple[Weight, ...] = ()
     rollout: RolloutStatus | None = None
+    standby: StandbyStatus | None = None
     can: tuple[str, ...] = ()
     last_report: TestReport | None = None
     watch: WatchStatus | None = None

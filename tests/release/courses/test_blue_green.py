@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from headgate.release.courses.course import BlueGreen
+from headgate.release.status import model_status
 from headgate.vocabulary import Action, AlertKind, AlertState
 from headgate.wire.key_requests import Approve
 from headgate.wire.rollout_requests import (
@@ -102,6 +103,9 @@ def test_after_the_watch_green_is_promoted_and_blue_scaled_down_later() -> None:
     standby = bench.model.standby
     assert standby is not None
     assert (standby.version, standby.until_ms - cut_over_ms) == ("v1", 120_000)
+    told = model_status(bench.state, bench.model).standby
+    assert told is not None
+    assert (told.version, told.until_ms, told.ready.check) == ("v1", standby.until_ms, "ready")
     bench.serve(60, v2=GOOD)
     orders = [row for row in bench.audit if row.event == "scale_down"]
     assert [row.details["version"] for row in orders] == ["v1"]
