@@ -100,10 +100,12 @@ def course_line(rollout: RolloutStatus, now_ms: int) -> str:
 
 
 def check_words(status: ModelStatus, now_ms: int) -> Iterator[tuple[str, bool | None]]:
-    """Each check in words, and whether it passed; None where nobody reported it."""
+    """Each check in words, and whether it passed; None where nobody reported it. What stands by has
+    a line while no rollout runs.
+    """
     rollout, standby = status.rollout, status.standby
-    checks = (*(rollout.checks if rollout else ()), *((standby.ready,) if standby else ()))
-    for check in checks:
+    of_standby = (standby.ready,) if standby is not None else ()
+    for check in rollout.checks if rollout is not None else of_standby:
         of_candidate = rollout is not None and check.version == rollout.candidate
         name = check.check if of_candidate else _named(check)
         if check.passed is None:
