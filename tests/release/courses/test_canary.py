@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
+from msgspec import structs
 
 from headgate.release.courses.course import Canary
 from headgate.vocabulary import Action, AlertKind, AlertState, Mode, RolloutKind
@@ -315,7 +315,7 @@ def test_steps_that_fall_or_hold_for_nothing_are_refused() -> None:
     for steps in (falls, (second, second), (short,), (second, alone)):
         assert start_canary(bench, steps=steps).event == "refused"
     assert bench.start(500, kind=RolloutKind.CANARY).event == "refused"  # that is a manual one's
-    everything = start_canary(bench, steps=(replace(alone, review=False),))
+    everything = start_canary(bench, steps=(structs.replace(alone, review=False),))
     assert (everything.event, weights(bench)) == ("refused", [{"v1": 10_000}])
     assert "the first one gives 100 % at once, before anything is proven" in everything.sentence
     assert start_canary(bench, steps=(second,)).event == "accepted"
