@@ -238,15 +238,6 @@ def test_while_a_trigger_is_in_doubt_no_alert_offers_more_traffic_either() -> No
     assert told[:2] == [f"headgate ab stop {MODEL}", f"headgate ab report {MODEL}"]
 
 
-def test_no_approval_is_offered_while_a_trigger_is_in_doubt() -> None:
-    approve = f"headgate approve {MODEL} r-1"
-    asked = rollout(can=(approve,))
-    assert approve in answers.can_do(canary(rollout=asked, can=(approve,)))
-    doubtful = trigger("rating", Verdict.SUSPECT, "It sinks.")
-    told = canary(rollout=asked, can=(approve,), triggers=(doubtful,))
-    assert approve not in answers.can_do(told)
-
-
 def test_a_suspect_warning_stops_nobody() -> None:
     row = trigger("cost", Verdict.SUSPECT, "It costs more.", severity="warning")
     assert f"headgate rollout promote {MODEL}" in answers.can_do(canary(triggers=(row,)))

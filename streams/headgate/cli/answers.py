@@ -14,7 +14,7 @@ from headgate.wire.alerts import Alert
 from headgate.wire.status import ModelStatus, RolloutStatus, TriggerStatus, VersionStatus
 
 OLD_MS = 30_000
-_MORE_TRAFFIC = frozenset({"advance", "cutover", "skip", "set-weight", "promote", "approve"})
+_MORE_TRAFFIC = frozenset({"advance", "cutover", "skip", "set-weight", "promote"})
 
 
 def runs_now(status: ModelStatus) -> str:
@@ -230,8 +230,6 @@ def _without_more_traffic(commands: list[str]) -> list[str]:
 def _verb(command: str) -> str:
     """What a command does: the third word of `headgate rollout promote m`."""
     words = command.split()
-    if words[1:2] == ["approve"]:
-        return "approve"
     return words[2] if words[1:2] == ["rollout"] else " ".join(words[1:3])
 
 

@@ -50,9 +50,16 @@ def _is_closed(policy: Policy | None, now_ms: int) -> bool:
 
 
 def running_commands(
-    state: ModelState, policy: Policy | None, proof: Promotion | None, now_ms: int
+    state: ModelState,
+    policy: Policy | None,
+    proof: Promotion | None,
+    now_ms: int,
+    *,
+    in_doubt: bool = False,
 ) -> tuple[str, ...]:
-    """Commands about the rollout that runs; none for more traffic where that is forbidden."""
+    """Commands about the rollout that runs; none for more traffic where that is forbidden, and no
+    approval of it while the candidate is `in_doubt`.
+    """
     model, rollout = shlex.quote(state.model), state.rollout
     if rollout is None:
         return ()
@@ -65,7 +72,7 @@ def running_commands(
         commands.append(f"headgate rollout pause {model}")
     no_more = forbidding(state) is not None or rollout.paused is not None
     no_more = no_more or _is_closed(policy, now_ms)
-    commands += _approvals(state, now_ms, no_more=no_more)
+    commands += _approvals(state, now_ms, no_more=no_more or in_doubt)
     if isinstance(course, Experiment):
         winner = "" if no_more else " --winner VERSION"
         return (*commands, f"headgate ab stop {model}{winner}")

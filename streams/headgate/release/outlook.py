@@ -19,7 +19,7 @@ from headgate.release.offers import running_commands
 from headgate.release.readiness import checks_of
 from headgate.release.state import ModelState, Rollout
 from headgate.release.watched import evidence_of
-from headgate.vocabulary import AlertKind
+from headgate.vocabulary import AlertKind, Severity, Verdict
 from headgate.wire.control import Weight
 from headgate.wire.status import LackingProof, RolloutStatus
 
@@ -61,7 +61,7 @@ def rollout_status(
         reading_at_ms=comparing.next_reading_ms(known) if known is not None else None,
         next=coming.sentence,
         next_at_ms=coming.at_ms,
-        can=running_commands(state, policy, proof, now_ms),
+        can=running_commands(state, policy, proof, now_ms, in_doubt=_in_doubt(judged)),
     )
 
 
@@ -115,6 +115,17 @@ def _steps(rollout: Rollout) -> tuple[Weight, ...]:
         return ()
     return tuple(
         Weight(version=rollout.candidate, weight=step.weight) for step in rollout.course.steps
+    )
+
+
+def _in_doubt(judged: Judged | None) -> bool:
+    """Whether a critical trigger is not sure to be within its limit."""
+    doubtful = {Verdict.SUSPECT, Verdict.BREACH}
+    return judged is not None and any(
+        trigger.severity is Severity.CRITICAL
+        and judged.assessments[trigger.name].verdict in doubtful
+        for trigger in judged.policy.triggers
+        if trigger.name in judged.assessments
     )
 
 

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from headgate.cli.course_view import stages
 from headgate.release.status import model_status
-from headgate.vocabulary import AlertKind, AlertState
+from headgate.vocabulary import AlertKind, AlertState, Verdict
 from headgate.wire.codec import encode
 from headgate.wire.messages import AUDIT
 from headgate.wire.rollout_requests import (
@@ -82,6 +82,21 @@ def test_what_waits_for_a_second_person_is_offered_to_be_approved_while_it_can_b
     assert approve in _can(bench)
     bench.request(SetWeight, weight=2_000)
     assert approve not in _can(bench)
+
+
+def test_in_doubt_the_approval_of_a_rollback_is_offered_and_of_more_traffic_is_not() -> None:
+    bench = adopted(canary=SLOW, approvals={"actions": ["rollback"]})
+    start_canary(bench)
+    bench.serve(10, v1=GOOD, v2=GOOD)
+    revision = bench.commands[-1].revision
+    more, back = bench.request(Promote, if_revision=revision), bench.request(Rollback)
+    approve = "headgate approve support "
+    assert approve + more.request_id in _can(bench)
+    bench.serve(3, v1=GOOD, v2=BAD)
+    told = model_status(bench.state, bench.model)
+    assert Verdict.SUSPECT in {row.verdict for row in told.triggers if row.severity == "critical"}
+    assert approve + more.request_id not in _can(bench)
+    assert approve + back.request_id in _can(bench)
 
 
 def test_while_the_calendar_is_closed_no_step_is_offered() -> None:
