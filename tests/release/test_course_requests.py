@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from headgate.wire.key_requests import Approve
-from headgate.wire.rollout_requests import Promote
+from headgate.wire.rollout_requests import Promote, SetWeight
 from support.courses import GOOD, adopted
 from support.ledger import LedgerBench
 
@@ -21,7 +21,7 @@ ERRORS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("weight", [0, 1, 5_000, 10_000])
+@pytest.mark.parametrize("weight", [0, 1, 5_000, 9_900])
 def test_a_rollout_by_hand_is_promoted_before_its_proof_by_two_people_alone(weight: int) -> None:
     bench = adopted()
     bench.start(weight)
@@ -41,7 +41,20 @@ def test_a_rollout_by_hand_that_is_proven_good_is_promoted_by_one_person() -> No
     assert bench.model.production == "v2"
 
 
+def test_by_hand_too_everything_is_given_by_two_people_or_after_the_proof() -> None:
+    bench = LedgerBench()
+    bench.adopt({"name": "errors-alone", "triggers": [ERRORS]})
+    refused = bench.start(9_901)
+    assert (refused.event, "Give 99 % or less" in refused.remedy) == ("refused", True)
+    bench.start(5_000)
+    assert bench.request(SetWeight, weight=9_900).event == "accepted"
+    assert bench.request(SetWeight, weight=9_901).event == "waiting"
+    bench.serve(30, v1=GOOD, v2=GOOD)
+    assert bench.request(SetWeight, weight=10_000).event == "accepted"
+    assert bench.request(SetWeight, weight=9_950).event == "accepted"  # less of it
+
+
 def test_a_policy_may_let_one_person_promote_by_hand_at_any_time() -> None:
     bench = adopted(canary={"early_promotion": "allowed"})
-    bench.start(500)
+    assert bench.start(10_000).event == "accepted"
     assert bench.request(Promote).event == "accepted"

@@ -15,7 +15,7 @@ from headgate.vocabulary import BASIS_POINTS
 from headgate.wire.rollout_requests import MAX_HOLD_MS, MAX_STEPS, Step
 
 WEEK_MS, DAY_MS, HOUR_MS, MINUTE_MS = 604_800_000, 86_400_000, 3_600_000, 60_000
-LEAST_OF_STABLE = 100  # basis points: a canary has something beside it until all is proven
+LEAST_OF_STABLE = 100  # basis points: somebody serves beside a candidate until it is proven good
 MAX_HOLD_TIMES = 2  # without a word of the policy, how many holds a step may last
 CheckName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
@@ -62,6 +62,11 @@ def step_problem(step: Step) -> str:
     return next((problem for broken, problem in rules if broken), "")
 
 
+def is_everything(weight: int) -> bool:
+    """Whether a weight leaves stable next to nothing: a promotion in all but name."""
+    return weight > BASIS_POINTS - LEAST_OF_STABLE
+
+
 def steps_problem(steps: tuple[Step, ...]) -> str:
     """What is wrong with a canary's steps; empty where nothing is."""
     if not steps:
@@ -71,7 +76,7 @@ def steps_problem(steps: tuple[Step, ...]) -> str:
         if after <= before:
             return f"steps must rise; {after} follows {before}"
     broken = next(filter(None, map(step_problem, steps)), "")
-    if broken or weights[0] <= BASIS_POINTS - LEAST_OF_STABLE:
+    if broken or not is_everything(weights[0]):
         return broken
     return f"the first one gives {weights[0] / 100:g} % at once, before anything is proven"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from headgate.judge.courses import is_everything
 from headgate.judge.policy import Policy
 from headgate.judge.promoting import Promotion
 from headgate.judge.sequential.state import Evidence
@@ -25,7 +26,15 @@ from headgate.release.turn import Turn
 from headgate.release.watched import evidence_of
 from headgate.vocabulary import AbVerdict
 from headgate.wire.requests import AnyRequest
-from headgate.wire.rollout_requests import Advance, Pause, ReportCheck, Resume, Skip, SplitRequest
+from headgate.wire.rollout_requests import (
+    Advance,
+    Pause,
+    ReportCheck,
+    Resume,
+    SetWeight,
+    Skip,
+    SplitRequest,
+)
 
 
 def pause_rollout(turn: Turn, state: ModelState, request: Pause) -> tuple[ModelState, str]:
@@ -195,14 +204,19 @@ def report_check(turn: Turn, state: ModelState, request: ReportCheck) -> tuple[M
 
 
 def completes(state: ModelState, request: AnyRequest) -> bool:
-    """Whether a request to go on would promote, because what comes next is promotion, or a canary's
-    step that leaves stable next to nothing.
+    """Whether a request to go on would promote, because what comes next is promotion, or a share
+    that leaves stable next to nothing: a canary's step, or one by hand.
     """
-    course = state.rollout.course if state.rollout is not None else None
-    if course is None or type(course) not in WAYS or not isinstance(request, Advance | Skip):
+    rollout = state.rollout
+    if rollout is None:
+        return False
+    course = rollout.course
+    if isinstance(request, SetWeight):
+        return course is None and is_everything(request.weight) and request.weight > rollout.weight
+    if type(course) not in WAYS or not isinstance(request, Advance | Skip):
         return False
     step = canary.next_step(course) if isinstance(course, Canary) else None
-    leaves_nothing = step is not None and canary.is_everything(step.weight)
+    leaves_nothing = step is not None and is_everything(step.weight)
     return leaves_nothing or WAYS[type(course)].completes(course)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from headgate.judge.courses import LEAST_OF_STABLE, steps_problem
+from headgate.judge.courses import is_everything, steps_problem
 from headgate.judge.policy import Policy
 from headgate.release.courses import comparing
 from headgate.release.courses.course import Canary, Stay
@@ -13,7 +13,6 @@ from headgate.release.refusals import RefusedError
 from headgate.release.splits import next_revision, shared
 from headgate.release.state import ModelState, Rollout
 from headgate.release.turn import Turn
-from headgate.vocabulary import BASIS_POINTS
 from headgate.wire.control import Weight
 from headgate.wire.rollout_requests import StartRollout, Step
 
@@ -82,11 +81,6 @@ def go_on(
     stay = stay_at(state, policy, step, weights, turn.now_ms)
     there = replace(course, at=course.at + 1, stay=stay)
     return widen(turn, state, policy, there, operator=operator, why=why)
-
-
-def is_everything(weight: int) -> bool:
-    """Whether a weight leaves stable next to nothing: a promotion in all but name."""
-    return weight > BASIS_POINTS - LEAST_OF_STABLE
 
 
 def check_is_no_promotion(state: ModelState, weight: int) -> None:

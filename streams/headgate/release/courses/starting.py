@@ -9,6 +9,7 @@ from msgspec import Struct
 from headgate.judge.ab.forecast import MOST, can_foretell
 from headgate.judge.ab.plan import TestPlan
 from headgate.judge.ab.samples import COMPARED, sample_of
+from headgate.judge.courses import LEAST_OF_STABLE, is_everything
 from headgate.judge.policy import Policy
 from headgate.measure.metrics import METRICS
 from headgate.measure.windows import total_of
@@ -18,7 +19,7 @@ from headgate.release.courses.going_on import share
 from headgate.release.refusals import RefusedError
 from headgate.release.splits import check_share, next_revision, shared
 from headgate.release.state import ModelState
-from headgate.vocabulary import RolloutKind
+from headgate.vocabulary import BASIS_POINTS, RolloutKind
 from headgate.wire.control import Weight
 from headgate.wire.rollout_requests import StartRollout
 
@@ -60,6 +61,12 @@ def plan_of(asked: Asked) -> Plan:
 def _manual(asked: Asked) -> Plan:
     request = asked.request
     check_share(request.weight)
+    if is_everything(request.weight) and asked.policy.canary.early_promotion != "allowed":
+        raise RefusedError(
+            f"{share(request.weight)} is everything at once, before anything is proven.",
+            f"Give {share(BASIS_POINTS - LEAST_OF_STABLE)} or less, or cut over to it: headgate "
+            f"rollout start {request.model} --blue-green --candidate {request.candidate}",
+        )
     return Plan(
         shared(request.candidate, request.stable, request.weight),
         None,
