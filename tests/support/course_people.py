@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from headgate.vocabulary import Mode, RolloutKind
 from headgate.wire.key_requests import Approve
-from headgate.wire.requests import digest_of_request
 from headgate.wire.rollout_requests import (
     Advance,
     ApplyPolicy,
@@ -119,8 +118,8 @@ def _approved(walk: Walk) -> Fields:
     waiting = [*walk.stage.model.waiting.values()]
     if not waiting:
         return {"approves": "q0", "digest": "0" * 64}
-    request = walk.chance.choice(waiting).request
-    return {"approves": request.request_id, "digest": digest_of_request(request)}
+    row = walk.chance.choice(waiting)
+    return {"approves": row.request.request_id, "digest": row.digest}
 
 
 def _split(walk: Walk) -> Fields:

@@ -87,7 +87,7 @@ def _wait(turn: Turn, state: ModelState, request: AnyRequest, rule: Approvals) -
         look = f"headgate requests {state.model}"
         raise RefusedError(f"{MAX_WAITING} requests wait already.", look)
     waiting = Waiting(
-        request=request,
+        request=_of_this_split(state, request),
         digest=digest_of_request(request),
         until_ms=turn.now_ms + rule.within,
         key_id=turn.key_id,
@@ -104,6 +104,14 @@ def _wait(turn: Turn, state: ModelState, request: AnyRequest, rule: Approvals) -
         **who_asks(request),
     )
     return replace(state, waiting={**state.waiting, request.request_id: waiting})
+
+
+def _of_this_split(state: ModelState, request: AnyRequest) -> AnyRequest:
+    """A request that names no split is about the one in force: that is what gets approved."""
+    names_none = isinstance(request, SplitRequest) and request.if_revision is None
+    if not names_none or state.command is None:
+        return request
+    return replace(request, if_revision=state.command.revision)
 
 
 def _running(state: ModelState) -> str:

@@ -41,7 +41,7 @@ def _approvals(state: ModelState, now_ms: int, *, no_more: bool = False) -> tupl
         for name, row in state.waiting.items()
         if now_ms <= row.until_ms
         if not isinstance(row.request, SplitRequest)
-        or (not no_more and row.request.if_revision in {None, revision})
+        or (not no_more and row.request.if_revision == revision)
     )
 
 

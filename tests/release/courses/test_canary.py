@@ -12,7 +12,6 @@ from msgspec import structs
 from headgate.release.courses.course import Canary
 from headgate.vocabulary import Action, AlertKind, AlertState, Mode, RolloutKind
 from headgate.wire.key_requests import Approve
-from headgate.wire.requests import digest_of_request
 from headgate.wire.rollout_requests import (
     Advance,
     Pause,
@@ -244,9 +243,9 @@ def test_a_promotion_before_its_time_waits_for_a_second_person() -> None:
     bench = adopted()
     start_canary(bench)
     bench.serve(5, v1=GOOD, v2=GOOD)
-    assert bench.request(Promote).event == "waiting"
-    waiting = next(iter(bench.model.waiting.values())).request
-    approval = {"approves": waiting.request_id, "digest": digest_of_request(waiting)}
+    asked = bench.request(Promote)
+    assert asked.event == "waiting"
+    approval = {"approves": asked.request_id, "digest": asked.details["digest"]}
     assert bench.request(Approve, operator="bob", **approval).event == "accepted"
     assert bench.model.production == "v2"
 

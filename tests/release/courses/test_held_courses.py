@@ -7,7 +7,6 @@ from headgate.vocabulary import Action, AlertKind, Mode
 from headgate.wire.key_requests import Approve
 from headgate.wire.registry import VersionNeeds, VersionSpec
 from headgate.wire.registry_requests import RegisterVersion, SetCompatibility
-from headgate.wire.requests import digest_of_request
 from headgate.wire.rollout_requests import (
     Advance,
     ApplyPolicy,
@@ -164,10 +163,10 @@ def test_what_gives_no_traffic_may_begin_in_a_freeze_but_takes_over_after_it() -
 def test_what_was_asked_for_before_a_freeze_is_not_approved_within_it() -> None:
     bench = adopted()
     start_canary(bench)
-    assert bench.request(Promote).event == "waiting"
-    waiting = next(iter(bench.model.waiting.values())).request
+    asked = bench.request(Promote)
+    assert asked.event == "waiting"
     bench.request(ApplyPolicy, policy=quick_policy(calendar=FAIR))
-    approval = {"approves": waiting.request_id, "digest": digest_of_request(waiting)}
+    approval = {"approves": asked.request_id, "digest": asked.details["digest"]}
     refused = bench.request(Approve, operator="bob", **approval)
     assert (refused.event, "fair" in refused.sentence) == ("refused", True)
     assert bench.model.production == "v1"
@@ -182,10 +181,20 @@ def test_a_step_to_everything_before_its_time_waits_for_a_second_person() -> Non
     assert bench.request(Advance).event == "waiting"
     assert bench.model.rollout is not None
     assert bench.model.rollout.weight < 10_000
-    skipped = bench.model.waiting[asked.request_id]
-    approval = {"approves": asked.request_id, "digest": skipped.digest}
+    approval = {"approves": asked.request_id, "digest": asked.details["digest"]}
     assert bench.request(Approve, operator="bob", **approval).event == "accepted"
     assert bench.model.rollout.weight == 10_000
+
+
+def test_an_approval_is_of_the_step_that_was_asked_for_and_no_later_one() -> None:
+    bench = adopted(canary={"steps": LONG}, approvals={"actions": ["skip"]})
+    start_canary(bench)
+    asked = bench.request(Skip, reason="the fair")  # names no split, as the command does
+    assert asked.event == "waiting"
+    bench.request(SetWeight, weight=bench.commands[-1].weights[0].weight + 100)
+    approval = {"approves": asked.request_id, "digest": asked.details["digest"]}
+    refused = bench.request(Approve, operator="bob", **approval)
+    assert (refused.event, "changed the split meanwhile" in refused.sentence) == ("refused", True)
 
 
 def test_while_telemetry_is_stale_nobody_advances_and_a_promotion_waits() -> None:
@@ -204,11 +213,11 @@ def test_while_telemetry_is_stale_nobody_advances_and_a_promotion_waits() -> Non
 def test_an_approval_is_for_the_rollout_that_it_was_asked_for_and_no_later_one() -> None:
     bench = adopted()
     start_canary(bench)
-    assert bench.request(Promote).event == "waiting"
-    waiting = next(iter(bench.model.waiting.values())).request
+    asked = bench.request(Promote)
+    assert asked.event == "waiting"
     bench.request(Rollback)
     start_canary(bench, "v3")
-    approval = {"approves": waiting.request_id, "digest": digest_of_request(waiting)}
+    approval = {"approves": asked.request_id, "digest": asked.details["digest"]}
     refused = bench.request(Approve, operator="bob", **approval)
     assert (refused.event, "not what ann asked for" in refused.sentence) == ("refused", True)
     assert bench.model.production == "v1"
