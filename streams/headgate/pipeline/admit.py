@@ -2,24 +2,27 @@
 
 It decides nothing. An entry carries its source partition and offset, and the fold skips what it
 has seen; so that it may, each source partition's entries reach a ledger partition in order, the
-next one only when the one before is confirmed.
+next one only when the one before is confirmed, and none before those that a rebalance left behind.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from faust.types import TP
 
 from headgate.pipeline.app import make_app
+from headgate.pipeline.continuity import Continuity, HoleError
 from headgate.pipeline.letters import letter_record
 from headgate.pipeline.malformed import malformed_request
 from headgate.pipeline.partitions import ledger_partition
 from headgate.pipeline.process import Process
-from headgate.pipeline.sending import Record, send_confirmed
+from headgate.pipeline.sending import CONFIRM_TIMEOUT_S, Record, send_confirmed
 from headgate.vocabulary import ANY_MODEL, Topic
 from headgate.wire.codec import BadValueError, encode
 from headgate.wire.headers import cloud_event_headers
@@ -32,6 +35,8 @@ Admitted = AdmittedRequest | MalformedRequest | AdmittedAck
 MAX_HEADERS = 32
 MAX_HEADER_BYTES = 1024
 
+log = structlog.get_logger(__name__)
+
 
 @dataclass
 class AdmitStats:
@@ -40,6 +45,14 @@ class AdmitStats:
     requests: int = 0
     acks: int = 0
     bad: int = 0
+
+
+@dataclass
+class _Source:
+    """A source partition in this worker's hands, admitted up to `next_offset`."""
+
+    next_offset: int
+    continuity: Continuity
 
 
 class Admit:
@@ -52,6 +65,7 @@ class Admit:
         self._fatal = process.fatal
         self._requests = settings.topic(Topic.REQUESTS)
         self._acks = settings.topic(Topic.ACKS)
+        self._sources: dict[TP, _Source] = {}
         self.app = make_app(settings, "admit", [self._requests, self._acks], fatal=process.fatal)
         self._wire_up()
 
@@ -60,13 +74,38 @@ class Admit:
         for name in (self._requests, self._acks):
             topic = app.topic(name, value_serializer="raw", key_serializer="raw")
             app.agent(topic, name=f"admit-{name}", concurrency=1)(self._consume)
+        app.on_partitions_revoked.connect(self._on_revoked, weak=False)
 
     async def _consume(self, stream: Any) -> None:
         async for event in stream.events():
             try:
-                await self._admit_batch(event.message.tp, event.value)
+                await self._take(event.message, event.value)
             except Exception as error:
                 self._fatal("admit could not append a batch", error)
+
+    async def _take(self, message: Any, records: list[Any]) -> None:
+        """Repeats are the fold's to skip; what would overtake a missing part is dropped here."""
+        if message.generation_id != self.app.consumer_generation_id:
+            return
+        source = self._sources.get(message.tp) or await self._open(message.tp)
+        try:
+            if not await source.continuity.due(records[0].offset, source.next_offset):
+                return
+        except HoleError as hole:
+            log.warning("admitted_past_a_hole", tp=str(message.tp), what=str(hole))
+        await self._admit_batch(message.tp, records)
+        source.next_offset = max(source.next_offset, records[-1].offset + 1)
+
+    async def _open(self, tp: TP) -> _Source:
+        """Begin where the group's commit stands."""
+        start = await self.app.consumer.start_offset(tp, CONFIRM_TIMEOUT_S)
+        source = self._sources[tp] = _Source(start, Continuity(self.app, tp))
+        return source
+
+    async def _on_revoked(self, _: Any, revoked: Iterable[TP], **__: Any) -> None:
+        """Whoever has a partition next begins at its commit."""
+        self._sources.clear()
+        log.info("admit_partitions_revoked", partitions=sorted(map(str, revoked)))
 
     async def _admit_batch(self, tp: TP, records: list[Any]) -> None:
         queues: dict[int, list[Record]] = defaultdict(list)
