@@ -15,7 +15,7 @@ from headgate.pipeline.process import Process
 from headgate.vocabulary import Mode, Topic
 from headgate.wire.codec import encode
 from headgate.wire.ledger import AdmittedRequest
-from headgate.wire.messages import ENTRY
+from headgate.wire.messages import ENTRY, LARGE
 from headgate.wire.rollout_requests import SetMode
 
 REQUESTS = TP("headgate.requests", 0)
@@ -154,3 +154,13 @@ def test_a_log_that_was_made_again_is_admitted_from_its_beginning(
     deliver(admit, range(100, 105), range(3), range(3, 5))
     assert broker.sought == []
     assert broker.admitted == [*range(100, 105), *range(5)]
+
+
+def test_headers_of_any_size_leave_an_entry_that_the_ledger_takes(
+    admit: Admit, broker: Broker
+) -> None:
+    headers = (("\x01" * 200_000, b""), *((f"h{n}", b"\x01" * 1_024) for n in range(40)))
+    asyncio.run(admit._admit_batch(REQUESTS, [request(100, headers)]))
+    (entry,) = broker.entries
+    assert len(entry.headers) == 31
+    assert broker.sizes[0] < LARGE

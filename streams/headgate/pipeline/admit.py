@@ -183,9 +183,12 @@ def _model_of(entry: Admitted) -> str:
 
 
 def _text_headers(headers: Any) -> dict[str, str]:
-    """The headers that are text, as a signature needs them; a flood of them is cut."""
+    """The headers that are text, as a signature needs them; a flood of them is cut.
+
+    Whatever a writer puts there, the entry stays below what the ledger takes.
+    """
     kept: dict[str, str] = {}
     for name, value in list(headers or ())[:MAX_HEADERS]:
-        if value is not None and len(value) <= MAX_HEADER_BYTES:
+        if value is not None and max(len(name), len(value)) <= MAX_HEADER_BYTES:
             kept[name] = value.decode("utf-8", errors="replace")
     return kept
