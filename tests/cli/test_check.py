@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from headgate.cli import check
 from headgate.cli.check_file import load_checks
 from headgate.cli.failures import ExitCode
 from headgate.config import Settings
@@ -105,6 +107,35 @@ def test_a_report_that_is_refused_is_exit_code_1_though_the_check_passed(
         result = ask("check", "run", file, *words)
     assert result.exit_code == ExitCode.NEGATIVE
     assert "Refused: No such check." in result.stdout
+
+
+def test_again_and_again_outlasts_a_worker_that_does_not_answer_for_a_while(
+    ask: Run, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            raise KeyboardInterrupt
+
+    def back_for_the_second(request: AnyRequest) -> Iterable[AuditRecord]:
+        return accept(request) if pauses else []
+
+    monkeypatch.setattr(check, "time", SimpleNamespace(sleep=pause))
+    with (
+        Endpoint(lambda _: Say("fine")) as endpoint,
+        Responder(settings, back_for_the_second) as worker,
+    ):
+        file = file_of(tmp_path, TWO.format(url=endpoint.url))
+        words = ("--model", MODEL, "--version", "v2", "--only", "smoke", "--report")
+        result = ask("check", "run", file, *words, "--every", "1m", "--timeout", "3")
+    assert result.exit_code == ExitCode.INTERRUPTED
+    assert "no outcome of request" in result.stderr
+    assert "; again in 1 min" in result.stderr
+    assert "smoke is noted." in result.stdout
+    assert len(worker.requests) == 2
+    assert pauses == [60, 60]
 
 
 @pytest.mark.parametrize(

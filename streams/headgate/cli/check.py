@@ -12,7 +12,7 @@ import typer
 from headgate.cli.asking import Fields, asks
 from headgate.cli.check_file import load_checks
 from headgate.cli.check_round import Reporter, Target, chosen, run_once
-from headgate.cli.failures import ExitCode
+from headgate.cli.failures import PASSING, ExitCode, in_words
 from headgate.cli.options import (
     AsJson,
     ModelName,
@@ -25,7 +25,7 @@ from headgate.cli.options import (
 )
 from headgate.cli.reading import reach
 from headgate.config import Settings
-from headgate.judge.durations import parse_duration_ms
+from headgate.judge.durations import parse_duration_ms, say_duration
 from headgate.wire.request import Request
 from headgate.wire.rollout_requests import ReportCheck
 
@@ -98,7 +98,7 @@ def run(
 
     Status, latency, JSON Schema and text patterns; headers may come from environment variables.
     What is run and not asked for is named and not reported. Exit code 1 if a check fails, or
-    Headgate refuses its report.
+    Headgate refuses its report. With --every it goes on where a broker or a worker is away.
     """
     suite, calls = load_checks(file, os.environ)
     target = Target(model or suite.model, version or suite.version)
@@ -110,11 +110,13 @@ def run(
         who = operator or default_operator(settings)
         reporter = Reporter(settings, target, who, reason, timeout)
     calls = chosen(calls, only or ())
-    while True:
-        found = run_once(calls, reporter)
-        found.show(target, as_json=as_json)
-        if not every:
-            break
+    while every:
+        try:
+            run_once(calls, reporter).show(target, as_json=as_json)
+        except PASSING as error:
+            typer.echo(f"headgate: {in_words(error)}; again in {say_duration(every)}", err=True)
         time.sleep(every / 1000)
+    found = run_once(calls, reporter)
+    found.show(target, as_json=as_json)
     if not found.fine:
         raise typer.Exit(ExitCode.NEGATIVE)

@@ -44,6 +44,9 @@ class TopicMissingError(BrokerUnreachableError):
     """The broker answers, but a topic is not there."""
 
 
+PASSING = (BrokerUnreachableError, KafkaException, OutcomeTimeoutError)
+"""What may be over the next time: a broker or a worker that is away."""
+
 _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (InputError, ExitCode.USAGE),
     (MissingExtraError, ExitCode.USAGE),
@@ -64,12 +67,13 @@ class GuardedGroup(TyperGroup):
         except KeyboardInterrupt:
             raise typer.Exit(ExitCode.INTERRUPTED) from None
         except tuple(kind for kind, _ in _CODES) as error:
-            typer.echo(f"headgate: {_words(error)}", err=True)
+            typer.echo(f"headgate: {in_words(error)}", err=True)
             code = next(code for kind, code in _CODES if isinstance(error, kind))
             raise typer.Exit(code) from error
 
 
-def _words(error: Exception) -> str:
+def in_words(error: Exception) -> str:
+    """What a known failure says to people."""
     if isinstance(error, KafkaException):
         if error.args[0].code() == KafkaError.INVALID_REPLICATION_FACTOR:
             few = "give --replication-factor, at most the number of brokers"
