@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from confluent_kafka.admin import (
@@ -18,6 +19,7 @@ from confluent_kafka.admin import (
 from headgate.config import Settings
 from headgate.local.embedded import EmbeddedBroker
 from headgate.local.kafka import RealKafka
+from headgate.pipeline import topics
 from headgate.pipeline.topics import (
     BrokerUnreachableError,
     TopicPlan,
@@ -45,6 +47,25 @@ AS_ASKED = TopicState(partitions=8, config={**SPEC.config, "unclean.leader.elect
 
 def planned(spec: TopicSpec, state: TopicState | None) -> TopicPlan:
     return plan_topics([spec], {spec.name: state} if state else {})
+
+
+class SilentBroker:
+    """Tells which topics it has, and answers nothing else."""
+
+    def list_topics(self, *, timeout: float) -> SimpleNamespace:
+        return SimpleNamespace(topics={SPEC.name: SimpleNamespace(partitions={})})
+
+    def describe_configs(self, resources: list[ConfigResource]) -> dict[ConfigResource, object]:
+        return dict.fromkeys(resources, self)
+
+    def result(self, timeout: float) -> None:
+        raise TimeoutError
+
+
+def test_a_broker_that_falls_silent_is_told_by_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "_admin", lambda _: SilentBroker())
+    with pytest.raises(BrokerUnreachableError, match="kafka:9092 gave no answer within 15 s"):
+        read_topics(Settings(bootstrap_servers="kafka:9092"), [SPEC.name])
 
 
 # What is planned

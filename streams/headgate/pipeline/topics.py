@@ -148,7 +148,7 @@ def read_topics(settings: Settings, names: Iterable[str]) -> dict[str, TopicStat
         return {}
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in found]
     configs = {
-        resource.name: future.result(TIMEOUT_S)
+        resource.name: _answer(settings, future)
         for resource, future in admin.describe_configs(resources).items()
     }
     return {
@@ -162,6 +162,15 @@ def read_topics(settings: Settings, names: Iterable[str]) -> dict[str, TopicStat
 
 def _admin(settings: Settings) -> AdminClient:
     return AdminClient({**settings.librdkafka(), "log_level": 0})
+
+
+def _answer(settings: Settings, future: Any) -> Any:
+    try:
+        return future.result(TIMEOUT_S)
+    except TimeoutError as error:
+        raise BrokerUnreachableError(
+            f"{settings.bootstrap_servers} gave no answer within {TIMEOUT_S:g} s; try again"
+        ) from error
 
 
 def _metadata(settings: Settings, admin: AdminClient) -> dict[str, Any]:
@@ -194,7 +203,7 @@ def apply_topics(settings: Settings, *, replication_factor: int | None = None) -
     if changed:
         futures.extend(admin.incremental_alter_configs(changed).values())
     for future in futures:
-        future.result(TIMEOUT_S)
+        _answer(settings, future)
     return plan
 
 
