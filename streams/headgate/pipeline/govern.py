@@ -17,7 +17,7 @@ from headgate.pipeline.app import make_app
 from headgate.pipeline.checkpoint_store import CheckpointStore
 from headgate.pipeline.continuity import Continuity, HoleError
 from headgate.pipeline.process import Process
-from headgate.pipeline.sending import Record, send_confirmed
+from headgate.pipeline.sending import CONFIRM_TIMEOUT_S, Record, send_confirmed
 from headgate.release.checkpoints import StateName
 from headgate.release.clocks import Position
 from headgate.release.fold import Unreadable, step
@@ -154,7 +154,7 @@ class Govern:
         loaded = self._store.load(partition)
         state = loaded.state if loaded else PartitionState(ledger_partition=partition)
         tp = TP(self._ledger, partition)
-        ends = await self.app.consumer.end_offsets([tp])
+        ends = await self.app.consumer.end_offsets([tp], CONFIRM_TIMEOUT_S)
         if ends.get(tp, state.next_offset) < state.next_offset:
             await self._stop_at_hole(partition, HoleError(state.next_offset, ends[tp]))
         names = loaded.names if loaded else {}
@@ -221,6 +221,8 @@ class Govern:
         if self._owned:
             await self._save_all()
         self._owned.clear()
+        self.stats.next_offsets.clear()
+        self.stats.revisions.clear()
         log.info("ledger_partitions_revoked", partitions=sorted(tp.partition for tp in revoked))
 
     async def _on_assigned(self, _: Any, assigned: Iterable[TP], **__: Any) -> None:
