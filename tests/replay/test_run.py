@@ -120,6 +120,25 @@ def test_a_record_that_no_fold_gives_is_found(log: Log) -> None:
     assert replay(log.settings).unexpected == ["audit audit-0-3-99"]
 
 
+@pytest.mark.parametrize(
+    ("event_id", "told"),
+    [([("ce_id", b"x\xff")], "x\ufffd"), ([], ""), ([("ce_id", b"a-b-c")], "a-b-c")],
+)
+def test_a_record_that_names_no_place_is_found_too(
+    log: Log, event_id: list[tuple[str, bytes]], told: str
+) -> None:
+    _, victim = _audit(log)
+    forged = OutRecord(
+        topic=victim.topic,
+        key=victim.key,
+        value=victim.value,
+        headers=[("ce_source", b"headgate/govern"), *event_id],
+        event_id="",
+    )
+    log.write([*log.bench.records, forged])
+    assert replay(log.settings).unexpected == [f"audit {told}"]
+
+
 def test_what_no_worker_has_published_yet_is_pending_and_no_fault(log: Log) -> None:
     published = [r for r in log.bench.records if r.topic in ("control", "alerts", "audit")]
     log.write(published[:4])

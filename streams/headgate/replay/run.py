@@ -146,7 +146,7 @@ def _read_recorded(
         headers = dict(message.headers() or ())
         if headers.get("ce_source") != b"headgate/govern":
             continue
-        event_id = headers["ce_id"].decode()
+        event_id = (headers.get("ce_id") or b"").decode(errors="replace")
         recorded[event_id].add(message.value())
         newest[message.key()] = event_id
     return recorded, newest
@@ -204,6 +204,10 @@ def _place(event_id: str) -> tuple[int, int]:
 
 
 def _is_in_range(event_id: str, report: ReplayReport) -> bool:
-    partition, offset = _place(event_id)
+    """Whether the entry that an id names was folded; an id that names none is nobody's."""
+    try:
+        partition, offset = _place(event_id)
+    except ValueError:
+        return True
     begin, end = report.from_offsets.get(partition, 0), report.to_offsets.get(partition)
     return offset >= begin and (end is None or offset < end)
