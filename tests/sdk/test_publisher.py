@@ -4,9 +4,10 @@ import asyncio
 import threading
 
 import pytest
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from headgate.sdk import Outcome, Publisher, label_token
+from headgate.sdk import publisher as publisher_module
 
 
 def test_outcomes_arrive_under_their_request_id(broker):
@@ -57,6 +58,56 @@ def test_outcomes_that_wait_for_kafka_arrive_once_it_is_there(broker, silent_por
     relay(silent_port, broker.bootstrap_servers)
     wait_for(lambda: publisher.stats.delivered == 1)
     publisher.close()
+
+
+class Fallible(Producer):
+    """Once it `has_fallen` it takes nothing any more and says so once, as librdkafka's does."""
+
+    has_fallen = has_told = False
+
+    def produce(self, *args, **kwargs):
+        if self.has_fallen:
+            raise KafkaException(KafkaError(KafkaError._FATAL))
+        super().produce(*args, **kwargs)
+
+    def poll(self, timeout):
+        self._tell()
+        return super().poll(timeout)
+
+    def flush(self, timeout):
+        self._tell()
+        return super().flush(timeout)
+
+    def _tell(self):
+        if self.has_fallen and not self.has_told:
+            self.has_told = True
+            raise KafkaException(KafkaError(KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER))
+
+
+def test_after_a_fatal_error_a_new_client_goes_on(broker, monkeypatch, wait_for):
+    monkeypatch.setattr(publisher_module, "Producer", Fallible)
+    publisher = Publisher(broker.bootstrap_servers, kafka={"linger.ms": 60_000})
+    assert publisher.record("given-up", "agent", "v1", latency_ms=1.0)
+    first = publisher._producer
+    first.has_fallen = True
+    wait_for(lambda: publisher._producer is not first)
+    assert publisher.record("r2", "agent", "v1", latency_ms=1.0)
+    assert publisher.close(20.0) == 0
+    assert [outcome.request_id for outcome in broker.outcomes(1)] == ["r2"]
+    stats = publisher.stats
+    assert (stats.accepted, stats.delivered, stats.waiting) == (2, 1, 0)
+    assert stats.dropped["failed"] == 1
+
+
+def test_a_fatal_error_while_it_closes_is_counted_and_not_raised(broker, monkeypatch):
+    monkeypatch.setattr(publisher_module, "Producer", Fallible)
+    publisher = Publisher(broker.bootstrap_servers, kafka={"linger.ms": 60_000})
+    publisher.record("r1", "agent", "v1", latency_ms=1.0)
+    publisher._stop.set()
+    publisher._poller.join()
+    publisher._producer.has_fallen = True
+    assert publisher.close(1.0) == 1
+    assert publisher.stats.waiting == 0
 
 
 def test_threads_share_a_publisher(broker):

@@ -8,7 +8,7 @@ import time
 import weakref
 from typing import Any, Self
 
-from confluent_kafka import KafkaError, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from headgate.sdk import kafka as clients
 from headgate.sdk.writer import (
@@ -22,6 +22,8 @@ from headgate.sdk.writer import (
 from headgate.vocabulary import Topic
 
 POLL_S = 0.1
+PAUSE_AFTER_FAILURE_S = 1.0
+_PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
 
 _all: weakref.WeakSet[Publisher] = weakref.WeakSet()
 
@@ -32,7 +34,8 @@ class Publisher(OutcomeWriter):
     `publish`, `record` and `label` take microseconds from any thread or event loop; delivery
     happens in the background (idempotent, acks=all, lz4, 20 ms linger). At most `buffer_size`
     outcomes wait; what comes on top is dropped and counted in `stats`. Close it, or use it as a
-    (sync or async) context manager, or what waits at exit is lost.
+    (sync or async) context manager, or what waits at exit is lost. After a fatal error of its
+    client what waited counts as `failed`, and a new client goes on.
 
     Its client starts with `start`, `with` or the first outcome. Servers that fork workers may
     construct it before the fork, but must not use it before: what a child then publishes is
@@ -84,9 +87,9 @@ class Publisher(OutcomeWriter):
         self._stop.set()
         self._poller.join()
         producer, deadline = self._producer, time.monotonic() + timeout_s
-        if producer.flush(timeout_s):
+        if not _flushed(producer, timeout_s):
             producer.purge()
-            producer.flush(max(0.1, deadline - time.monotonic()))
+            _flushed(producer, max(0.1, deadline - time.monotonic()))
         self._producer = None
         return self._dropped[UNSENT_AT_CLOSE].read()
 
@@ -100,7 +103,17 @@ class Publisher(OutcomeWriter):
 
     def _serve_deliveries(self) -> None:
         while not self._stop.is_set():
-            self._producer.poll(POLL_S)
+            try:
+                self._producer.poll(POLL_S)
+            except KafkaException:  # fatal: this client takes nothing any more
+                self._begin_again()
+
+    def _begin_again(self) -> None:
+        """Give up what waits, because some of it may lie on the broker, and go on anew."""
+        self._producer.purge()
+        _flushed(self._producer, PAUSE_AFTER_FAILURE_S)
+        self._stop.wait(PAUSE_AFTER_FAILURE_S)
+        self._producer = Producer(dict(self._config), logger=clients.log)
 
     def _hand_over(self, key: bytes, value: bytes) -> str | None:
         if self._refusal is not None:
@@ -116,7 +129,7 @@ class Publisher(OutcomeWriter):
     def _delivery(self, error: KafkaError | None, _message: object) -> None:
         if error is None:
             self._delivered.tick()
-        elif error.code() in (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT):
+        elif self._stop.is_set() and error.code() in _PURGED:
             self._lose(UNSENT_AT_CLOSE)
         else:
             self._lose(FAILED, error.name())
@@ -129,6 +142,14 @@ class Publisher(OutcomeWriter):
             self._producer = None
             self._refusal = FORKED
             self._reset_counts()
+
+
+def _flushed(producer: Any, timeout_s: float) -> bool:
+    """Whether nothing waits any more; False too where the client falls to a fatal error."""
+    try:
+        return not producer.flush(timeout_s)
+    except KafkaException:
+        return False
 
 
 def _after_fork() -> None:
