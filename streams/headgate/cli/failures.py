@@ -30,10 +30,12 @@ class ExitCode(IntEnum):
 EXIT_CODES = """Exit codes:
   0  done
   1  refused, or the answer is no
-  2  wrong usage or configuration, or a worker without its topics
+  2  wrong usage or configuration, or a worker without its topics or its port
   3  no broker answers, or a topic is missing
   4  nothing came back in time
-  5  waits for a second person's approval"""
+  5  waits for a second person's approval
+ 70  a worker could not finish a batch: the next one reads it again
+130  stopped by Ctrl-C"""
 
 
 class OutcomeTimeoutError(TimeoutError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 
 import orjson
@@ -13,6 +14,24 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 log = structlog.get_logger(__name__)
 
 Readiness = Callable[[], dict[str, bool]]
+
+
+def port_problem(host: str, port: int) -> str:
+    """Why nothing can listen there; empty where it can. Lets go of the port at once."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, address = found[0]
+        socket.create_server(address, family=family).close()
+    except OSError as error:
+        return _cannot_listen(host, port, error)
+    return ""
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> str:
+    return (
+        f"cannot listen on {host}:{port} ({error.strerror}); "
+        "set HEADGATE_HTTP_PORT or --http-port (0 takes a free one)"
+    )
 
 
 class HttpServer(Service):
@@ -47,10 +66,7 @@ class HttpServer(Service):
         try:
             await site.start()
         except OSError as error:
-            raise RuntimeError(
-                f"cannot listen on {self._host}:{self._port} ({error.strerror}); "
-                "set HEADGATE_HTTP_PORT or --http-port (0 takes a free one)"
-            ) from error
+            raise RuntimeError(_cannot_listen(self._host, self._port, error)) from error
         host, port = self._runner.addresses[0][:2]
         log.info("http_listening", host=host, port=port)
 

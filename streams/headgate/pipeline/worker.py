@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from headgate.config import Settings
 from headgate.pipeline.admit import Admit
 from headgate.pipeline.govern import Govern
-from headgate.pipeline.http import HttpServer
+from headgate.pipeline.http import HttpServer, port_problem
 from headgate.pipeline.ingest import Ingest
 from headgate.pipeline.logs import configure_logs
 from headgate.pipeline.process import Process
@@ -48,9 +48,10 @@ def end_process(reason: str, error: BaseException | None = None) -> None:
 
 
 def run_worker(settings: Settings) -> int:
-    """Run until SIGTERM or SIGINT; 0 after a clean stop, 2 if the topics do not fit."""
+    """Run until SIGTERM or SIGINT; 0 after a clean stop, 2 if topics or port do not fit."""
     configure_logs(settings.log_level, settings.log_format)
     problems = [] if settings.embedded else check_topics(settings)
+    problems += filter(None, [port_problem(settings.http_host, settings.http_port)])
     for problem in problems:
         sys.stderr.write(f"headgate worker: {problem}\n")
     if problems:
