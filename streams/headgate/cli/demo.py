@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +17,7 @@ from headgate.cli.options import AsJson, ConfigFile, examples, print_json
 from headgate.cli.policies import load_policy, shipped_policy
 from headgate.cli.reading import TopicFollower
 from headgate.cli.requests import ask, request_fields
+from headgate.cli.signals import sigterm_is_ctrl_c
 from headgate.cli.story import NONE, Story, explain
 from headgate.config import Settings, load_settings
 from headgate.local.demo import OPERATOR, DemoError, DemoStage, DemoTraffic
@@ -79,7 +78,7 @@ def demo(
     stage = DemoStage(settings, embedded=bootstrap_servers is None, config_file=config)
     story = Story(chosen, MODEL)
     live = sys.stdout.isatty() and not as_json
-    with _sigterm_is_ctrl_c(), redirect_stdout(sys.stderr if as_json else sys.stdout):
+    with sigterm_is_ctrl_c(), redirect_stdout(sys.stderr if as_json else sys.stdout):
         try:
             published = _play(stage, story, live=live, rate=rate, seed=seed)
         except DemoError as error:
@@ -91,16 +90,6 @@ def demo(
         print_json(story.summary(published=published))
     if not story.as_expected:
         raise typer.Exit(ExitCode.NEGATIVE)
-
-
-@contextmanager
-def _sigterm_is_ctrl_c() -> Iterator[None]:
-    """A supervisor's SIGTERM takes the tree down as cleanly as Ctrl-C."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _play(stage: DemoStage, story: Story, *, live: bool, rate: float, seed: int) -> int:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from headgate.cli.options import AsJson, examples, on_broker, print_json
+from headgate.cli.signals import sigterm_is_ctrl_c
 from headgate.config import Settings
 from headgate.judge.durations import parse_duration_ms, say_duration
 from headgate.sdk import Publisher, PublisherStats, Router
@@ -65,7 +66,7 @@ def fleet(
 ) -> None:
     """Serve requests as a fleet would: choose a version, draw an outcome, publish it.
 
-    Without a split the first version given serves (revision 0). Ctrl-C ends it early.
+    Without a split the first version given serves (revision 0). Ctrl-C or SIGTERM ends it early.
     """
     lasts_s = _seconds(duration, "--duration")
     arms = _arms(arm or [], scenario, stable, candidate, _seconds(turns_after, "--turns-after"))
@@ -91,7 +92,7 @@ def fleet(
         real_latency=real_latency,
     )
     started = time.monotonic()
-    with router:
+    with sigterm_is_ctrl_c(), router:
         try:
             running.run(lasts_s, stop=_Progress(running.report, lasts_s, quiet=as_json))
         except KeyboardInterrupt:

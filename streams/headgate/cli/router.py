@@ -12,6 +12,7 @@ from headgate.cli.failures import ExitCode
 from headgate.cli.in_force import InForce, split_in_force
 from headgate.cli.options import AsJson, examples, on_broker, print_json
 from headgate.cli.phrases import clock_time, split_words
+from headgate.cli.signals import sigterm_is_ctrl_c
 from headgate.config import Settings
 from headgate.sdk import Router
 from headgate.sdk.split import InvalidSplitError, compile_command
@@ -43,7 +44,8 @@ def router(
     router_id: Annotated[str | None, typer.Option(help="Its name in acks and status.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Follow the control topic, acknowledge every split and print each change. Ctrl-C ends it.
+    """Follow the control topic, acknowledge every split and print each change. Ctrl-C or SIGTERM
+    ends it, with a goodbye.
 
     With the setting control_public_keys it obeys commands signed with one of them, and no others.
     """
@@ -63,7 +65,7 @@ def router(
         on_split=changes.put,
         public_keys=settings.control_public_keys or None,
     )
-    with running:
+    with sigterm_is_ctrl_c(), running:
         if not as_json:
             typer.echo(f"router {running.router_id} follows {settings.topic(Topic.CONTROL)}")
         while True:
