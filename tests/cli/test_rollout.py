@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from headgate.cli import asking, requests
 from headgate.cli.failures import ExitCode
 from headgate.config import Settings
+from headgate.pipeline.topics import BrokerUnreachableError
 from headgate.vocabulary import Action, RolloutKind, Topic
 from headgate.wire.audit import AuditRecord
 from headgate.wire.codec import encode
@@ -234,6 +236,38 @@ def test_what_changes_the_split_names_the_one_that_was_in_force(
     publish(settings, Topic.CONTROL, *((m, encode(command(r, m))) for r, m in rows))
     name, *more = words
     assert asked(ask, settings, "rollout", name, MODEL, *more).if_revision == 9
+
+
+def test_a_rollback_goes_where_control_or_status_cannot_be_read(
+    ask: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(*_: object) -> None:
+        raise BrokerUnreachableError("kafka:9092 went silent while headgate.status was being read")
+
+    monkeypatch.setattr(asking, "split_in_force", silent)
+    monkeypatch.setattr(asking, "RECOVERY_S", 0.0)
+    request = asked(ask, settings, "rollout", "rollback", MODEL, "--reason", "prices")
+    assert isinstance(request, Rollback)
+    assert request.version == ""
+
+
+def test_a_rollback_that_was_taken_says_so_where_nobody_can_tell_of_the_routers(
+    ask: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(*_: object) -> None:
+        raise BrokerUnreachableError("kafka:9092 went silent")
+
+    def decided(request: AnyRequest) -> Iterable[AuditRecord]:
+        return [answer(request, sentence="Rolled back.", decision_id="d-9", revision=9)]
+
+    monkeypatch.setattr(requests, "await_obedience", silent)
+    with Responder(settings, decided):
+        result = ask("rollout", "rollback", MODEL, "--version", "v2")
+    assert result.exit_code == ExitCode.FINE, result.output
+    assert result.stdout.splitlines() == [
+        "Rolled back.",
+        "Whether the routers obey is not known: kafka:9092 went silent",
+    ]
 
 
 def test_a_rollback_names_what_is_on_trial_and_no_revision(ask: Run, settings: Settings) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import typer
 from confluent_kafka import KafkaError, Message, Producer
 
-from headgate.cli.failures import OutcomeTimeoutError
+from headgate.cli.failures import PASSING, OutcomeTimeoutError, in_words
 from headgate.cli.obeying import Obedience, await_obedience
 from headgate.cli.reading import CONNECT_S, TopicFollower, audit_records, topic_partitions
 from headgate.config import Settings
@@ -100,8 +100,22 @@ def ask(
         records = _await_answers(audit, heard, request, wanted, timeout_s)
         obedience = None
         if recovery_s and records[0].event == "accepted" and records[0].decision_id:
-            obedience = await_obedience(settings, audit, heard, records[0], recovery_s)
+            obedience = _obedience(settings, audit, heard, records[0], recovery_s)
     return Answer(request.request_id, tuple(records), obedience)
+
+
+def _obedience(
+    settings: Settings,
+    audit: TopicFollower,
+    heard: list[AuditRecord],
+    accepted: AuditRecord,
+    within_s: float,
+) -> Obedience:
+    """Whether routers obey; what was accepted stays so where nobody can tell."""
+    try:
+        return await_obedience(settings, audit, heard, accepted, within_s)
+    except PASSING as error:
+        return Obedience(False, f"Whether the routers obey is not known: {in_words(error)}")
 
 
 def _check(request: Request) -> AnyRequest:
