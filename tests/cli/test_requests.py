@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
+import pytest
+from confluent_kafka import Producer
+
+from headgate.cli import requests
 from headgate.cli.failures import ExitCode
 from headgate.cli.requests import EXPIRES_AFTER_MS, request_fields
 from headgate.cli.requests import ask as send
@@ -17,6 +21,7 @@ from headgate.wire.codec import encode
 from headgate.wire.requests import AnyRequest
 from headgate.wire.rollout_requests import Adopt, Defer, SetMode, SetWeight, StartRollout
 from support.commands import Run
+from support.installation import wait_until
 from support.responder import Responder, answer, publish
 from support.statuses import MODEL, canary, router
 
@@ -53,6 +58,27 @@ def test_an_accepted_request_says_its_outcome(ask: Run, settings: Settings) -> N
     (request,) = worker.requests
     assert isinstance(request, SetMode)
     assert (request.mode, request.operator, request.reason) == (Mode.OBSERVE, "me", "drill")
+
+
+class Unconfirmed(Producer):
+    """Sends, and never hears that it arrived."""
+
+    def flush(self, timeout: float) -> int:
+        super().flush(timeout)
+        return 1
+
+
+def test_a_request_that_nobody_confirmed_is_not_said_to_be_lost(
+    ask: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "Producer", Unconfirmed)
+    with Responder(settings, accept) as worker:
+        result = ask("mode", MODEL, "observe")
+        wait_until(lambda: bool(worker.requests), "the request on its topic")
+    assert result.exit_code == ExitCode.UNREACHABLE
+    (request,) = worker.requests
+    assert f"did not confirm request {request.request_id}" in result.stderr
+    assert "may still be carried out" in result.stderr
 
 
 def test_a_refused_request_says_why_and_what_instead(ask: Run, settings: Settings) -> None:

@@ -165,7 +165,10 @@ def _send(settings: Settings, request: AnyRequest) -> int:
     )
     if producer.flush(CONNECT_S + 1) or failures:
         why = failures[0].str() if failures else "no confirmation"
-        raise BrokerUnreachableError(f"the request was not taken by {servers}: {why}")
+        raise BrokerUnreachableError(
+            f"{servers} did not confirm request {request.request_id} ({why}). It may still be "
+            "carried out. What became of it: headgate tail audit --from-beginning --exit"
+        )
     return wanted
 
 
