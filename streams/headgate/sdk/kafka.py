@@ -63,6 +63,7 @@ def ack_producer(bootstrap_servers: str, kafka: Config | None) -> Config:
         "message.timeout.ms": 10_000,
         "queue.buffering.max.messages": 10_000,
         **(kafka or {}),
+        "enable.idempotence": False,  # settings are shared, and a fatal error would silence it
     }
 
 
