@@ -12,6 +12,8 @@ from headgate.wire.codec import BadValueError, encode
 from headgate.wire.ledger import MalformedRequest
 from headgate.wire.messages import ENTRY, REQUEST
 
+APPLY = b"""{"type":"apply_policy","request_id":"r","model":"m","operator":"ann","issued_at_ms":1,
+"policy":%s}"""
 PROMOTE = b'{"type":"promote","request_id":"r","model":"m","operator":"ann","issued_at_ms":-1}'
 
 
@@ -54,3 +56,13 @@ def test_what_cannot_be_read_concerns_no_model_and_is_an_entry_all_the_same(
 ) -> None:
     entry = _entry(value)
     assert (entry.model, entry.request_id, entry.operator) == ("*", "", "")
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [b'{"x":18446744073709551616}', b'{"x":' * 400 + b"1" + b"}" * 400],
+    ids=["beyond 64 bits", "nested deeply"],
+)
+def test_what_could_not_be_written_to_the_ledger_again_is_no_request(policy: bytes) -> None:
+    entry = _entry(APPLY % policy)
+    assert (entry.model, entry.request_id, entry.operator) == ("m", "r", "ann")

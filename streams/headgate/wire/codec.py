@@ -17,6 +17,7 @@ import orjson
 from headgate.wire.fields import MAX_VALUE_BYTES
 
 T = TypeVar("T")
+_LEVELS_AROUND = 8
 _AT_PATH = re.compile(r" - at `(?:key` in `)?(\$[^`]*)`$")
 
 
@@ -50,12 +51,24 @@ def describe(error: Exception) -> BadValueError:
     return BadValueError(f"$.{missing.group(1)}" if missing else "$", text)
 
 
-class Codec(Generic[T]):
-    """Strict decoder of one message type with a cap on the size of a value."""
+def _within_another(message: object) -> bytes:
+    """The message as `encode` gives it deep within others: an entry, an audit record."""
+    for _ in range(_LEVELS_AROUND):
+        message = [message]
+    return encode(message)
 
-    def __init__(self, kind: Any, *, max_bytes: int = MAX_VALUE_BYTES) -> None:
+
+class Codec(Generic[T]):
+    """Strict decoder of one message type with a cap on the size of a value.
+
+    What is `kept` in other messages must be what `encode` can write: JSON has whole numbers beyond
+    64 bits and any depth.
+    """
+
+    def __init__(self, kind: Any, *, max_bytes: int = MAX_VALUE_BYTES, kept: bool = False) -> None:
         self._decode: Callable[[bytes], T] = msgspec.json.Decoder(kind).decode
         self._max_bytes = max_bytes
+        self._kept = kept
 
     def decode(self, value: bytes | None) -> T:
         """The message in `value`; raises `BadValueError` for anything else."""
@@ -66,6 +79,11 @@ class Codec(Generic[T]):
         if len(value) > self._max_bytes:
             raise BadValueError("$", f"value of {len(value)} bytes is over {self._max_bytes}")
         try:
-            return self._decode(value)
+            message = self._decode(value)
+            if self._kept:
+                _within_another(message)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise describe(error) from error
+        except orjson.JSONEncodeError as error:
+            raise BadValueError("$", f"it cannot be written again: {error}") from error
+        return message

@@ -20,7 +20,7 @@ from headgate.wire.status import ModelStatus
 LARGE = 1_000_000
 
 OUTCOME: Codec[Outcome] = Codec(Outcome)
-REQUEST: Codec[AnyRequest] = Codec(AnyRequest)
+REQUEST: Codec[AnyRequest] = Codec(AnyRequest, kept=True)
 ACK: Codec[Ack] = Codec(Ack)
 ENTRY: Codec[Entry] = Codec(Entry, max_bytes=LARGE)
 COMMAND: Codec[Command] = Codec(Command, max_bytes=LARGE)
