@@ -242,6 +242,27 @@ def test_an_incident_keeps_its_id_from_firing_to_resolved() -> None:
     assert "obeys" in sentences([bench.alerts[-1]])
 
 
+class _Unacknowledged(LedgerBench):
+    """A fleet that routes by itself: nobody says which split is obeyed."""
+
+    def ack(self, router_id: str = "r1", **fields: Any) -> None:
+        pass
+
+
+def test_an_alert_that_led_to_a_rollback_forbids_the_next_candidate_nothing() -> None:
+    bench = _Unacknowledged()
+    bench.adopt()
+    bench.start(5000)
+    bench.serve(60, v1=GOOD, v2=Traffic(error_rate=0.3))
+    assert bench.commands[-1].action is Action.ROLLBACK
+    (incident,) = bench.model.incidents.values()
+    assert incident.acted
+    assert bench.start(500, "v3").event == "accepted"
+    bench.serve(5, v1=GOOD, v3=GOOD)
+    assert incident.alert_id in bench.model.incidents
+    assert bench.request(SetWeight, weight=1_000).event == "accepted"
+
+
 def test_every_alert_has_a_runbook_entry() -> None:
     guide = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
     headings = guide.read_text().splitlines()

@@ -14,10 +14,14 @@ from headgate.wire.rollout_requests import SplitRequest
 
 
 def forbidding(state: ModelState) -> Incident | None:
-    """The open alert that forbids more traffic: a critical breach or an outage hold."""
+    """The open alert that forbids more traffic: a critical breach or an outage hold. One that led
+    to a rollback is about what went, and waits for its routers.
+    """
     if state.mode is Mode.OBSERVE:
         return None
     for incident in state.incidents.values():
+        if incident.acted:
+            continue
         critical = incident.kind is AlertKind.BREACH and incident.deadline_ms is not None
         if critical or incident.kind is AlertKind.OUTAGE_HOLD:
             return incident
