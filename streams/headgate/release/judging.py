@@ -17,6 +17,9 @@ from headgate.measure.reading import read_window
 from headgate.release.freshness import Blindness
 from headgate.release.state import ModelState, Watched
 from headgate.release.watched import weight_beside
+from headgate.vocabulary import Reason
+
+_BLIND = frozenset({Reason.TELEMETRY_STALE, Reason.INGEST_LAGGING})
 
 
 class Judged(Struct, frozen=True):
@@ -25,6 +28,11 @@ class Judged(Struct, frozen=True):
     policy: Policy
     assessments: Mapping[str, Assessment]
     memories: dict[str, Memory]
+
+    @property
+    def blind(self) -> bool:
+        """Whether nothing that the tables said could be trusted at that look."""
+        return any(seen.reason in _BLIND for seen in self.assessments.values())
 
 
 def look_of(

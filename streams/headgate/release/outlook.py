@@ -36,7 +36,8 @@ def rollout_status(
         return None
     stay = rollout.course.stay if rollout.course is not None else None
     proof = _proof(state, judged)
-    coming = _next(state, policy, rollout, proof, now_ms)
+    blind = judged is not None and judged.blind
+    coming = _next(state, policy, rollout, proof, now_ms, blind=blind)
     known = comparing.of_rollout(state)
     return RolloutStatus(
         rollout_id=rollout.rollout_id,
@@ -142,6 +143,8 @@ def _next(
     rollout: Rollout,
     proof: Promotion | None,
     now_ms: int,
+    *,
+    blind: bool,
 ) -> Coming:
     course = rollout.course
     stay = course.stay if course is not None else None
@@ -151,7 +154,7 @@ def _next(
     if standstill is not None:
         return standstill
     if policy is not None and isinstance(course, BlueGreen) and stay is None:
-        return _before_cutover(state, policy, rollout, course, now_ms)
+        return _before_cutover(state, policy, rollout, course, now_ms, blind=blind)
     if isinstance(course, Experiment):
         return Coming(_of_test(course.comparing))
     if policy is not None and stay is not None:
@@ -190,7 +193,13 @@ def _of_test(known: Comparing) -> str:
 
 
 def _before_cutover(
-    state: ModelState, policy: Policy, rollout: Rollout, course: BlueGreen, now_ms: int
+    state: ModelState,
+    policy: Policy,
+    rollout: Rollout,
+    course: BlueGreen,
+    now_ms: int,
+    *,
+    blind: bool,
 ) -> Coming:
     settings, blue, calendar = policy.blue_green, rollout.stable, policy.calendar
     missing = blue_green.unpassed(settings, course, now_ms)
@@ -202,6 +211,8 @@ def _before_cutover(
     if why := unfit(state, rollout.candidate):
         return Coming(f"No cutover: {why}.")
     by_hand, closed = settings.cutover == "manual", closed_because(calendar, now_ms)
+    if blind and not by_hand:
+        return Coming("The cutover, once telemetry is fresh again.")
     words = "The cutover."
     if by_hand:
         words = "The cutover, on somebody's request: every check passed and blue is ready."

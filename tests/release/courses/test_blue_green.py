@@ -313,3 +313,17 @@ def test_a_blue_green_rollout_replays_to_the_same_bytes() -> None:
     bench.serve(60, v2=BAD)
     assert bench.model.production == "v1"
     assert bench.replayed() == bench.records
+
+
+def test_nothing_is_cut_over_by_itself_while_telemetry_is_stale() -> None:
+    bench = adopted(blue_green={"cutover": "auto"})
+    start_blue_green(bench)
+    bench.tick(20)
+    assert (_report(bench, "answers"), _report(bench, "schema")) == ("accepted", "accepted")
+    bench.tick()
+    assert weights(bench)[-1] == {"v2": 0, "v1": 10_000}
+    told = model_status(bench.state, bench.model).rollout
+    assert told is not None
+    assert told.next == "The cutover, once telemetry is fresh again."
+    bench.serve(1, v1=GOOD)
+    assert weights(bench)[-1] == {"v2": 10_000, "v1": 0}

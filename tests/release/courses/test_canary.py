@@ -325,3 +325,20 @@ def test_a_canary_replays_to_the_same_bytes() -> None:
     start_canary(bench)
     bench.serve(500, v1=GOOD, v2=GOOD)
     assert bench.replayed() == bench.records
+
+
+def test_a_policy_that_requires_no_proof_goes_on_by_time_but_never_while_telemetry_is_stale() -> (
+    None
+):
+    policy = quick_policy()
+    policy["triggers"] = [{**row, "proven_good": "no"} for row in policy["triggers"]]
+    bench = LedgerBench()
+    bench.adopt(policy)
+    bench.serve(30, v1=GOOD)
+    start_canary(bench)
+    bench.serve(30, v1=GOOD, v2=GOOD)
+    for _ in range(60):
+        bench.tick()
+    assert weights(bench)[-1] == {"v2": 1_000, "v1": 9_000}
+    bench.serve(5, v1=GOOD, v2=GOOD)
+    assert weights(bench)[-1] == {"v2": 5_000, "v1": 5_000}

@@ -49,7 +49,7 @@ def follow(turn: Turn, state: ModelState, policy: Policy, judged: Judged) -> Mod
     if rollout is None or rollout.course is None or rollout.paused is not None:
         return state
     if rollout.course.stay is None:
-        return _cut_over_if_due(turn, state, policy, rollout)
+        return state if judged.blind else _cut_over_if_due(turn, state, policy, rollout)
     return _follow_stay(turn, state, policy, rollout, judged)
 
 

@@ -66,7 +66,7 @@ def look_at(
         return Outlook(stay)
     proof = proof_of(state, evidence, judged)
     incident = forbidding(state)
-    if proof.proven and incident is None and stay.unknown_since_ms is None:
+    if proof.proven and incident is None and stay.unknown_since_ms is None and not judged.blind:
         closed = closed_because(judged.policy.calendar, now_ms)
         return Outlook(stay, ended=not closed, promotion=proof)
     if elapsed_ms < stay.step.max_hold_ms:
