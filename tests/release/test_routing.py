@@ -73,6 +73,20 @@ def test_a_candidate_that_falls_silent_later_is_rolled_back_too() -> None:
     assert bench.commands[-1].action is Action.ROLLBACK
 
 
+def test_a_slow_model_is_looked_back_at_for_as_many_choices_as_its_policy_needs() -> None:
+    policy = policy_content()
+    for row in policy["triggers"]:
+        if row["name"] == "silent":
+            row["min_samples"] = 200
+    bench = LedgerBench()
+    bench.adopt(policy)
+    bench.serve(20, v1=GOOD)
+    bench.start(5000)
+    _Routers(bench).serve(120, {"v1": 3, "v2": 3}, v1=Traffic(requests=3))
+    assert bench.commands[-1].action is Action.ROLLBACK
+    assert bench.commands[-1].reasons[0].evidence["candidate_samples"] >= 200
+
+
 def test_a_candidate_that_is_not_chosen_is_not_silent() -> None:
     bench, routers = _started()
     routers.serve(60, {"v1": 20, "v2": 0}, v1=GOOD)

@@ -7,6 +7,7 @@ outcomes to show; arms of which unequal parts are heard cannot be compared.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from functools import lru_cache
 from math import sqrt
 from operator import attrgetter
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from headgate.judge.looks import Look
-from headgate.judge.policy import Trigger
+from headgate.judge.policy import Policy, Trigger
 from headgate.judge.verdicts import Assessment
 from headgate.vocabulary import Reason, Verdict
 
@@ -76,6 +77,13 @@ def answered(history: History, now: Point, latency_ms: int, enough: int) -> Answ
         now.candidate_outcomes - heard.candidate_outcomes,
         now.stable_outcomes - heard.stable_outcomes,
     )
+
+
+@lru_cache(maxsize=512)
+def enough_of(policy: Policy) -> int:
+    """How many choices a verdict looks back over: as many as its triggers need."""
+    rows = (trigger.min_samples for trigger in policy.triggers if trigger.proof == "choices")
+    return max(rows, default=1)
 
 
 class Heard(NamedTuple):

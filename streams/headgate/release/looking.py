@@ -51,7 +51,7 @@ def _judged(state: ModelState, looks: Looks, *, brief: bool = False) -> dict[str
     judged = {}
     for version, (standard, seen) in looks.items():
         watched = state.watched[version]
-        answered = answered_now(state, watched, seen.now_ms) if state.rollout else None
+        answered = answered_now(state, watched, standard, seen.now_ms) if state.rollout else None
         now = replace(seen, answered=answered, brief=brief)
         judged[version] = judge_by(standard, watched, now)
     return judged

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
+from headgate.judge.policy import Policy
 from headgate.judge.routing import (
     TOLD_WITHIN_MS,
     Answered,
@@ -13,6 +14,7 @@ from headgate.judge.routing import (
     Point,
     answered,
     completeness,
+    enough_of,
     is_uneven,
     with_point,
 )
@@ -25,7 +27,6 @@ from headgate.vocabulary import AlertKind, Severity
 from headgate.wire.acks import Ack
 
 MAX_ROWS = 64
-_ENOUGH = 50
 _SUBJECT = "completeness"
 
 Chosen = dict[tuple[int, str], int]  # how often, by revision and version
@@ -108,12 +109,16 @@ def point_of(state: ModelState, watched: Watched, now_ms: int) -> Point:
     )
 
 
-def answered_now(state: ModelState, watched: Watched, now_ms: int) -> Answered | None:
-    """How many of the version's last choices have outcomes; None while too few are known."""
+def answered_now(
+    state: ModelState, watched: Watched, policy: Policy, now_ms: int
+) -> Answered | None:
+    """How many of the version's last choices have outcomes; None while there are fewer than the
+    policy needs.
+    """
     if watched.evidence is None or not state.choices:
         return None
     point = point_of(state, watched, now_ms)
-    return answered(watched.routing, point, in_flight_ms(watched.evidence), _ENOUGH)
+    return answered(watched.routing, point, in_flight_ms(watched.evidence), enough_of(policy))
 
 
 def follow(turn: Turn, state: ModelState, watched: Watched) -> ModelState:
