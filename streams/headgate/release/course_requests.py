@@ -82,7 +82,8 @@ def resume_rollout(turn: Turn, state: ModelState, request: Resume) -> tuple[Mode
             turn.now_ms,
             first_revision=review.test.first_revision,
         )
-    state = end_waiting(turn, state, f"Resumed by {request.operator}.")
+    if not isinstance(rollout.course, Experiment):  # a test that is decided waits to be stopped
+        state = end_waiting(turn, state, f"Resumed by {request.operator}.")
     return state, f"Resumed the {called(rollout)}{_at(rollout)}."
 
 

@@ -61,6 +61,19 @@ def test_a_better_version_wins_and_somebody_stops_the_test() -> None:
     assert (bench.model.production, bench.model.previous) == ("v2", "v1")
 
 
+def test_a_test_that_is_decided_still_asks_to_be_stopped_after_a_pause() -> None:
+    bench = _tested()
+    bench.serve(120, v1=RATED, v2=BETTER)
+    assert bench.request(Pause).event == "accepted"
+    assert bench.request(Resume).event == "accepted"
+    bench.serve(10, v1=RATED, v2=BETTER)
+    (waiting,) = bench.model.incidents.values()
+    assert waiting.kind is AlertKind.ROLLOUT_WAITING
+    bench.request(StopTest, winner="v2")
+    assert bench.alerts[-1].alert_id == waiting.alert_id
+    assert bench.alerts[-1].state is AlertState.RESOLVED
+
+
 def test_what_a_test_said_last_can_still_be_read_when_it_has_ended() -> None:
     bench = _tested()
     bench.serve(120, v1=RATED, v2=BETTER)
