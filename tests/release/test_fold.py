@@ -288,6 +288,19 @@ def test_all_models_go_into_observe_at_once_and_new_ones_are_born_in_it() -> Non
     assert both.sentence.startswith("All 2 models of ledger partition 0 are in enforce mode")
 
 
+def test_a_mode_that_was_set_for_a_model_before_it_is_adopted_stays() -> None:
+    bench = LedgerBench()
+    bench.tick()
+    assert bench.request(SetMode, mode=Mode.OBSERVE).event == "accepted"
+    bench.tick(120)
+    bench.adopt()
+    assert bench.model.mode is Mode.OBSERVE
+    bench.request(SetMode, model="other", mode=Mode.OBSERVE)
+    bench.request(SetMode, model="other", mode=Mode.ENFORCE)
+    bench.tick(120)
+    assert "other" not in bench.state.models
+
+
 def test_only_a_mode_can_be_set_for_all_models() -> None:
     bench = LedgerBench()
     bench.adopt()

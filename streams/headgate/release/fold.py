@@ -237,14 +237,15 @@ def _tick_model(
 
 
 def _forget(turn: Turn, state: PartitionState) -> PartitionState:
-    """Let go of expired requests, and of what nobody named and nothing is heard of."""
+    """Let go of expired requests, and of what nobody named or set and nothing is heard of."""
     state = forget_expired(turn, state)
     for model in tuple(state.models.values()):
         kept_names = kept_in_tables(model)
         tables = forget_idle(model.tables, now_ms=turn.now_ms, keep=kept_names)
         kept = recovery.forget_routers(model, turn.now_ms)
         kept = kept if tables is kept.tables else replace(kept, tables=tables)
-        if not has_chain(kept) and not kept.tables.totals:
+        is_unnamed = not has_chain(kept) and kept.mode is state.mode
+        if is_unnamed and not kept.tables.totals:
             left = {name: other for name, other in state.models.items() if name != model.model}
             state = replace(state, models=left)
         else:
