@@ -14,6 +14,7 @@ from headgate.wire.registry import CompatibilityRule
 from headgate.wire.registry_requests import SetCompatibility
 from headgate.wire.requests import digest_of_request
 from headgate.wire.rollout_requests import (
+    Adopt,
     ApplyPolicy,
     Promote,
     Rollback,
@@ -63,6 +64,18 @@ def test_a_chosen_action_waits_and_is_carried_out_once_somebody_else_approves(
     assert (carried.event, carried.operator, carried.key_id) == ("accepted", "bob", BOB.key_id)
     assert not bench.model.waiting
     assert "No request" in _approve(bench, asked).sentence
+
+
+def test_a_policy_that_was_set_before_is_not_changed_by_adopting_with_another() -> None:
+    bench = LedgerBench()
+    bench.tick()
+    assert bench.request(ApplyPolicy, policy=_policy()).event == "accepted"
+    refused = bench.request(Adopt, version="v1", policy=by_one_person(policy_content()))
+    assert (refused.event, refused.remedy.endswith("policy apply support FILE")) == (
+        "refused",
+        True,
+    )
+    assert bench.request(Adopt, version="v1", policy=_policy()).event == "accepted"
 
 
 def test_other_actions_do_not_wait(bench: LedgerBench) -> None:

@@ -109,7 +109,7 @@ def _adopt(turn: Turn, state: ModelState, request: Adopt) -> tuple[ModelState, s
             f"--candidate {request.version} --weight 500",
         )
     if request.policy is not None:
-        state = replace(state, policy=_policy(request.policy))
+        state = replace(state, policy=_first_policy(state, request.policy))
     if state.policy is None:
         raise RefusedError(
             f"{state.model} has no policy to be judged by.",
@@ -121,6 +121,20 @@ def _adopt(turn: Turn, state: ModelState, request: Adopt) -> tuple[ModelState, s
         f"Adopted {request.version} as the production version of {state.model}, "
         f"judged by policy {state.policy.name if state.policy else ''}."
     )
+
+
+def _first_policy(state: ModelState, content: dict[str, Any]) -> PolicyRecord:
+    """The policy that a model is adopted with: to change one that is set is another request, and
+    another role's.
+    """
+    record, known = _policy(content), state.policy
+    if known is not None and known.digest != record.digest:
+        raise RefusedError(
+            f"{state.model} has another policy already: {known.name} ({known.digest}).",
+            "Adopt with the file of that one (--policy FILE), or first change it: headgate policy "
+            f"apply {state.model} FILE",
+        )
+    return record
 
 
 def _policy(content: dict[str, Any]) -> PolicyRecord:
