@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import pytest
 
 from headgate.judge.policy import PolicyError, parse_policy
+from headgate.release.status import model_status
 from headgate.vocabulary import AlertKind, Mode, Role
 from headgate.wire.audit import AuditRecord
 from headgate.wire.key_requests import Approve
@@ -189,3 +191,10 @@ def test_a_rollback_to_nothing_that_fits_waits_for_nobody_and_pages_as_without_a
     assert len(paged) == 1
     assert BOB.ask(bench, SetCompatibility, rules=()).event == "accepted"
     assert BOB.ask(bench, Rollback, version="v2").event == "waiting"
+
+
+def test_the_command_to_approve_is_one_word_for_each_name(bench: LedgerBench) -> None:
+    asked = BOB.ask(bench, Promote, request_id="$(reboot); x")
+    assert shlex.split(asked.remedy) == ["headgate", "approve", MODEL, "$(reboot); x"]
+    told = model_status(bench.state, bench.model)
+    assert asked.remedy in told.can

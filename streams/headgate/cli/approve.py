@@ -146,6 +146,6 @@ def _what_became(heard: _Heard, model: str, request_id: str) -> tuple[str, str]:
     if answer is not None and answer.model == model:
         sentence = f"{request_id} waits no more since {minute(answer.at_ms)}: {answer.sentence}"
         return sentence, answer.remedy or "Nothing is left to do."
-    rows = [f"headgate approve {shlex.quote(row.model)} {row.request_id}" for row in heard.waiting]
+    rows = [shlex.join(("headgate", "approve", row.model, row.request_id)) for row in heard.waiting]
     sentence = f"No request {request_id} of {model} ever waited for approval."
     return sentence, "; or ".join(rows) or "Nothing waits now: headgate requests shows what does."

@@ -21,7 +21,8 @@ def check_command(model: str, version: str, *checks: str) -> str:
 
 def commands_of(state: ModelState, incident: Incident) -> tuple[str, ...]:
     """What a person can do now, to paste into a shell."""
-    model = shlex.quote(state.model)
+    model, alert_id = shlex.quote(state.model), shlex.quote(incident.alert_id)
+    alert = shlex.quote(f"alert {incident.alert_id}")
     commands = [f"headgate status {model}"]
     if incident.acted:
         return (
@@ -30,24 +31,22 @@ def commands_of(state: ModelState, incident: Incident) -> tuple[str, ...]:
             f"headgate rollout history {model}",
         )
     if state.rollout is not None and incident.kind is AlertKind.ROLLOUT_WAITING:
-        back = f"{take_back(state)} --reason 'alert {incident.alert_id}'"
+        back = f"{take_back(state)} --reason {alert}"
         commands += _decisions(state, incident, state.rollout, back)
     if state.rollout is not None and incident.kind is AlertKind.OUTAGE_HOLD:
         commands.append(f"headgate rollout end-hold {model} --reason '...'")
     in_production = state.rollout is None and state.previous in state.rolled_back_by
     if in_production and incident.kind is AlertKind.NO_ROLLBACK_TARGET:
         back = despite_rollback(state)
-        commands.append(f"{back} --reason 'alert {incident.alert_id}'")
+        commands.append(f"{back} --reason {alert}")
     if incident.kind is AlertKind.PINNED_BREACH:
         commands.append(f"headgate lifecycle plan {model}")
     if incident.kind is AlertKind.BREACH and _can_go_back(state):
         back = take_back(state, incident.version)
-        commands.append(f"{back} --reason 'alert {incident.alert_id}'")
+        commands.append(f"{back} --reason {alert}")
         puts_off = incident.deadline_ms is not None and incident.deadline_ms > incident.opened_ms
         if puts_off and not incident.deferred:
-            commands.append(
-                f"headgate defer {model} {incident.alert_id} --minutes 30 --reason '...'"
-            )
+            commands.append(f"headgate defer {model} {alert_id} --minutes 30 --reason '...'")
     return tuple(commands)
 
 

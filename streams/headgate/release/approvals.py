@@ -6,6 +6,7 @@ so it is of one exact request. A request that could not be carried out anyway is
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from msgspec import to_builtins
@@ -99,7 +100,7 @@ def _wait(turn: Turn, state: ModelState, request: AnyRequest, rule: Approvals) -
         "waiting",
         f"The {kind} that {request.operator} asks for waits for somebody else's approval, for "
         f"{say_duration(rule.within)}.",
-        remedy=f"headgate approve {state.model} {request.request_id}",
+        remedy=shlex.join(("headgate", "approve", state.model, request.request_id)),
         details={"digest": waiting.digest, "until_ms": waiting.until_ms, "request": _told(request)},
         **who_asks(request),
     )

@@ -37,7 +37,7 @@ def _approvals(state: ModelState, now_ms: int, *, no_more: bool = False) -> tupl
     """
     revision = state.command.revision if state.command is not None else None
     return tuple(
-        f"headgate approve {shlex.quote(state.model)} {name}"
+        f"headgate approve {shlex.quote(state.model)} {shlex.quote(name)}"
         for name, row in state.waiting.items()
         if now_ms <= row.until_ms
         if not isinstance(row.request, SplitRequest)

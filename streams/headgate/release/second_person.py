@@ -7,6 +7,8 @@ Nothing that takes power away waits: keys that only go, and observe mode, count 
 
 from __future__ import annotations
 
+import shlex
+
 from msgspec import to_builtins
 from msgspec.structs import replace
 
@@ -78,7 +80,7 @@ def _wait(
         "waiting",
         f"The {kind} for all models that {request.operator} asks for waits for somebody else's "
         f"approval, for {say_duration(rule.within_ms)} from when it was asked for.",
-        remedy=f"headgate approve '*' {request.request_id}",
+        remedy=shlex.join(("headgate", "approve", ANY_MODEL, request.request_id)),
         details={**place(state), **told, "request": to_builtins(request)},
         **who_asks(request),
     )
