@@ -35,6 +35,17 @@ def test_a_new_refusal_is_a_warning_once_and_is_over_after_five_quiet_minutes() 
     assert bench.replayed() == bench.records
 
 
+def test_a_router_that_left_after_it_refused_is_no_five_quiet_minutes() -> None:
+    bench = _bench()
+    for refused in (0, 1):
+        bench.ack(started_at_ms=7, refused=refused)
+    bench.ack(state="goodbye", started_at_ms=7, refused=1)
+    bench.tick(120)
+    assert _told(bench) == [AlertState.FIRING]
+    bench.tick(240)
+    assert _told(bench) == [AlertState.FIRING, AlertState.RESOLVED]
+
+
 def test_what_a_router_refused_before_its_first_ack_is_shown_and_is_no_alert() -> None:
     bench = _bench()
     bench.ack(started_at_ms=7, refused=4)

@@ -99,6 +99,23 @@ def test_a_misroute_alerts_once_and_resolves_after_five_quiet_minutes() -> None:
     assert [a.state for a in bench.alerts] == [AlertState.FIRING, AlertState.RESOLVED]
 
 
+def test_time_in_which_nothing_was_heard_ends_no_misroute() -> None:
+    bench = LedgerBench()
+    bench.adopt()
+    good = Traffic(requests=20, buckets=(5_000, 9_999))
+    bench.serve(20, v1=good)
+    bench.start(500)
+    bench.serve(20, v1=good, v2=Traffic(requests=2, buckets=(0, 9_999)))
+    for _ in range(40):
+        bench.tick(10)
+    bench.serve(280, v1=good, v2=Traffic(requests=2, buckets=(0, 499)))
+    told = [a for a in bench.alerts if a.kind is AlertKind.MISROUTED]
+    assert [a.state for a in told] == [AlertState.FIRING]
+    bench.serve(30, v1=good, v2=Traffic(requests=2, buckets=(0, 499)))
+    assert bench.alerts[-1].alert_id == told[0].alert_id
+    assert bench.alerts[-1].state is AlertState.RESOLVED
+
+
 def test_buckets_are_in_no_table() -> None:
     bench = LedgerBench()
     bench.adopt()

@@ -47,7 +47,9 @@ def settle(turn: Turn, state: ModelState) -> ModelState:
     known = incidents.find(state, AlertKind.COMMANDS_REFUSED, _SUBJECT)
     if known is None:
         return state
-    newest_ms = max((router.refused_ms for router in state.routers.values()), default=0)
+    refused_ms = (router.refused_ms for router in state.routers.values())
+    newest_ms = max(refused_ms, default=0)
+    newest_ms = max(newest_ms, known.opened_ms)  # whoever refused may have left since
     if turn.now_ms - newest_ms < CALM_MS:
         return state
     said = f"Over: no router refused a command in {say_duration(CALM_MS)}."

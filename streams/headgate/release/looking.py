@@ -67,7 +67,7 @@ def look(turn: Turn, state: ModelState, blind: Blindness) -> ModelState:
     if not state.watched or production.is_idle(state):
         state = _without_fresh(state)
         return courses.follow(turn, state, policy, of_candidate(state, policy, {}))
-    state = count_answers(misroutes.follow(turn, state, state.tables.fresh))
+    state = count_answers(misroutes.follow(turn, state, state.tables.fresh, blind))
     looks = _looks(state, turn.now_ms, blind)
     for version, (standard, seen) in looks.items():
         state = _take(turn, state, version, standard, seen)

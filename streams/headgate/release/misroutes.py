@@ -13,6 +13,7 @@ from headgate.measure.cells import Cell
 from headgate.measure.measures import BUCKET
 from headgate.measure.windows import Row
 from headgate.release import incidents
+from headgate.release.freshness import Blindness
 from headgate.release.state import ModelState, Rollout, Watched
 from headgate.release.turn import Turn
 from headgate.vocabulary import BASIS_POINTS, AlertKind, Severity
@@ -59,8 +60,12 @@ def arms_by_revision(watched: Iterable[Watched]) -> dict[int, dict[str, tuple[in
     return splits
 
 
-def follow(turn: Turn, state: ModelState, fresh: Mapping[Row, Cell]) -> ModelState:
-    """Alert on a misroute in a rollout, and resolve once five minutes brought none."""
+def follow(
+    turn: Turn, state: ModelState, fresh: Mapping[Row, Cell], blind: Blindness
+) -> ModelState:
+    """Alert on a misroute in a rollout, and resolve once five minutes brought none; time in which
+    nothing was heard does not count.
+    """
     rollout, told = state.rollout, any(BUCKET in cell.sketches for cell in fresh.values())
     if rollout is None or not (told or state.incidents):
         return state
@@ -69,6 +74,8 @@ def follow(turn: Turn, state: ModelState, fresh: Mapping[Row, Cell]) -> ModelSta
     if count:
         state = replace(state, misrouted_ms=turn.now_ms)
         return state if known is not None else _open(turn, state, rollout, count)
+    if known is not None and blind.sentence:
+        return replace(state, misrouted_ms=turn.now_ms)
     if known is None or turn.now_ms - state.misrouted_ms < CALM_MS:
         return state
     return incidents.resolve(turn, state, known, f"Over: no misroute in {say_duration(CALM_MS)}.")
