@@ -168,8 +168,9 @@ def _same_triggers(state: ModelState, policy: Policy) -> set[str]:
 
 def _is_gone(incident: Incident, same: set[str]) -> bool:
     """An incident has its trigger's deadline and action: under another one it opens anew."""
-    of_a_trigger = incident.kind in {*incidents.BREACHES, AlertKind.OUTAGE_HOLD}
-    return of_a_trigger and not incident.acted and incident.trigger not in same
+    kinds = {*incidents.BREACHES, AlertKind.OUTAGE_HOLD, AlertKind.NO_ROLLBACK_TARGET}
+    of_a_trigger = incident.kind in kinds and incident.version  # else a person's rollback paged
+    return bool(of_a_trigger) and not incident.acted and incident.trigger not in same
 
 
 _HANDLERS: dict[type, Callable[[Turn, ModelState, Any], tuple[ModelState, str]]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from headgate.release.status import model_status
 from headgate.vocabulary import Action, AlertKind, Mode
 from headgate.wire.key_requests import Approve
-from headgate.wire.registry import VersionNeeds, VersionSpec
+from headgate.wire.registry import CompatibilityRule, VersionNeeds, VersionSpec
 from headgate.wire.registry_requests import RegisterVersion, SetCompatibility
 from headgate.wire.rollout_requests import (
     Advance,
@@ -310,6 +310,24 @@ def test_a_page_about_a_cold_rollback_is_over_once_the_version_serves() -> None:
     assert AlertKind.COLD_ROLLBACK in {kept.kind for kept in bench.model.incidents.values()}
     bench.serve(12, v1=GOOD)
     assert AlertKind.COLD_ROLLBACK not in {kept.kind for kept in bench.model.incidents.values()}
+
+
+def test_the_page_of_a_trigger_that_a_policy_has_no_more_is_over() -> None:
+    bench = adopted()
+    bench.start(5_000)
+    bench.serve(10, v1=GOOD, v2=GOOD)
+    never = CompatibilityRule(compatible=False, model="v1")
+    bench.request(SetCompatibility, rules=(never,), despite_traffic=True)
+    bench.serve(20, v1=GOOD, v2=BAD)
+    page = AlertKind.NO_ROLLBACK_TARGET
+    assert page in {kept.kind for kept in bench.model.incidents.values()}
+    without = quick_policy()
+    without["triggers"] = [row for row in without["triggers"] if row["name"] != "error_rate"]
+    for row in without["triggers"]:
+        row.pop("quiet_when", None)
+    answer = bench.request(ApplyPolicy, policy=without)
+    assert answer.event == "accepted", answer.sentence
+    assert page not in {kept.kind for kept in bench.model.incidents.values()}
 
 
 def test_a_trigger_that_is_to_roll_back_from_now_on_does_so_where_its_alert_was_open() -> None:
