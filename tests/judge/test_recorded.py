@@ -159,3 +159,13 @@ def test_the_budget_of_a_watch_is_its_part_of_the_month_and_has_no_end() -> None
         table.apply(columns, max(before, 0) + 500, MONTH, forever=True)
         assert columns.wealth[0] == pytest.approx(np.log(500 / MONTH))
         assert (columns.spent[0], set(columns.spent[1:])) == (max(before, 0) + 500, {-1})
+
+
+def test_a_multiple_beyond_all_numbers_holds_nobody_to_anything() -> None:
+    content = policy_content()
+    rows = (row for row in content["triggers"] if "above_stable_times" in row["limit"])
+    for row in rows:
+        row.update(proof="threshold", proven_good="no", limit={"above_stable_times": 1e308})
+    held = in_production(parse_policy(content), "v1", RECORDED)
+    latency = next(row for row in held.triggers if row.name == "latency_p95")
+    assert latency.limit.above_stable_times == 1e308

@@ -98,18 +98,18 @@ def _lasting(trigger: Trigger, rule: ProductionWatch) -> Trigger:
 
 def _held(trigger: Trigger, of: str, known: dict[str, float], subject: str) -> Trigger:
     """The trigger against the recorded value; where there is none, or none that a test could hold
-    it to (a recorded rate of 0), its limit still waits for a stable arm.
+    it to (a recorded rate of 0, a multiple beyond all numbers), its limit still waits for a stable
+    arm.
     """
-    limit = _limit(trigger, known.get(trigger.metric))
-    if limit is not None:
-        held = _made(trigger, limit=limit, usual=trigger.limit, of=of, subject=subject)
-        try:
+    try:
+        limit = _limit(trigger, known.get(trigger.metric))
+        if limit is not None:
+            held = _made(trigger, limit=limit, usual=trigger.limit, of=of, subject=subject)
             if held.proof == "sequential":
                 plan_of(held)
-        except ValueError:
-            pass
-        else:
             return held
+    except ValueError:
+        pass
     return _made(trigger, limit=trigger.limit, usual=None, of=of, subject=subject)
 
 
