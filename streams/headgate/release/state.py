@@ -162,8 +162,9 @@ class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     since the rollout began, `answers` what was heard of them, as requests; `misrouted_ms` is when
     an outcome last told of a misroute, or could not. `changed_offset` is the ledger offset of the
     last entry that changed anything here; `split_since_revision` the first revision with the
-    weights in force. `standby` is what a blue-green rollout replaced, and `rolled_back_by` the decision by which a
-    version was last rolled back from. `last_report` is what the comparison that ended last said.
+    weights in force. `standby` is what a blue-green rollout replaced, and `rolled_back_by` the
+    decision by which a version was last rolled back from. `last_report` is what the comparison that
+    ended last said.
     `notices` are the lifecycle steps that were announced, by `step/version`; before
     `lifecycle_at_ms` none can be due.
     """
