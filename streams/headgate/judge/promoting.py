@@ -78,13 +78,10 @@ def promotion(
 def _not_good(
     policy: Policy, trigger: Trigger, evidence: Evidence, judged: Mapping[str, Assessment]
 ) -> Lacking | None:
+    if trigger.proof == "threshold" and trigger.proven_good != "no":
+        return _not_kept(trigger, judged.get(trigger.name))
     if not is_required(policy, trigger, evidence):
         return None
-    if trigger.proof == "threshold":
-        seen = judged.get(trigger.name)
-        if seen is not None and seen.verdict is Verdict.OK:
-            return None
-        return Lacking(trigger.name, seen.sentence.rstrip(".") if seen else "not judged yet")
     needed, unit = log(1 / policy.proof.false_promotion), METRICS[trigger.metric].unit_samples
     good = log_good(policy, trigger, evidence)
     if good is not None and good >= needed:
@@ -94,6 +91,16 @@ def _not_good(
         return Lacking(trigger.name, f"no {unit} to prove it by yet")
     why, more = _forecast(good, needed, samples, unit)
     return Lacking(trigger.name, f"evidence {_odds(good)} of {_odds(needed)}{why}", more, unit)
+
+
+def _not_kept(trigger: Trigger, seen: Assessment | None) -> Lacking | None:
+    """A threshold keeps no count of what stable reports: `when_reported`, one that is unknown is
+    not reported.
+    """
+    kept = {Verdict.OK} if trigger.proven_good == "required" else {Verdict.OK, Verdict.UNKNOWN}
+    if seen is not None and seen.verdict in kept:
+        return None
+    return Lacking(trigger.name, seen.sentence.rstrip(".") if seen else "not judged yet")
 
 
 def _forecast(good: float, needed: float, samples: int, unit: str) -> tuple[str, int | None]:
