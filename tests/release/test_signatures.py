@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from headgate.registry.operators import NEEDS
+from headgate.release.gate import MAX_REMEMBERED
 from headgate.release.state import PartitionState
 from headgate.vocabulary import ANY_MODEL, Mode, Role
 from headgate.wire.audit import AuditRecord
@@ -17,7 +18,14 @@ from headgate.wire.ledger import AdmittedRequest, MalformedRequest
 from headgate.wire.messages import ENTRY
 from headgate.wire.registry_requests import Retain
 from headgate.wire.requests import AnyRequest
-from headgate.wire.rollout_requests import ApplyPolicy, Promote, SetMode, StartRollout
+from headgate.wire.rollout_requests import (
+    ApplyPolicy,
+    Promote,
+    Resume,
+    SetMode,
+    SetWeight,
+    StartRollout,
+)
 from headgate.wire.signatures import KEY_ID_HEADER, SIGNATURE_HEADER
 from support.checkpoints import taken_over
 from support.ledger import MODEL, LedgerBench, policy_content, same_but_audit
@@ -118,6 +126,20 @@ def test_a_captured_request_sent_again_is_refused(bench: LedgerBench) -> None:
         bench.tick(60)
     assert asked.request_id not in bench.state.requests
     _refused(bench, bench.admit(asked, BOB.sign(asked)), "expired")
+
+
+def test_ids_from_before_the_keys_keep_nobody_out_for_longer_than_an_hour() -> None:
+    bench = LedgerBench()
+    bench.adopt()
+    for number in range(MAX_REMEMBERED):
+        asked = {"request_id": f"long-{number}", "issued_at_ms": bench.now_ms}
+        lasting = Resume(**asked, model=MODEL, operator="eve", expires_at_ms=2**53)
+        bench.feed(AdmittedRequest(source_partition=1, source_offset=number, request=lasting))
+    assert set_keys(bench, ANN, BOB, first_key=ANN.key_id).event == "accepted"
+    assert "2000 requests within the hour" in BOB.ask(bench, Resume).sentence
+    bench.tick(3_700)
+    assert BOB.ask(bench, StartRollout, candidate="v2", weight=500).event == "accepted"
+    assert BOB.ask(bench, SetWeight, weight=600).event == "accepted"
 
 
 def test_the_same_record_read_twice_by_admit_is_answered_once(bench: LedgerBench) -> None:

@@ -96,23 +96,33 @@ def _check_times(turn: Turn, request: AnyRequest, *, signed: bool) -> None:
 
 
 def _remember(turn: Turn, state: PartitionState, request: AnyRequest) -> PartitionState:
-    """Ids are kept until their request has expired, so that none is carried out twice."""
+    """Ids are kept until their request has expired, or for an hour, so that none is carried out
+    twice that somebody signed.
+    """
     if request.request_id in state.requests:
         said = f"Request {request.request_id} was answered before: this is a replay of it."
         raise RefusedError(said, "Send a new request with an id of its own.")
     kept = state.requests
     if len(kept) >= MAX_REMEMBERED:
-        kept = {name: until for name, until in kept.items() if until >= turn.now_ms}
+        kept = _lasting(turn, kept)
     if len(kept) >= MAX_REMEMBERED and state.keys:
         raise RefusedError(f"There were {len(kept)} requests within the hour.", "Wait a while.")
     if len(kept) >= MAX_REMEMBERED:
         oldest = min(kept, key=lambda name: kept[name])
         kept = {name: until for name, until in kept.items() if name != oldest}
-    until_ms = min(request.expires_at_ms or turn.now_ms + MAX_LIFETIME_MS, 2**53)
+    until_ms = turn.now_ms + MAX_LIFETIME_MS
+    if request.expires_at_ms is not None:
+        until_ms = min(request.expires_at_ms, until_ms)
     return replace(state, requests={**kept, request.request_id: until_ms})
+
+
+def _lasting(turn: Turn, known: dict[str, int]) -> dict[str, int]:
+    """The ids that are still to be remembered: none for longer than a signed request lasts."""
+    last_ms = turn.now_ms + MAX_LIFETIME_MS
+    return {name: until for name, until in known.items() if turn.now_ms <= until <= last_ms}
 
 
 def forget_expired(turn: Turn, state: PartitionState) -> PartitionState:
     """Let go of the ids of requests that have expired."""
-    kept = {name: until for name, until in state.requests.items() if until >= turn.now_ms}
+    kept = _lasting(turn, state.requests)
     return state if len(kept) == len(state.requests) else replace(state, requests=kept)
