@@ -342,3 +342,17 @@ def test_a_policy_that_requires_no_proof_goes_on_by_time_but_never_while_telemet
     assert weights(bench)[-1] == {"v2": 1_000, "v1": 9_000}
     bench.serve(5, v1=GOOD, v2=GOOD)
     assert weights(bench)[-1] == {"v2": 5_000, "v1": 5_000}
+
+
+def test_a_review_that_was_taken_away_by_hand_is_not_passed_over() -> None:
+    bench = adopted(canary={"steps": [{"weight": 5_000, "hold": "2m", "review": True}]})
+    start_canary(bench)
+    bench.serve(60, v1=GOOD, v2=GOOD)
+    assert bench.request(SetWeight, weight=0).event == "accepted"
+    bench.serve(120, v1=GOOD)
+    assert bench.model.production == "v1"
+    assert "nobody to compare with" in _waiting(bench)[-1]
+    assert bench.request(SetWeight, weight=5_000).event == "accepted"
+    bench.request(Resume)
+    bench.serve(150, v1=GOOD, v2=GOOD)
+    assert bench.model.production == "v2"

@@ -16,6 +16,8 @@ from headgate.release.turn import Turn
 from headgate.wire.control import Weight
 from headgate.wire.rollout_requests import StartRollout, Step
 
+_NOBODY = "one of the arms takes nothing, so that there is nobody to compare with"
+
 
 def steps_of(policy: Policy, request: StartRollout) -> tuple[Step, ...]:
     """The steps of a new canary. Raises `RefusedError`."""
@@ -109,7 +111,8 @@ def with_new_review(
     first_revision: int | None = None,
 ) -> ModelState:
     """Within a step its review begins anew: before another share is given, because what is counted
-    under different splits can't be pooled, or under the same one, because it was void.
+    under different splits can't be pooled, or under the same one, because it was void. Where an
+    arm takes nothing it is void until another share is given.
     """
     rollout = state.rollout
     if rollout is None or not isinstance(rollout.course, Canary):
@@ -118,7 +121,10 @@ def with_new_review(
     weights = shared(rollout.candidate, rollout.stable, weight)
     step = course.stay.step
     anew = stay_at(state, policy, step, weights, now_ms, first_revision=first_revision)
-    return with_course(state, replace(course, stay=replace(course.stay, review=anew.review)))
+    review = anew.review
+    if review is None and course.stay.review is not None:
+        review = replace(course.stay.review, void=_NOBODY)
+    return with_course(state, replace(course, stay=replace(course.stay, review=review)))
 
 
 def place(course: Canary, weight: int) -> str:
