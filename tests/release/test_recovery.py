@@ -57,6 +57,23 @@ def test_a_split_that_is_not_obeyed_in_time_alerts_with_the_laggards() -> None:
     assert bench.audit[-2].event == "recovered" or bench.audit[-1].event == "incident_resolved"
 
 
+def test_of_two_rollbacks_that_nobody_obeys_the_newer_one_alone_alerts() -> None:
+    bench = LedgerBench()
+    bench.adopt()
+    for candidate in ("v2", "v3"):
+        bench.start(candidate=candidate)
+        bench.request(Rollback)
+        for _ in range(35):
+            bench.tick(2)
+    missed = [a for a in bench.alerts if a.kind is AlertKind.RECOVERY_MISSED]
+    assert [a.state for a in missed] == [
+        AlertState.FIRING,
+        AlertState.RESOLVED,
+        AlertState.FIRING,
+    ]
+    assert missed[1].alert_id == missed[0].alert_id != missed[2].alert_id
+
+
 def test_a_split_that_no_router_is_heard_of_alerts_too() -> None:
     bench = LedgerBench()
     bench.adopt()

@@ -146,10 +146,15 @@ def _missed(turn: Turn, state: ModelState, recovery: Recovery, laggards: list[st
         revision=recovery.revision,
         details={"laggards": laggards},
     )
+    kind = AlertKind.RECOVERY_MISSED
+    older = [kept for kept in state.incidents.values() if kept.kind is kind]
+    state = incidents.resolve_all(
+        turn, state, older, f"Over: revision {recovery.revision} took its place."
+    )
     state = incidents.open_incident(
         turn,
         state,
-        kind=AlertKind.RECOVERY_MISSED,
+        kind=kind,
         trigger="recovery",
         severity=Severity.CRITICAL,
         sentence=sentence,
