@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from headgate.release.incidents import alert_of
+from headgate.release.incidents import alert_of, open_incident
+from headgate.release.turn import Publish, Turn
 from headgate.vocabulary import ANY_MODEL, Action, AlertKind, AlertState, Mode, Severity
+from headgate.wire.alerts import Alert
+from headgate.wire.codec import encode
+from headgate.wire.messages import ALERT
 from headgate.wire.rollout_requests import Defer, Promote, Rollback, SetMode, SetWeight
 from support.ledger import MODEL, LedgerBench, Traffic, policy_content, sentences
 
@@ -261,6 +265,33 @@ def test_an_alert_that_led_to_a_rollback_forbids_the_next_candidate_nothing() ->
     bench.serve(5, v1=GOOD, v3=GOOD)
     assert incident.alert_id in bench.model.incidents
     assert bench.request(SetWeight, weight=1_000).event == "accepted"
+
+
+def test_no_two_incidents_that_one_entry_opens_share_an_id() -> None:
+    bench = _rollout()
+    turn = Turn(ledger_partition=0, offset=len(bench.entries), now_ms=bench.now_ms)
+    state = bench.model
+    for kind, version in (
+        (AlertKind.PINNED_BREACH, "v0"),
+        (AlertKind.BREACH, "v2"),
+        (AlertKind.NO_ROLLBACK_TARGET, "v2"),
+        (AlertKind.BREACH, "v" * 128),
+    ):
+        told: dict[str, Any] = {"sentence": "Errors.", "versions": (), "numbers": {}}
+        state = open_incident(
+            turn,
+            state,
+            kind=kind,
+            trigger="error_rate",
+            severity=Severity.CRITICAL,
+            version=version,
+            **told,
+        )
+    assert len(state.incidents) == 4
+    for effect in turn.effects:
+        assert isinstance(effect, Publish)
+        if isinstance(effect.message, Alert):
+            assert ALERT.decode(encode(effect.message)) == effect.message
 
 
 def test_every_alert_has_a_runbook_entry() -> None:

@@ -8,6 +8,7 @@ person ends it, or when every live router obeys the action.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import count
 from typing import Any
 
 from msgspec.structs import replace
@@ -23,6 +24,7 @@ from headgate.release.turn import RUNBOOK, Turn
 from headgate.vocabulary import AlertKind, AlertState, Mode, Severity
 from headgate.wire.alerts import Alert
 
+MAX_NAME = 128  # of an alert's id on the wire
 BREACHES = frozenset({AlertKind.BREACH, AlertKind.PINNED_BREACH})
 
 
@@ -49,9 +51,8 @@ def open_incident(
     version: str = "",
 ) -> ModelState:
     """A new firing alert, written to alerts and audit."""
-    alert_id = f"a-{turn.place}-{trigger}"
     incident = Incident(
-        alert_id=f"{alert_id}-{version}" if alert_id in state.incidents else alert_id,
+        alert_id=_new_id(turn, state, trigger, version),
         kind=kind,
         trigger=trigger,
         severity=severity,
@@ -70,6 +71,17 @@ def open_incident(
         details={"alert_id": incident.alert_id, "kind": str(kind), "trigger": trigger, **numbers},
     )
     return _keep(state, incident)
+
+
+def _new_id(turn: Turn, state: ModelState, trigger: str, version: str) -> str:
+    """An id that no open incident has, of those that one entry opens about one trigger."""
+    alert_id = f"a-{turn.place}-{trigger}"
+    of_version = f"{alert_id}-{version}"
+    if alert_id not in state.incidents:
+        return alert_id
+    if of_version not in state.incidents and len(of_version) <= MAX_NAME:
+        return of_version
+    return next(name for n in count(2) if (name := f"{alert_id}-{n}") not in state.incidents)
 
 
 def open_breach(
