@@ -145,3 +145,21 @@ def test_blue_is_kept_from_the_cutover_on_however_long_the_watch_was_paused() ->
     standby = bench.model.standby
     assert standby is not None
     assert standby.until_ms - cut_over_ms == 120_000
+
+
+def test_after_a_rollback_the_page_names_the_blue_that_stands_by_then() -> None:
+    bench = adopted(blue_green={"keep_blue": "1h"})
+    _cut_over(bench, "v2", "v1")
+    bench.serve(100, v2=GOOD)
+    assert bench.model.production == "v2"
+    assert bench.model.standby is not None
+    _cut_over(bench, "v3", "v2")
+    _ready(bench, "v2", passed=False)
+    bench.serve(2, v3=GOOD)
+    assert _pages(bench) == [(AlertKind.STANDBY_NOT_READY, "v2")]
+    bench.request(Rollback)
+    _ready(bench, "v1", passed=False)
+    bench.tick()
+    assert (AlertKind.STANDBY_NOT_READY, "v2") in _pages(bench)  # it does not serve yet
+    bench.serve(12, v2=GOOD)
+    assert _pages(bench) == [(AlertKind.STANDBY_NOT_READY, "v1")]

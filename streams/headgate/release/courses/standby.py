@@ -39,10 +39,14 @@ def follow(turn: Turn, state: ModelState, policy: Policy) -> ModelState:
     if watched is None and not state.incidents:
         return state
     known = incidents.find(state, AlertKind.STANDBY_NOT_READY, _SUBJECT)
-    if watched is None:
-        if known is None or cold.pages(state):  # it was gone back to, and does not serve yet
+    if known is not None and (watched is None or watched.version not in known.versions):
+        if cold.pages(state, known.versions[0]):  # it was gone back to, and does not serve yet
             return state
-        return incidents.resolve(turn, state, known, "Over: nothing is on standby.")
+        stands_by = watched.version if watched is not None else "nothing"
+        state = incidents.resolve(turn, state, known, f"Over: {stands_by} is on standby.")
+        known = None
+    if watched is None:
+        return state
     version, ready = watched
     why = blue_unready(state, policy.blue_green, version, ready, turn.now_ms)
     if why and known is None:
