@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -89,6 +90,20 @@ def test_a_marker_whose_parts_are_not_all_there_is_passed_by() -> None:
     older = bench.state
     bench.serve(2, v1=Traffic())
     save(table, bench.state, parts=False)
+    loaded = thaw_newest(table, 0)
+    assert loaded is not None
+    assert loaded.state.next_offset == older.next_offset
+
+
+@pytest.mark.parametrize("kept", [slice(0, -9), slice(0, 0), slice(9, None)])
+def test_a_marker_whose_part_was_damaged_is_passed_by(kept: slice) -> None:
+    bench, table = bench_with_traffic(), Table()
+    save(table, bench.state)
+    older, known = bench.state, set(table)
+    bench.serve(2, v1=Traffic())
+    save(table, bench.state)
+    part = next(key for key in table if key not in known and b"-state" in key)
+    table[part] = table[part][kept]
     loaded = thaw_newest(table, 0)
     assert loaded is not None
     assert loaded.state.next_offset == older.next_offset

@@ -224,7 +224,10 @@ def _join_parts(
         if part is None:
             return None
         parts.append(part)
-    raw = zlib.decompress(b"".join(parts))
+    try:
+        raw = zlib.decompress(b"".join(parts))
+    except zlib.error:
+        return None
     return raw if hashlib.sha256(raw).hexdigest()[:16] == name.digest else None
 
 
