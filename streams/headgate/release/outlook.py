@@ -157,6 +157,8 @@ def _next(
         return _before_cutover(state, policy, rollout, course, now_ms, blind=blind)
     if isinstance(course, Experiment):
         return Coming(_of_test(course.comparing))
+    if policy is not None and stay is not None and not rollout.weight:
+        return Coming("Nothing by itself: the candidate was given nothing of the traffic.")
     if policy is not None and stay is not None:
         return _after_stay(policy, rollout, stay, proof, now_ms)
     return Coming("Nothing by itself: a person sets every share. A proven breach rolls back.")

@@ -10,6 +10,7 @@ import pytest
 from msgspec import structs
 
 from headgate.release.courses.course import Canary
+from headgate.release.status import model_status
 from headgate.vocabulary import Action, AlertKind, AlertState, Mode, RolloutKind
 from headgate.wire.key_requests import Approve
 from headgate.wire.rollout_requests import (
@@ -356,3 +357,18 @@ def test_a_review_that_was_taken_away_by_hand_is_not_passed_over() -> None:
     bench.request(Resume)
     bench.serve(150, v1=GOOD, v2=GOOD)
     assert bench.model.production == "v2"
+
+
+def test_who_was_given_nothing_by_hand_gets_nothing_by_itself() -> None:
+    bench = adopted()
+    start_canary(bench)
+    bench.serve(50, v1=GOOD, v2=GOOD)
+    assert bench.request(SetWeight, weight=0).event == "accepted"
+    told = model_status(bench.state, bench.model).rollout
+    assert told is not None
+    assert told.next == "Nothing by itself: the candidate was given nothing of the traffic."
+    bench.serve(30, v1=GOOD)
+    assert weights(bench)[-1] == {"v2": 0, "v1": 10_000}
+    assert "v2 was given nothing of the traffic" in _waiting(bench)[-1]
+    assert bench.request(Skip, reason="that was somebody else's fault").event == "accepted"
+    assert weights(bench)[-1] == {"v2": 5_000, "v1": 5_000}

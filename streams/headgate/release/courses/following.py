@@ -79,6 +79,8 @@ def _end_stay(turn: Turn, state: ModelState, policy: Policy, rollout: Rollout) -
     objection = unfit(state, rollout.candidate)
     if not objection:
         state, objection = reviewed(turn, state, policy)
+    if not objection and not rollout.weight:
+        objection = f"{rollout.candidate} was given nothing of the traffic"
     if objection:
         return _wait(turn, state, objection)
     return _go_on(turn, state, policy, why)
