@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from headgate.judge.durations import say_duration
 from headgate.judge.permits import Approvals
 from headgate.registry.operators import Keys, may_person, needed_role
-from headgate.release.course_requests import completes, is_early
+from headgate.release.early import completes, is_early
 from headgate.release.everywhere import who_asks
 from headgate.release.freshness import Blindness
 from headgate.release.refusals import RefusedError

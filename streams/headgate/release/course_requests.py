@@ -4,34 +4,27 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from headgate.judge.courses import is_everything
 from headgate.judge.policy import Policy
-from headgate.judge.promoting import Promotion
-from headgate.judge.sequential.state import Evidence
-from headgate.release import looking
 from headgate.release.alert_commands import check_command
 from headgate.release.compatible import check_candidate
-from headgate.release.courses import blue_green, canary, comparing, standby, stays
+from headgate.release.courses import blue_green, canary, comparing, standby
 from headgate.release.courses.brakes import check_may_go_on, check_revision, running
-from headgate.release.courses.course import BlueGreen, Canary, Check, Course, Experiment
+from headgate.release.courses.course import BlueGreen, Check, Course, Experiment
 from headgate.release.courses.following import WAYS, pause
 from headgate.release.courses.going_on import called, end_waiting, share
 from headgate.release.courses.reviewing import objection_of
-from headgate.release.freshness import Blindness
+from headgate.release.early import proof_now
 from headgate.release.refusals import RefusedError
 from headgate.release.rollouts import policy_of
 from headgate.release.state import ModelState, Rollout
 from headgate.release.taking_back import take_back
 from headgate.release.turn import Turn
 from headgate.release.watched import evidence_of
-from headgate.vocabulary import AbVerdict
-from headgate.wire.requests import AnyRequest
 from headgate.wire.rollout_requests import (
     Advance,
     Pause,
     ReportCheck,
     Resume,
-    SetWeight,
     Skip,
     SplitRequest,
 )
@@ -101,7 +94,7 @@ def advance(turn: Turn, state: ModelState, request: Advance) -> tuple[ModelState
             f"rollout skip {state.model} --reason '...'",
         )
     if course.stay is not None and evidence is not None:
-        proof = _proof(state, policy, evidence, turn.now_ms)
+        proof = proof_now(state, policy, evidence, turn.now_ms)
         if not proof.proven:
             raise RefusedError(
                 f"{rollout.candidate} is not proven good: {proof.sentence}.",
@@ -119,12 +112,6 @@ def advance(turn: Turn, state: ModelState, request: Advance) -> tuple[ModelState
             f"headgate rollout skip {state.model} --reason '...', or {take_back(state)}",
         )
     return _go_on(turn, state, policy, request.operator, "asked for it")
-
-
-def _proof(state: ModelState, policy: Policy, evidence: Evidence, now_ms: int) -> Promotion:
-    """What is proven of the candidate at this moment; while nothing is known, the stay says so."""
-    judged = looking.judge(state, now_ms, Blindness())
-    return stays.proof_of(state, evidence, looking.of_candidate(state, policy, judged))
 
 
 def skip(turn: Turn, state: ModelState, request: Skip) -> tuple[ModelState, str]:
@@ -202,55 +189,3 @@ def report_check(turn: Turn, state: ModelState, request: ReportCheck) -> tuple[M
         return blue_green.report(state, request, seen), sentence
     state, more = standby.report(turn, state, request, seen)
     return state, sentence + more
-
-
-def completes(state: ModelState, request: AnyRequest) -> bool:
-    """Whether a request to go on would promote, because what comes next is promotion, or a share
-    that leaves stable next to nothing: a canary's step, or one by hand.
-    """
-    rollout = state.rollout
-    if rollout is None:
-        return False
-    course = rollout.course
-    if isinstance(request, SetWeight):
-        return course is None and is_everything(request.weight) and request.weight > rollout.weight
-    if type(course) not in WAYS or not isinstance(request, Advance | Skip):
-        return False
-    step = canary.next_step(course) if isinstance(course, Canary) else None
-    leaves_nothing = step is not None and is_everything(step.weight)
-    return leaves_nothing or WAYS[type(course)].completes(course)
-
-
-def is_early(state: ModelState, policy: Policy, winner: str, now_ms: int, blind: Blindness) -> bool:
-    """Whether a promotion skips what is still to be proven, what cannot be known now, or what the
-    course still asks for; `winner` is a test's.
-    """
-    rollout = state.rollout
-    if rollout is None or policy.canary.early_promotion == "allowed":
-        return False
-    course, evidence = rollout.course, evidence_of(state)
-    if isinstance(course, Experiment):
-        whole = course.comparing.test.decided
-        won = whole is not None and whole.verdict is AbVerdict.WINNER and not course.comparing.void
-        return not won or whole is None or winner not in whole.leaders
-    if (
-        evidence is None
-        or blind.sentence
-        or not _is_at_its_end(policy, rollout.candidate, course, now_ms)
-    ):
-        return True
-    return not _proof(state, policy, evidence, now_ms).proven
-
-
-def _is_at_its_end(
-    policy: Policy, candidate: str, course: Canary | BlueGreen | None, now_ms: int
-) -> bool:
-    """Whether the course asks for nothing but the proof any more; by hand there is none."""
-    if course is None:
-        return True
-    stay, ends = course.stay, WAYS[type(course)].completes(course)
-    if stay is None or not ends or stay.unknown_since_ms is not None:
-        return False
-    held = now_ms - stay.since_ms >= stay.step.hold_ms
-    against = blue_green.failing(policy.blue_green, course) or objection_of(stay.review, candidate)
-    return held and not against
