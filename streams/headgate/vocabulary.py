@@ -142,6 +142,7 @@ class AlertKind(StrEnum):
     CLOCKS_DISAGREE = "clocks_disagree"
     TABLES_FULL = "tables_full"
     ENTRY_NOT_APPLIED = "entry_not_applied"
+    MODEL_NOT_JUDGED = "model_not_judged"
     LEDGER_HOLE = "ledger_hole"
 
 

@@ -225,6 +225,7 @@ class Laws:
         self.counts["cutover"] += 1
 
     def _alert(self, seen: Seen, alert: Alert) -> None:
+        assert alert.kind is not AlertKind.MODEL_NOT_JUDGED, alert.sentence
         assert alert.kind is not AlertKind.ENTRY_NOT_APPLIED or isinstance(seen.entry, Unreadable)
         if alert.state is AlertState.RESOLVED:
             self.open.pop(alert.alert_id, None)

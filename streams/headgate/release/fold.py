@@ -8,6 +8,7 @@ comes to the same decisions and the same bytes.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -17,6 +18,7 @@ from headgate.measure.cells import Counted, cell_of
 from headgate.measure.windows import MINUTE_MS, add_snapshot, forget_idle
 from headgate.release import (
     distrust,
+    each_model,
     lifecycles,
     partition_alerts,
     recovery,
@@ -215,12 +217,10 @@ def _tick(turn: Turn, state: PartitionState, _: Tick) -> PartitionState:
     state = second_person.expire(turn, replace(state, ticked_ms=turn.now_ms))
     blind = blindness(state)
     state = alert_blindness(turn, state, blind)
-    for model in tuple(state.models.values()):
-        state = _tick_model(turn, state, model, blind)
-    if crossed(before_ms, turn.now_ms, MINUTE_MS):
-        for model in tuple(state.models.values()):
-            followed = lifecycles.follow(turn, distrust.settle(turn, model))
-            state = _with_model(turn, state, followed)
+    every_minute = crossed(before_ms, turn.now_ms, MINUTE_MS)
+    judged = partial(_tick_model, blind=blind)
+    state = each_model.follow(turn, state, (judged, _live) if every_minute else (judged,))
+    if every_minute:
         state = _forget(turn, state)
     if crossed(before_ms, turn.now_ms, HEARTBEAT_MS):
         turn.publish(Topic.ALERTS, f"watching-{state.ledger_partition}", watching(state))
@@ -234,6 +234,10 @@ def _tick_model(
 ) -> PartitionState:
     looked = recovery.check(turn, look(turn, expire(turn, model), blind))
     return _with_model(turn, state, looked)
+
+
+def _live(turn: Turn, state: PartitionState, model: ModelState) -> PartitionState:
+    return _with_model(turn, state, lifecycles.follow(turn, distrust.settle(turn, model)))
 
 
 def _forget(turn: Turn, state: PartitionState) -> PartitionState:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from msgspec import Struct
 
@@ -26,11 +27,16 @@ class OutRecord(Struct, frozen=True, kw_only=True):
 
 
 def records_of(effects: Iterable[Effect], state: PartitionState) -> list[OutRecord]:
-    """The records of a batch's effects in order, and one status per model that is due."""
+    """The records of a batch's effects in order, and one status per model that is due. Of a model
+    that cannot be judged there is none: its last one grows old, and says so.
+    """
     effects = list(effects)
     records = [_record(effect) for effect in effects if isinstance(effect, Publish)]
     due = dict.fromkeys(effect.model for effect in effects if isinstance(effect, StatusDue))
-    records.extend(_record(_status(state, model)) for model in due if model in state.models)
+    for model in due:
+        if model in state.models:
+            with suppress(Exception):  # no model takes the worker from the others
+                records.append(_record(_status(state, model)))
     return records
 
 
