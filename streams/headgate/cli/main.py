@@ -62,9 +62,10 @@ class _Whole(GuardedGroup):
         try:
             return super().invoke(ctx)
         except Exception as error:
-            message = getattr(error, "message", None)
+            message = getattr(error, "message", None)  # Typer's usage errors have no public name
             if isinstance(message, str):
-                error.message = pointed_to(message, typer.main.get_command(build_app()))  # type: ignore[attr-defined]
+                there = pointed_to(message, typer.main.get_command(build_app()))
+                error.message = there  # type: ignore[attr-defined]
             raise
 
 
