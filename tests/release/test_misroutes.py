@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -85,33 +87,37 @@ def test_what_an_arm_that_was_dropped_still_answers_is_no_misroute() -> None:
     assert misrouted({("v2", 8): _buckets(0, 1_980)}, left) == 2
 
 
-def test_a_misroute_alerts_once_and_resolves_after_five_quiet_minutes() -> None:
+STABLE = Traffic(requests=20, buckets=(5_000, 9_999))
+RIGHT = Traffic(requests=2, buckets=(0, 499))
+
+
+def _misrouted_for_20_s() -> LedgerBench:
+    """A rollout at 5 % whose candidate is sent everybody's requests."""
     bench = LedgerBench()
     bench.adopt()
-    good = Traffic(requests=20, buckets=(5_000, 9_999))
-    bench.serve(20, v1=good)
+    bench.serve(20, v1=STABLE)
     bench.start(500)
-    bench.serve(20, v1=good, v2=Traffic(requests=2, buckets=(0, 9_999)))
+    bench.serve(20, v1=STABLE, v2=replace(RIGHT, buckets=(0, 9_999)))
+    return bench
+
+
+def test_a_misroute_alerts_once_and_resolves_after_five_quiet_minutes() -> None:
+    bench = _misrouted_for_20_s()
     (alert,) = bench.alerts
     assert (alert.kind, alert.state) == (AlertKind.MISROUTED, AlertState.FIRING)
     assert "did not choose" in alert.sentence
-    bench.serve(330, v1=good, v2=Traffic(requests=2, buckets=(0, 499)))
+    bench.serve(330, v1=STABLE, v2=RIGHT)
     assert [a.state for a in bench.alerts] == [AlertState.FIRING, AlertState.RESOLVED]
 
 
 def test_time_in_which_nothing_was_heard_ends_no_misroute() -> None:
-    bench = LedgerBench()
-    bench.adopt()
-    good = Traffic(requests=20, buckets=(5_000, 9_999))
-    bench.serve(20, v1=good)
-    bench.start(500)
-    bench.serve(20, v1=good, v2=Traffic(requests=2, buckets=(0, 9_999)))
+    bench = _misrouted_for_20_s()
     for _ in range(40):
         bench.tick(10)
-    bench.serve(280, v1=good, v2=Traffic(requests=2, buckets=(0, 499)))
+    bench.serve(280, v1=STABLE, v2=RIGHT)
     told = [a for a in bench.alerts if a.kind is AlertKind.MISROUTED]
     assert [a.state for a in told] == [AlertState.FIRING]
-    bench.serve(30, v1=good, v2=Traffic(requests=2, buckets=(0, 499)))
+    bench.serve(30, v1=STABLE, v2=RIGHT)
     assert bench.alerts[-1].alert_id == told[0].alert_id
     assert bench.alerts[-1].state is AlertState.RESOLVED
 

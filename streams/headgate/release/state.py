@@ -164,9 +164,8 @@ class ModelState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     last entry that changed anything here; `split_since_revision` the first revision with the
     weights in force. `standby` is what a blue-green rollout replaced, and `rolled_back_by` the
     decision by which a version was last rolled back from. `last_report` is what the comparison that
-    ended last said.
-    `notices` are the lifecycle steps that were announced, by `step/version`; before
-    `lifecycle_at_ms` none can be due.
+    ended last said. `notices` are the lifecycle steps that were announced, by `step/version`;
+    before `lifecycle_at_ms` none can be due.
     """
 
     model: str
